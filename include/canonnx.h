@@ -1,0 +1,268 @@
+/* canonnx: which changes of an ONNX model's parameters leave its function unchanged.
+ *
+ * Ownership, in one sentence: a cnx_model owns everything that is reachable from it or reported about
+ * it, all of it dies with cnx_model_close(), and every pointer you receive is borrowed.
+ *
+ * Every function that can fail returns a cnx_code and fills *error (a code, a place, a sentence); the
+ * library never prints and never exits. A model may be used by one thread at a time; different models
+ * may be used by different threads at once. Logarithms are natural unless a name says log10.
+ */
+#ifndef CANONNX_H
+#define CANONNX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define CNX_API __attribute__((visibility("default")))
+#else
+#define CNX_API
+#endif
+
+typedef enum cnx_code {
+    CNX_OK = 0,
+    CNX_ERROR_USAGE,         /* an argument makes no sense */
+    CNX_ERROR_FILE,          /* the operating system refused: missing, unreadable, disk full */
+    CNX_ERROR_FORMAT,        /* the bytes are not a well-formed ONNX model */
+    CNX_ERROR_GRAPH,         /* the bytes are well-formed but the graph is not: a cycle, a missing name */
+    CNX_ERROR_LIMIT,         /* a named limit was reached (see cnx_limit_list) */
+    CNX_ERROR_MEMORY,        /* out of memory */
+    CNX_ERROR_NOT_CANONICAL, /* the search for a canonical form gave up; nothing was decided */
+} cnx_code;
+
+/* What went wrong. `place` is inside the model (`node "conv1" (Conv)`, `initializer "w"`) or empty;
+ * `message` says what is wrong and, in parentheses, what was expected. Both are one line. */
+typedef struct cnx_error {
+    cnx_code code;
+    char place[256];
+    char message[512];
+} cnx_error;
+
+typedef struct cnx_model cnx_model;
+
+/* The library's version, "MAJOR.MINOR.PATCH". Static storage. */
+CNX_API const char *cnx_version(void);
+
+/* Opens a model and checks its graph: `file.onnx`, a folder that holds one, `bundle.zip` (one .onnx
+ * inside), `bundle.zip!inner/model.onnx`, or `-` for standard input. The file stays mapped until
+ * cnx_model_close(); weights are not read. On failure *model is NULL. */
+CNX_API cnx_code cnx_model_open(const char *path, cnx_model **model, cnx_error *error);
+
+/* Releases the model, its mappings and every report made from it. NULL is allowed. */
+CNX_API void cnx_model_close(cnx_model *model);
+
+/* ---- inspect ------------------------------------------------------------------------------------ */
+
+/* A graph input or output. `shape` is printable, such as "N x 3 x 224 x 224"; "?" when unknown. */
+typedef struct cnx_port {
+    const char *name;
+    const char *type;
+    const char *shape;
+} cnx_port;
+
+typedef struct cnx_operator_count {
+    const char *name; /* "Conv", or "com.microsoft.FusedConv" outside the default domain */
+    uint64_t count;
+} cnx_operator_count;
+
+/* Parameters of one element type. A tensor used many times counts once. */
+typedef struct cnx_type_total {
+    const char *type;
+    uint64_t tensors;
+    uint64_t elements;
+    uint64_t bytes;
+} cnx_type_total;
+
+/* A count that may depend on symbolic dimensions. `text` is for people ("1.82 G * N"); `exact` is the
+ * expression with full digits ("1814073344 * N"); `is_number` tells whether `value` holds all of it. */
+typedef struct cnx_quantity {
+    bool is_number;
+    double value;
+    const char *exact;
+    const char *text;
+} cnx_quantity;
+
+/* A group of nodes that together are one thing people have a name for. */
+typedef struct cnx_block {
+    const char *kind;   /* "Conv", "Gemm", "Pool", "Residual", "Attention", "Normalization", ... */
+    const char *detail; /* "64 -> 128, 3x3, stride 2, BatchNormalization, Relu" */
+    size_t node_count;
+    const char *const *nodes; /* names (or "#17 Conv" for a nameless node) */
+    uint64_t parameters;
+    cnx_quantity macs; /* multiply-accumulates for one evaluation of the graph */
+} cnx_block;
+
+typedef struct cnx_opset {
+    const char *domain; /* "" is the default domain */
+    int64_t version;
+} cnx_opset;
+
+typedef struct cnx_inspection {
+    const char *producer;         /* "" when the model does not say */
+    const char *producer_version; /* idem */
+    int64_t ir_version;
+    size_t opset_count;
+    const cnx_opset *opsets;
+    size_t input_count;
+    const cnx_port *inputs;
+    size_t output_count;
+    const cnx_port *outputs;
+    uint64_t node_count;
+    size_t operator_count;
+    const cnx_operator_count *operators; /* most frequent first */
+    size_t type_count;
+    const cnx_type_total *types; /* largest first */
+    uint64_t parameter_count;    /* elements of all initializers and constants, shared ones once */
+    uint64_t parameter_bytes;
+    cnx_quantity macs;
+    size_t block_count;
+    const cnx_block *blocks; /* in graph order */
+    size_t unassigned_count;
+    const char *const *unassigned; /* nodes in no block */
+} cnx_inspection;
+
+CNX_API cnx_code cnx_inspect(cnx_model *model, const cnx_inspection **inspection, cnx_error *error);
+
+/* ---- symmetry ----------------------------------------------------------------------------------- */
+
+/* One axis of one parameter tensor. */
+typedef struct cnx_parameter_axis {
+    const char *tensor;
+    uint32_t axis;
+    uint64_t copies; /* positions of this axis per member of the class (49 for a flattened 7x7 map) */
+} cnx_parameter_axis;
+
+/* A class of points that move together. Free classes carry a group; the others a reason. */
+typedef struct cnx_symmetry_class {
+    const char *name;    /* the first parameter axis, such as "features.0.weight:0" */
+    uint64_t extent;     /* members */
+    const char *group;   /* "S_64", "S_64 wr S_12", "1" */
+    double log10_order;  /* log10 of the order of that group */
+    bool free;           /* false: pinned */
+    const char *pinned_by; /* why, for a person; NULL when free */
+    size_t parameter_count;
+    const cnx_parameter_axis *parameters;
+} cnx_symmetry_class;
+
+typedef struct cnx_symmetry {
+    double log10_order; /* of the whole permutation group, taken over the listed classes */
+    size_t class_count;
+    const cnx_symmetry_class *classes; /* in graph order, free and pinned */
+    size_t unknown_operator_count;
+    const char *const *unknown_operators; /* operators without a rule; everything they touch is pinned */
+} cnx_symmetry;
+
+CNX_API cnx_code cnx_find_symmetry(cnx_model *model, const cnx_symmetry **symmetry, cnx_error *error);
+
+/* ---- bound -------------------------------------------------------------------------------------- */
+
+typedef struct cnx_bound_options {
+    double epsilon;         /* radius of the cover; > 0 */
+    double input_bound;     /* B_x, bound of the Euclidean norm of an input; > 0 */
+    double parameter_bound; /* B; 0 means: measure the largest absolute parameter */
+} cnx_bound_options;
+
+/* A constant that entered a bound, and where it came from ("measured: largest absolute parameter",
+ * "given", "derived: activation table, Relu"). */
+typedef struct cnx_bound_input {
+    const char *name;
+    double value;
+    const char *source;
+} cnx_bound_input;
+
+/* Covering-number bounds, natural logarithms. When `applies` is false the theorems do not cover this
+ * graph, `why_not` says so, and only log_group_order is meaningful. */
+typedef struct cnx_bound {
+    bool applies;
+    const char *theorem; /* "Theorem 3" or "Theorem 4" */
+    const char *why_not;
+    uint64_t depth;   /* hidden layers */
+    uint64_t width;   /* widest hidden layer */
+    uint64_t size;    /* parameters, biases included */
+    uint64_t neurons; /* hidden units */
+    size_t layer_count;
+    const uint64_t *layers;             /* d_0 ... d_{L+1} */
+    double log_covering_number;         /* without the factorials */
+    double log_covering_number_reduced; /* with them */
+    double log_reduction;               /* sum of ln d_l! */
+    double log_group_order;             /* ln |G| of the permutation group found in the graph */
+    bool condition_holds;               /* the packing argument's condition, base >= 2 max d_l */
+    size_t input_count;
+    const cnx_bound_input *inputs;
+    size_t note_count;
+    const char *const *notes; /* what a careful reader has to know */
+} cnx_bound;
+
+CNX_API cnx_code cnx_find_bound(cnx_model *model, const cnx_bound_options *options, const cnx_bound **bound,
+                                cnx_error *error);
+
+/* ---- canon, sample, hash ------------------------------------------------------------------------ */
+
+typedef struct cnx_canon_options {
+    const char *passes; /* NULL: all; "none"; or a comma-separated list of names (cnx_pass_list) */
+    bool keep_metadata;
+} cnx_canon_options;
+
+/* One row of the before/after table; equal columns mean that nothing changed. */
+typedef struct cnx_canon_row {
+    const char *name; /* "nodes", "parameters", "bytes", or an operator's name */
+    uint64_t before;
+    uint64_t after;
+} cnx_canon_row;
+
+/* What the permutation step did to one class. */
+typedef struct cnx_canon_class {
+    const char *name;
+    uint64_t extent;
+    uint64_t moved;     /* members that changed place */
+    const char *sorted_by; /* "bias features.0.bias, descending", "fingerprint", ... */
+} cnx_canon_class;
+
+typedef struct cnx_canon_report {
+    size_t row_count;
+    const cnx_canon_row *rows;
+    size_t class_count;
+    const cnx_canon_class *classes;
+    size_t note_count;
+    const char *const *notes; /* "metadata dropped: 3 entries (--keep-metadata keeps them)" */
+} cnx_canon_report;
+
+/* Rewrites the model in memory to the canonical member of its equivalence class (docs/FORMAT.md). */
+CNX_API cnx_code cnx_canonicalize(cnx_model *model, const cnx_canon_options *options,
+                                  const cnx_canon_report **report, cnx_error *error);
+
+/* Applies a uniformly random element of the permutation group to the model in memory. The same seed
+ * gives the same element on every machine. */
+CNX_API cnx_code cnx_sample(cnx_model *model, uint64_t seed, cnx_error *error);
+
+/* Writes the model in memory: to a temporary file beside `path`, then renamed over it. `bytes_written`
+ * may be NULL. */
+CNX_API cnx_code cnx_model_write(cnx_model *model, const char *path, uint64_t *bytes_written, cnx_error *error);
+
+/* XXH3-128 of the bytes that cnx_model_write would write, seeded with the version of the canonical
+ * format; 32 lower-case hexadecimal digits. Call cnx_canonicalize first. */
+CNX_API cnx_code cnx_model_hash(cnx_model *model, char digest[33], cnx_error *error);
+
+/* ---- tables ------------------------------------------------------------------------------------- */
+
+/* A row of a table that `canonnx list` prints. Static storage. */
+typedef struct cnx_list_row {
+    const char *name;
+    const char *detail;
+    const char *summary;
+} cnx_list_row;
+
+CNX_API size_t cnx_operator_list(const cnx_list_row **rows);
+CNX_API size_t cnx_pass_list(const cnx_list_row **rows);
+CNX_API size_t cnx_limit_list(const cnx_list_row **rows);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
