@@ -13,7 +13,7 @@
 #include "base/arena.h"
 #include "base/intern.h"
 #include "onnx/tensor.h"
-#include "proto/onnx.pb-c.h"
+#include "proto/wire.h"
 
 typedef struct cnx_graph cnx_graph;
 
@@ -80,13 +80,6 @@ struct cnx_graph {
     uint32_t *initializers; /* value ids of dense and sparse initializers, in file order */
 };
 
-/* Bytes of one lifted payload, in a mapping that lives as long as the model. */
-typedef struct cnx_payload {
-    const uint8_t *bytes;
-    uint64_t size;
-    uint32_t field; /* field number in TensorProto: 4 float_data, 5, 7, 9 raw_data, 10, 11 */
-} cnx_payload;
-
 struct cnx_model {
     cnx_arena *arena;
     const char *path; /* as the user gave it */
@@ -108,13 +101,6 @@ struct cnx_model {
 /* Reads and checks a model; see cnx_model_open for the forms of `path`. Memory and mappings belong to
  * `arena`. Fails (cnx_fail) with the place in the model. */
 cnx_model *cnx_load(cnx_arena *arena, const char *path);
-
-/* Where cnx_save sends bytes. `write` fails by cnx_fail. */
-typedef struct cnx_sink {
-    void (*write)(struct cnx_sink *sink, const void *bytes, size_t size);
-    void *state;
-    cnx_arena *arena;
-} cnx_sink;
 
 /* Produces bytes [offset, offset+size) of a tensor whose `permutation` is set. Installed by rewrite/, so
  * that onnx/ does not depend on it. */
