@@ -38,20 +38,30 @@ def names():
 
 
 def draw(module):
-    """Replaces what PyTorch leaves at zero or one by random values of a size that keeps outputs finite."""
+    """Replaces what PyTorch leaves at zero or one by random values of a size that keeps outputs varied.
+
+    BatchNormalization gets random gains and shifts, and the statistics of one batch of noise, shaken: with statistics
+    that do not fit, the signal of a deep network dies out and all its inputs give one output.
+    """
     import torch
     from torch.nn.modules.batchnorm import _BatchNorm
 
+    normalizations = [part for part in module.modules() if isinstance(part, _BatchNorm)]
     with torch.no_grad():
-        for part in module.modules():
-            if isinstance(part, _BatchNorm):
-                part.weight.uniform_(0.5, 1.5)
-                part.bias.normal_(0.0, 0.2)
-                part.running_mean.normal_(0.0, 0.2)
-                part.running_var.uniform_(0.5, 1.5)
+        for part in normalizations:
+            part.weight.uniform_(0.5, 1.5)
+            part.bias.normal_(0.0, 0.2)
+            part.momentum = 1.0
         for name, parameter in module.named_parameters():
             if parameter.min() == parameter.max():
                 parameter.normal_(1.0 if name.endswith("weight") and parameter.dim() == 1 else 0.0, 0.1)
+        if normalizations:
+            module.train()
+            module(torch.randn(4, 3, 96, 96))
+            module.eval()
+        for part in normalizations:
+            part.running_mean += 0.1 * part.running_var.sqrt() * torch.randn_like(part.running_mean)
+            part.running_var *= torch.empty_like(part.running_var).uniform_(0.7, 1.4)
 
 
 def export(name, path):

@@ -372,9 +372,8 @@ def where_mask():
 def cast_double():
     b, x = conv_image(64)
     x = b.node("Cast", b.relu(b.conv(x, 3, 6)), to=TensorProto.DOUBLE)
-    x = b.node("Add", x, b.constant(numpy.arange(6.0).reshape(6, 1, 1)))
-    b.nodes[-1].input[1] = b.node("Cast", b.nodes[-1].input[1], to=TensorProto.DOUBLE)
-    b.nodes[-1], b.nodes[-2] = b.nodes[-2], b.nodes[-1]
+    shift = b.node("Cast", b.weight(6, 1, 1), to=TensorProto.DOUBLE)
+    x = b.node("Add", x, shift)
     return b.pooled_head(b.node("Cast", x, to=FLOAT), 6)
 
 

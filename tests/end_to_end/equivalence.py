@@ -1,0 +1,139 @@
+"""For every model: the canonical form computes the same, and is the same for every member of the orbit."""
+
+import filecmp
+import hashlib
+
+import onnx
+
+import catalogue
+from harness import (JUDGE, CannotRun, Failure, canonical, check, check_equal, check_same_bytes, hash_of, run_json,
+                     sample, scratch)
+
+SEEDS = (1, 2, 3)
+LARGE = 1 << 26  # bytes; the checker reads larger models by path
+
+
+def cases():
+    for model in catalogue.everything():
+        with scratch(6 * model.size) as folder:
+            bench = Bench(model, folder)
+            label = model.label
+            if not model.not_runnable:
+                yield f"{label}/canon-computes-the-same", bench.canon_computes_the_same
+            yield f"{label}/canon-is-valid", bench.canon_is_valid
+            yield f"{label}/canon-twice", bench.canon_twice
+            yield f"{label}/hash", bench.hash_is_of_the_canonical
+            for seed in SEEDS:
+                if not model.not_runnable:
+                    yield f"{label}/sample-{seed}-computes-the-same", lambda s=seed: bench.sample_computes_the_same(s)
+                yield f"{label}/sample-{seed}-is-valid", lambda s=seed: bench.sample_is_valid(s)
+                yield f"{label}/sample-{seed}-has-the-same-canon", lambda s=seed: bench.sample_has_the_same_canon(s)
+                yield f"{label}/sample-{seed}-really-moves", lambda s=seed: bench.sample_moves(s)
+                bench.forget_sample()
+
+
+class Bench:
+    """One model with its canonical form and one sample, each made when first needed."""
+
+    def __init__(self, model, folder):
+        self.model, self.folder = model, folder
+        self.inputs = self.canonical_result = self.sample_result = None
+
+    def canonical(self):
+        return self._once("canonical_result", lambda: canonical(self.model.path, self.folder / "canonical.onnx"))
+
+    def sample(self, seed):
+        return self._once("sample_result", lambda: sample(self.model.path, seed, self.folder / "sample.onnx"))
+
+    def _once(self, slot, make):
+        """Makes it the first time; a failure is kept too, so that all tests that need it report it."""
+        if getattr(self, slot) is None:
+            try:
+                setattr(self, slot, make())
+            except Failure as failure:
+                setattr(self, slot, failure)
+        result = getattr(self, slot)
+        if isinstance(result, Failure):
+            raise result
+        return result
+
+    def forget_sample(self):
+        (self.folder / "sample.onnx").unlink(missing_ok=True)
+        self.sample_result = None
+
+    def judge(self, other):
+        if self.inputs is None:
+            self.inputs = self.model.inputs()
+        JUDGE.compare(self.model.path, other, self.inputs)
+
+    def accepted(self, path):
+        if not self.checker_accepts(self.model.path):
+            raise CannotRun("python3-onnx's checker does not accept the original")
+        check(self.checker_accepts(path), f"python3-onnx's checker: {self.complaint}")
+
+    def checker_accepts(self, path):
+        try:
+            if self.model.size > LARGE:
+                onnx.checker.check_model(str(path))
+            else:
+                loaded = onnx.load(str(path))
+                onnx.checker.check_model(loaded)
+                check(loaded.graph.name or loaded.graph.node, "an empty graph")
+        except onnx.checker.ValidationError as complaint:
+            self.complaint = str(complaint).strip().splitlines()[0]
+            return False
+        return True
+
+    def canon_computes_the_same(self):
+        self.judge(self.canonical())
+
+    def canon_is_valid(self):
+        self.accepted(self.canonical())
+
+    def canon_twice(self):
+        again = canonical(self.canonical(), self.folder / "again.onnx")
+        same = filecmp.cmp(self.canonical(), again, shallow=False)
+        again.unlink()
+        check(same, "canon of the canonical form differs from it")
+
+    def hash_is_of_the_canonical(self):
+        check_equal(hash_of(self.canonical()), hash_of(self.model.path), "digest of the canonical form")
+
+    def sample_computes_the_same(self, seed):
+        self.judge(self.sample(seed))
+
+    def sample_is_valid(self, seed):
+        self.accepted(self.sample(seed))
+
+    def sample_has_the_same_canon(self, seed):
+        moved = canonical(self.sample(seed), self.folder / "moved.onnx")
+        try:
+            check_same_bytes(self.canonical(), moved, "canonical form of the model and of its sample")
+        finally:
+            moved.unlink()
+        check_equal(hash_of(self.sample(seed)), hash_of(self.model.path), "digest of the sample")
+
+    def sample_moves(self, seed):
+        """Another member of the orbit than the model itself, whenever the orbit is large enough to tell."""
+        orbit = run_json("symmetry", self.model.path)["orbit_log10"]
+        changed = weights(self.sample(seed)) != weights(self.model.path)
+        if orbit > 6:
+            check(changed, f"sample with seed {seed} changed no weight in an orbit of 10^{orbit:.0f}")
+        elif orbit == 0:
+            check(not changed, "sample changed weights although the orbit has one member")
+
+
+def weights(path):
+    """Digest of all tensors in the order of the file, blind to how they are stored."""
+    digest = hashlib.blake2b()
+    graphs = [onnx.load(str(path)).graph]
+    while graphs:
+        graph = graphs.pop()
+        for tensor in graph.initializer:
+            digest.update(tensor.raw_data or onnx.numpy_helper.to_array(tensor).tobytes())
+        for attribute in (attribute for node in graph.node for attribute in node.attribute):
+            if attribute.HasField("g"):
+                graphs.append(attribute.g)
+            if attribute.HasField("t"):
+                digest.update(attribute.t.raw_data or onnx.numpy_helper.to_array(attribute.t).tobytes())
+    return digest.digest()

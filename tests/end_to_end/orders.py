@@ -1,0 +1,71 @@
+"""The order of the permutation group, and that `symmetry --json` is consistent with itself."""
+
+import math
+
+import catalogue
+from harness import SANITIZED_TOOL, check, check_equal, run, run_json
+
+# log10 of the order, to nine digits; squeezenet's last convolution and global pooling lead to the output.
+ORDERS = {
+    "alexnet": 28325.9487457987,
+    "vgg11_bn": 32023.8441861049,
+    "resnet18": 5934.49263875374,
+    "resnet50": 25638.2933181144,
+    "densenet121": 16536.531459674,
+    "mobilenet_v2": 21116.42562,
+    "squeezenet1_1": 5159.672437,
+}
+TOLERANCE = 2e-9  # relative: nine digits, of which some of the table are rounded at the tenth
+
+
+def cases():
+    for model in catalogue.exported():
+        expected = ORDERS.get(model.name.split(".")[0])
+        if expected is not None:
+            yield f"{model.label}", lambda model=model, expected=expected: order_is(model, expected)
+    for model in catalogue.written_by_hand():
+        if model.order is not None:
+            yield f"{model.label}", lambda model=model: order_is(model, model.order)
+    for model in catalogue.everything():
+        yield f"{model.label}/consistent", lambda model=model: consistent(model)
+    for model in catalogue.small():
+        yield f"{model.label}/sanitized", lambda model=model: sanitized(model)
+    yield "unknown-operator-is-named", unknown_operator_is_named
+
+
+def order_is(model, expected):
+    actual = run_json("symmetry", model.path)["log10_order"]
+    check(math.isclose(actual, expected, rel_tol=TOLERANCE, abs_tol=1e-9),
+          f"log10 of the order is {actual!r}, expected {expected!r}")
+
+
+def consistent(model):
+    """The classes multiply to the whole; every class that is not free says what pins it."""
+    found = run_json("symmetry", model.path)
+    total = sum(one["log10_order"] for one in found["classes"])
+    check(math.isclose(total, found["log10_order"], rel_tol=1e-12, abs_tol=1e-9),
+          f"the classes' orders sum to {total!r}, the whole is {found['log10_order']!r}")
+    check(-1e-9 <= found["orbit_log10"] <= found["log10_order"] * (1 + 1e-12) + 1e-9,
+          f"orbit_log10 is {found['orbit_log10']!r}")
+    for one in found["classes"]:
+        check(one["free"] or one["pinned_by"], f"a pinned class without a reason: {one}")
+        check(one["extent"] > 0 and isinstance(one["group"], str), f"extent or group: {one}")
+        check(one["free"] or one["log10_order"] == 0, f"a pinned class with a group: {one}")
+        for parameter in one["parameters"]:
+            check(isinstance(parameter["tensor"], str) and parameter["axis"] >= 0, f"parameter {parameter}")
+
+
+def sanitized(model):
+    """The reading commands run clean under the sanitizers, as text and as JSON, with the release build's output."""
+    for command in ("inspect", "symmetry", "bound"):
+        for form in ([], ["--json"]):
+            clean = run(command, model.path, *form, tool=SANITIZED_TOOL, expect=0)
+            check("runtime error" not in clean.errors, clean.explain())
+            check_equal(clean.output, run(command, model.path, *form, expect=0).output, f"{command} in two builds")
+
+
+def unknown_operator_is_named():
+    path = catalogue.made()["unknown_operator"]
+    check("Mystery" in run("symmetry", path, expect=0).output, "symmetry does not name the operator that pins")
+    reasons = [str(one["pinned_by"]) for one in run_json("symmetry", path)["classes"]]
+    check(any("Mystery" in reason for reason in reasons), f"no class is pinned by the operator: {reasons}")
