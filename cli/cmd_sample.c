@@ -1,0 +1,98 @@
+/* canonnx sample: write a random member of a model's equivalence class. */
+#include "command.h"
+#include "document.h"
+#include "options.h"
+#include "text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { KEY_OUTPUT = 'o', KEY_SEED = 0x2000 };
+
+struct settings {
+    const char *output;
+    uint64_t seed;
+    bool has_seed;
+};
+
+static const struct argp_option options[] = {
+    {.name = "output", .key = KEY_OUTPUT, .arg = "OUT", .doc = "File to write; may be the input itself"},
+    {.name = "seed",
+     .key = KEY_SEED,
+     .arg = "N",
+     .doc = "Which member: the same number gives the same one everywhere"},
+    {0},
+};
+
+static const char *accept(int key, const char *value, void *settings_given)
+{
+    struct settings *settings = settings_given;
+    char *end;
+    if (key == KEY_OUTPUT) {
+        settings->output = value;
+        return options_check_output(value);
+    }
+    errno = 0;
+    settings->seed = strtoull(value, &end, 10);
+    settings->has_seed = true;
+    bool is_number = value[0] >= '0' && value[0] <= '9' && *end == '\0' && errno == 0;
+    return is_number ? NULL : "expected a whole number from 0 to 18446744073709551615";
+}
+
+static const char *check(const void *settings_given)
+{
+    const struct settings *settings = settings_given;
+    if (!settings->has_seed)
+        return "option --seed is missing";
+    return settings->output ? NULL : "option -o is missing";
+}
+
+static void print_result(const struct request *request, const struct settings *settings, uint64_t bytes)
+{
+    const char *path = request->operands[0];
+    if (request->json) {
+        json_t *document = document_create(path);
+        field_text(document, "output", settings->output);
+        field_count(document, "seed", settings->seed);
+        field_count(document, "bytes_written", bytes);
+        document_print(document);
+    } else if (!request->quiet) {
+        struct screen screen = screen_open(request);
+        char *count = text_count(bytes);
+        screen_label(&screen, 0, "",
+                     text_format("%s: random member of the class of %s, seed %" PRIu64 ", %s bytes",
+                                 settings->output, path, settings->seed, count));
+        free(count);
+    }
+}
+
+static cnx_code work(const struct request *request, const void *settings_given, cnx_model *model,
+                     cnx_error *error)
+{
+    const struct settings *settings = settings_given;
+    uint64_t bytes;
+    cnx_code code = cnx_sample(model, settings->seed, error);
+    if (code == CNX_OK)
+        code = cnx_model_write(model, settings->output, &bytes, error);
+    if (code == CNX_OK)
+        print_result(request, settings, bytes);
+    return code;
+}
+
+int cmd_sample(const struct command *command, int argc, char **argv)
+{
+    struct settings settings = {0};
+    const struct syntax syntax = {
+        .options = options,
+        .accept = accept,
+        .check = check,
+        .settings = &settings,
+        .least_operands = 1,
+        .most_operands = 1,
+        .details =
+            "The member is drawn uniformly from the permutation group that `canonnx symmetry` reports; the "
+            "model computes the same function. --quiet prints nothing.",
+    };
+    return options_run(command, &syntax, argc, argv, work);
+}

@@ -1,0 +1,103 @@
+/* canonnx symmetry: the permutations of a model's parameters that leave its function unchanged. The text for
+ * people is in symmetry_text.c, the perm-spec in perm_spec.c. */
+#include "command.h"
+#include "document.h"
+#include "options.h"
+#include "perm_spec.h"
+#include "symmetry_text.h"
+
+#include <string.h>
+
+enum { KEY_ALL = 'a', KEY_FORMAT = 0x2000 };
+
+struct settings {
+    bool all;
+    bool perm_spec;
+};
+
+static const struct argp_option options[] = {
+    {.name = "all", .key = KEY_ALL, .doc = "Shorten nothing: every parameter of every class, every reason"},
+    {.name = "format",
+     .key = KEY_FORMAT,
+     .arg = "FORMAT",
+     .doc = "perm-spec: one JSON object that says which permutation acts on which axis of "
+            "which tensor, as weight-matching tools take it"},
+    {0},
+};
+
+static const char *accept(int key, const char *value, void *settings_given)
+{
+    struct settings *settings = settings_given;
+    if (key == KEY_ALL)
+        settings->all = true;
+    else if (strcmp(value, "perm-spec") == 0)
+        settings->perm_spec = true;
+    else
+        return "expected perm-spec";
+    return NULL;
+}
+
+static json_t *class_value(const cnx_symmetry_class *class)
+{
+    json_t *object = document_object(), *parameters = document_array();
+    field_text(object, "name", class->name);
+    field_count(object, "extent", class->extent);
+    field_text(object, "group", class->group);
+    field_real(object, "log10_order", class->log10_order);
+    field_bool(object, "free", class->free);
+    field_text(object, "pinned_by", class->free ? NULL : class->pinned_by);
+    for (size_t i = 0; i < class->parameter_count; i++) {
+        json_t *parameter = document_object();
+        field_text(parameter, "tensor", class->parameters[i].tensor);
+        field_count(parameter, "axis", class->parameters[i].axis);
+        field_count(parameter, "copies", class->parameters[i].copies);
+        item_value(parameters, parameter);
+    }
+    field_value(object, "parameters", parameters);
+    return object;
+}
+
+static void print_document(const char *path, const cnx_symmetry *symmetry)
+{
+    json_t *document = document_create(path), *classes = document_array();
+    field_real(document, "log10_order", symmetry->log10_order);
+    for (size_t i = 0; i < symmetry->class_count; i++)
+        item_value(classes, class_value(&symmetry->classes[i]));
+    field_value(document, "classes", classes);
+    field_texts(document, "unknown_operators", symmetry->unknown_operators, symmetry->unknown_operator_count);
+    document_print(document);
+}
+
+static cnx_code work(const struct request *request, const void *settings_given, cnx_model *model,
+                     cnx_error *error)
+{
+    const struct settings *settings = settings_given;
+    const cnx_symmetry *symmetry;
+    cnx_code code = cnx_find_symmetry(model, &symmetry, error);
+    if (code != CNX_OK)
+        return code;
+    if (settings->perm_spec)
+        perm_spec_print(request->operands[0], symmetry);
+    else if (request->json)
+        print_document(request->operands[0], symmetry);
+    else
+        symmetry_print(request, symmetry, settings->all);
+    return CNX_OK;
+}
+
+int cmd_symmetry(const struct command *command, int argc, char **argv)
+{
+    struct settings settings = {0};
+    const struct syntax syntax = {
+        .options = options,
+        .accept = accept,
+        .settings = &settings,
+        .least_operands = 1,
+        .most_operands = 1,
+        .details =
+            "A class is a set of positions on parameter axes that have to move together; its group says how. "
+            "A class that may not move at all is pinned, and the reason is printed. "
+            "--quiet prints only log10 of the order of the whole group.",
+    };
+    return options_run(command, &syntax, argc, argv, work);
+}

@@ -1,0 +1,178 @@
+#include "symmetry_text.h"
+
+#include "grouping.h"
+#include "outcome.h"
+#include "table.h"
+#include "text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHOWN_REASONS = 20 };
+
+/* Room for one labelled item and one run a class. */
+struct workspace {
+    struct labelled *items;
+    struct run *runs;
+};
+
+static struct workspace workspace_create(size_t class_count)
+{
+    struct workspace space = {calloc(class_count + 1, sizeof *space.items),
+                              calloc(class_count + 1, sizeof *space.runs)};
+    if (!space.items || !space.runs)
+        outcome_out_of_memory();
+    return space;
+}
+
+static void workspace_release(struct workspace *space)
+{
+    free(space->items);
+    free(space->runs);
+}
+
+/* "S_64 x S_192 x S_256^2" */
+static char *group_formula(const cnx_symmetry *symmetry)
+{
+    struct workspace space = workspace_create(symmetry->class_count);
+    size_t count = 0, size;
+    char *formula;
+    for (size_t i = 0; i < symmetry->class_count; i++) {
+        const cnx_symmetry_class *class = &symmetry->classes[i];
+        if (class->free && class->log10_order > 0)
+            space.items[count++] = (struct labelled){class->group, i};
+    }
+    size_t factors = group_by_label(space.items, count, space.runs);
+    FILE *out = text_open(&formula, &size);
+    for (size_t i = 0; i < factors; i++) {
+        const char *group = space.items[space.runs[i].start].label;
+        size_t times = space.runs[i].count;
+        bool compound = times > 1 && strchr(group, ' ');
+        fprintf(out, "%s%s%s%s", i ? " x " : "", compound ? "(" : "", group, compound ? ")" : "");
+        if (times > 1)
+            fprintf(out, "^%zu", times);
+    }
+    if (factors == 0)
+        fputs("1 (nothing can be permuted)", out);
+    text_close(out);
+    workspace_release(&space);
+    return formula;
+}
+
+static void write_axes(FILE *out, const cnx_symmetry_class *class, bool *any)
+{
+    for (size_t i = 0; i < class->parameter_count; i++) {
+        const cnx_parameter_axis *parameter = &class->parameters[i];
+        fprintf(out, "%s%s:%" PRIu32, *any ? ", " : "", parameter->tensor, parameter->axis);
+        if (parameter->copies > 1)
+            fprintf(out, " (x%" PRIu64 ")", parameter->copies);
+        *any = true;
+    }
+}
+
+static char *axes_text(const cnx_symmetry_class *class)
+{
+    char *axes;
+    size_t size;
+    bool any = false;
+    FILE *out = text_open(&axes, &size);
+    write_axes(out, class, &any);
+    text_close(out);
+    return axes;
+}
+
+static void print_free_classes(const struct screen *screen, const cnx_symmetry *symmetry, bool all)
+{
+    static const struct column columns[] = {
+        {"class", COLUMN_LONG},         {"extent", COLUMN_NUMBER},       {"group", COLUMN_TEXT},
+        {"log10 order", COLUMN_NUMBER}, {"parameter axes", COLUMN_LIST},
+    };
+    struct table *table = table_create(columns, sizeof columns / sizeof columns[0]);
+    size_t count = 0;
+    for (size_t i = 0; i < symmetry->class_count; i++) {
+        const cnx_symmetry_class *class = &symmetry->classes[i];
+        if (!class->free)
+            continue;
+        char *cells[] = {
+            text_format("%s", class->name),
+            text_count(class->extent),
+            text_format("%s", class->group),
+            text_format("%.4f", class->log10_order),
+            axes_text(class),
+        };
+        table_add(table, cells);
+        count++;
+    }
+    if (count > 0) {
+        fprintf(screen->stream, "\n%zu free class%s: the positions of a class move together\n", count,
+                count == 1 ? "" : "es");
+        table_print(table, screen, 2, all);
+    }
+    table_destroy(table);
+}
+
+/* One row: why, how many classes, their axes. */
+static void add_reason(struct table *table, const cnx_symmetry *symmetry, const struct labelled *items,
+                       size_t count)
+{
+    char *axes;
+    size_t size;
+    bool any = false;
+    FILE *out = text_open(&axes, &size);
+    for (size_t i = 0; i < count; i++)
+        write_axes(out, &symmetry->classes[items[i].index], &any);
+    text_close(out);
+    char *cells[] = {text_format("%s", items[0].label), text_format("%zu", count), axes};
+    table_add(table, cells);
+}
+
+static void print_pinned_classes(const struct screen *screen, const cnx_symmetry *symmetry, bool all)
+{
+    static const struct column columns[] = {
+        {"pinned by", COLUMN_LONG}, {"classes", COLUMN_NUMBER}, {"parameter axes", COLUMN_LIST}};
+    struct workspace space = workspace_create(symmetry->class_count);
+    size_t count = 0;
+    for (size_t i = 0; i < symmetry->class_count; i++) {
+        const cnx_symmetry_class *class = &symmetry->classes[i];
+        if (!class->free)
+            space.items[count++] = (struct labelled){class->pinned_by ? class->pinned_by : "", i};
+    }
+    size_t reasons = group_by_label(space.items, count, space.runs);
+    size_t shown = all || reasons <= SHOWN_REASONS ? reasons : SHOWN_REASONS;
+    struct table *table = table_create(columns, sizeof columns / sizeof columns[0]);
+    for (size_t i = 0; i < shown; i++)
+        add_reason(table, symmetry, space.items + space.runs[i].start, space.runs[i].count);
+    if (count > 0) {
+        fprintf(screen->stream, "\n%zu pinned class%s: these positions may not move\n", count,
+                count == 1 ? "" : "es");
+        table_print(table, screen, 2, all);
+    }
+    if (shown < reasons)
+        fprintf(screen->stream, "  ... and %zu more reasons (--all lists them)\n", reasons - shown);
+    table_destroy(table);
+    workspace_release(&space);
+}
+
+static void print_unknown_operators(const struct screen *screen, const cnx_symmetry *symmetry)
+{
+    if (symmetry->unknown_operator_count == 0)
+        return;
+    char *names = text_join(symmetry->unknown_operators, symmetry->unknown_operator_count);
+    fputc('\n', screen->stream);
+    screen_label(screen, 0, "", text_format("Operators without a rule, which pin all they touch: %s", names));
+    free(names);
+}
+
+void symmetry_print(const struct request *request, const cnx_symmetry *symmetry, bool all)
+{
+    struct screen screen = screen_open(request);
+    fprintf(screen.stream, "%slog10 |G| = %.15g%s\n", screen_style(&screen, STYLE_GOOD),
+            symmetry->log10_order, screen_style(&screen, STYLE_PLAIN));
+    if (request->quiet)
+        return;
+    screen_label(&screen, 4, "G =", group_formula(symmetry));
+    print_free_classes(&screen, symmetry, all);
+    print_pinned_classes(&screen, symmetry, all);
+    print_unknown_operators(&screen, symmetry);
+}
