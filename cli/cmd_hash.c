@@ -40,12 +40,20 @@ static void print_line(const char *digest, const char *path)
     putchar('\n');
 }
 
+static json_t *error_value(const cnx_error *error)
+{
+    json_t *object = document_object();
+    field_text(object, "place", error->place);
+    field_text(object, "message", error->message);
+    return object;
+}
+
 static void add_model(json_t *models, const char *path, const char *digest, const cnx_error *error)
 {
     json_t *object = document_object();
     field_text(object, "path", path);
     field_text(object, "digest", digest);
-    field_text(object, "error", digest ? NULL : error->message);
+    field_value(object, "error", digest ? json_null() : error_value(error));
     item_value(models, object);
 }
 

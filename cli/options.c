@@ -11,15 +11,14 @@
 enum { KEY_HELP = 'h', KEY_QUIET = 'q', KEY_JSON = 0x1000, KEY_COLOR };
 
 static const struct argp_option common_options[] = {
-    {.doc = "Every command:", .group = 1},
-    {.name = "json", .key = KEY_JSON, .doc = "Print one JSON object instead of text", .group = 1},
-    {.name = "quiet", .key = KEY_QUIET, .doc = "Print only the essential result", .group = 1},
+    {.doc = "Every command:"},
+    {.name = "json", .key = KEY_JSON, .doc = "Print one JSON object instead of text"},
+    {.name = "quiet", .key = KEY_QUIET, .doc = "Print only the essential result"},
     {.name = "color",
      .key = KEY_COLOR,
      .arg = "WHEN",
-     .doc = "auto (default: on a terminal, unless NO_COLOR is set), always or never",
-     .group = 1},
-    {.name = "help", .key = KEY_HELP, .doc = "Print this and exit", .group = 1},
+     .doc = "auto (default: on a terminal, unless NO_COLOR is set), always or never"},
+    {.name = "help", .key = KEY_HELP, .doc = "Print this and exit"},
     {0},
 };
 
@@ -30,6 +29,7 @@ struct parser {
     struct argp_option *table; /* the command's own options, then the common ones */
     size_t option_count;
     struct request *request;
+    int stopped_at; /* index into argv, when getopt did not like a word */
     bool reported;
     bool wants_help;
 };
@@ -105,8 +105,9 @@ static bool diagnose_word(const struct parser *parser, const char *word)
 }
 
 /* getopt stops behind the word it dislikes, or at it when it is in the middle of a cluster such as -qx. */
-static void diagnose(const struct parser *parser, int argc, char **argv, int stopped_at)
+static void diagnose(const struct parser *parser, int argc, char **argv)
 {
+    int stopped_at = parser->stopped_at;
     if (stopped_at > 1 && stopped_at <= argc && diagnose_word(parser, argv[stopped_at - 1]))
         return;
     if (stopped_at < argc && diagnose_word(parser, argv[stopped_at]))
@@ -149,6 +150,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         parser->request->operands[parser->request->operand_count++] = value;
         return 0;
     }
+    if (key == ARGP_KEY_ERROR)
+        parser->stopped_at = state->next;
     if (!option)
         return ARGP_ERR_UNKNOWN;
     bool is_common = key == KEY_HELP || key == KEY_QUIET || key == KEY_JSON || key == KEY_COLOR;
@@ -236,15 +239,14 @@ bool options_parse(const struct command *command, const struct syntax *syntax, i
                                  .args_doc = command->arguments,
                                  .doc = description,
                                  .help_filter = filter_help};
-    int stopped_at = 0;
     error_t failed =
-        argp_parse(&grammar, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP | ARGP_NO_EXIT, &stopped_at, &parser);
+        argp_parse(&grammar, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP | ARGP_NO_EXIT, NULL, &parser);
     bool go_on = false;
     if (parser.wants_help) {
         print_help(command, &grammar);
         request->outcome = OUTCOME_SUCCESS;
     } else if (failed && !parser.reported) {
-        diagnose(&parser, argc, argv, stopped_at);
+        diagnose(&parser, argc, argv);
     } else if (!failed) {
         go_on = check_request(&parser);
     }

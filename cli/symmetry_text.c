@@ -60,9 +60,10 @@ static char *group_formula(const cnx_symmetry *symmetry)
     return formula;
 }
 
-static void write_axes(FILE *out, const cnx_symmetry_class *class, bool *any)
+/* The parameter axes of a class from number `first` on, behind those of other classes when *any. */
+static void write_axes(FILE *out, const cnx_symmetry_class *class, size_t first, bool *any)
 {
-    for (size_t i = 0; i < class->parameter_count; i++) {
+    for (size_t i = first; i < class->parameter_count; i++) {
         const cnx_parameter_axis *parameter = &class->parameters[i];
         fprintf(out, "%s%s:%" PRIu32, *any ? ", " : "", parameter->tensor, parameter->axis);
         if (parameter->copies > 1)
@@ -71,13 +72,14 @@ static void write_axes(FILE *out, const cnx_symmetry_class *class, bool *any)
     }
 }
 
-static char *axes_text(const cnx_symmetry_class *class)
+/* A class is named after its first axis, so that one is left out. */
+static char *other_axes_text(const cnx_symmetry_class *class)
 {
     char *axes;
     size_t size;
     bool any = false;
     FILE *out = text_open(&axes, &size);
-    write_axes(out, class, &any);
+    write_axes(out, class, 1, &any);
     text_close(out);
     return axes;
 }
@@ -86,7 +88,7 @@ static void print_free_classes(const struct screen *screen, const cnx_symmetry *
 {
     static const struct column columns[] = {
         {"class", COLUMN_LONG},         {"extent", COLUMN_NUMBER},       {"group", COLUMN_TEXT},
-        {"log10 order", COLUMN_NUMBER}, {"parameter axes", COLUMN_LIST},
+        {"log10 order", COLUMN_NUMBER}, {"moves together with", COLUMN_LIST},
     };
     struct table *table = table_create(columns, sizeof columns / sizeof columns[0]);
     size_t count = 0;
@@ -95,18 +97,15 @@ static void print_free_classes(const struct screen *screen, const cnx_symmetry *
         if (!class->free)
             continue;
         char *cells[] = {
-            text_format("%s", class->name),
-            text_count(class->extent),
-            text_format("%s", class->group),
-            text_format("%.4f", class->log10_order),
-            axes_text(class),
+            text_format("%s", class->name),  text_count(class->extent),
+            text_format("%s", class->group), text_format("%.4f", class->log10_order),
+            other_axes_text(class),
         };
         table_add(table, cells);
         count++;
     }
     if (count > 0) {
-        fprintf(screen->stream, "\n%zu free class%s: the positions of a class move together\n", count,
-                count == 1 ? "" : "es");
+        fprintf(screen->stream, "\n%zu free class%s\n", count, count == 1 ? "" : "es");
         table_print(table, screen, 2, all);
     }
     table_destroy(table);
@@ -121,7 +120,7 @@ static void add_reason(struct table *table, const cnx_symmetry *symmetry, const 
     bool any = false;
     FILE *out = text_open(&axes, &size);
     for (size_t i = 0; i < count; i++)
-        write_axes(out, &symmetry->classes[items[i].index], &any);
+        write_axes(out, &symmetry->classes[items[i].index], 0, &any);
     text_close(out);
     char *cells[] = {text_format("%s", items[0].label), text_format("%zu", count), axes};
     table_add(table, cells);
@@ -144,8 +143,7 @@ static void print_pinned_classes(const struct screen *screen, const cnx_symmetry
     for (size_t i = 0; i < shown; i++)
         add_reason(table, symmetry, space.items + space.runs[i].start, space.runs[i].count);
     if (count > 0) {
-        fprintf(screen->stream, "\n%zu pinned class%s: these positions may not move\n", count,
-                count == 1 ? "" : "es");
+        fprintf(screen->stream, "\n%zu pinned class%s\n", count, count == 1 ? "" : "es");
         table_print(table, screen, 2, all);
     }
     if (shown < reasons)
