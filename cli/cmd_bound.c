@@ -17,10 +17,12 @@ static const struct argp_option options[] = {
      .key = KEY_INPUT_BOUND,
      .arg = "NUMBER",
      .doc = "Bound of the Euclidean norm of an input (default: 1)"},
+    {.name = "Bx", .key = KEY_INPUT_BOUND, .arg = "NUMBER", .flags = OPTION_ALIAS},
     {.name = "parameter-bound",
      .key = KEY_PARAMETER_BOUND,
      .arg = "NUMBER",
      .doc = "Bound of a parameter's absolute value (default: the largest one in the model)"},
+    {.name = "B", .key = KEY_PARAMETER_BOUND, .arg = "NUMBER", .flags = OPTION_ALIAS},
     {0},
 };
 
@@ -136,7 +138,7 @@ static void print_text(const struct request *request, const cnx_bound *bound)
         screen_label(&screen, 0, "",
                      text_format("%s: natural logarithm of the covering number N", bound->theorem));
     if (!bound->applies)
-        screen_label(&screen, 0, "", text_format("No theorem applies: %s", bound->why_not));
+        screen_label(&screen, 0, "", text_format("Theorems 3 and 4 do not apply: %s", bound->why_not));
     print_result(&screen, bound);
     if (request->quiet)
         return;

@@ -87,8 +87,11 @@ static char *other_axes_text(const cnx_symmetry_class *class)
 static void print_free_classes(const struct screen *screen, const cnx_symmetry *symmetry, bool all)
 {
     static const struct column columns[] = {
-        {"class", COLUMN_LONG},         {"extent", COLUMN_NUMBER},       {"group", COLUMN_TEXT},
-        {"log10 order", COLUMN_NUMBER}, {"moves together with", COLUMN_LIST},
+        {"class", COLUMN_LONG},
+        {"extent", COLUMN_NUMBER},
+        {"group", COLUMN_TEXT},
+        {"log10 order", COLUMN_NUMBER},
+        {"moves together with", COLUMN_LIST},
     };
     struct table *table = table_create(columns, sizeof columns / sizeof columns[0]);
     size_t count = 0;
