@@ -1,0 +1,106 @@
+/* What an analysis knows about a model: one fact per value (type, shape, labels of every axis, integer
+ * contents where known), and the points that the labels name. Made by cnx_analyze, read by everything
+ * else in analyze/ and rewrite/. An analysis never changes the model.
+ */
+#ifndef CNX_ANALYZE_ANALYSIS_H
+#define CNX_ANALYZE_ANALYSIS_H
+
+#include "analyze/dim.h"
+#include "onnx/model.h"
+
+/* The points that name the positions of an axis; see analyze/points.h. */
+typedef struct cnx_labels cnx_labels;
+
+typedef enum cnx_axis_kind {
+    CNX_AXIS_PINNED, /* positions may not move; `reason` says why */
+    CNX_AXIS_ANY,    /* the value is constant along the axis: any order will do */
+    CNX_AXIS_LABELS, /* positions are named by `labels` */
+} cnx_axis_kind;
+
+typedef struct cnx_axis {
+    cnx_dim extent;
+    cnx_axis_kind kind;
+    uint32_t reason; /* index into the points' reasons, for CNX_AXIS_PINNED */
+    const cnx_labels *labels;
+    const struct cnx_axis *repeats; /* not NULL: positions are (r, p), r on this axis without labels, p
+                                       named by `labels` (batch times heads, seen as one axis) */
+} cnx_axis;
+
+typedef struct cnx_fact {
+    int32_t type; /* cnx_element_type, 0 when unknown */
+    bool known;   /* the rank and axes are known */
+    uint32_t rank;
+    cnx_axis *axes;
+    bool has_content; /* an integer tensor of rank 0 or 1 whose elements are known as dimensions */
+    size_t content_count;
+    const cnx_dim *content;
+} cnx_fact;
+
+typedef struct cnx_graph_facts {
+    const cnx_graph *graph;
+    cnx_fact *facts; /* by value id */
+} cnx_graph_facts;
+
+/* A tensor that the graph reads as a parameter: an initializer or the tensor of a Constant node. */
+typedef struct cnx_parameter {
+    cnx_tensor *tensor;
+    const char *name;
+    const cnx_axis *axes; /* tensor->rank of them */
+} cnx_parameter;
+
+typedef struct cnx_analysis {
+    cnx_arena *arena;
+    cnx_model *model;
+    cnx_dims *dims;
+    cnx_fact *facts; /* of the main graph, by value id */
+    struct cnx_points *points;
+    size_t parameter_count; /* in order of first use */
+    size_t parameter_capacity;
+    cnx_parameter *parameters;
+    size_t unknown_count; /* operators without a rule, each once */
+    size_t unknown_capacity;
+    const char **unknown;
+} cnx_analysis;
+
+/* Walks the main graph once in topological order and applies every operator's rule. Memory from `arena`,
+ * which has to be the model's or a child of it. */
+cnx_analysis *cnx_analyze(cnx_arena *arena, cnx_model *model);
+
+/* ---- what an operator is ---- */
+
+typedef enum cnx_op_class {
+    CNX_OP_OTHER,
+    CNX_OP_ELEMENTWISE,   /* Add, Mul, Where ... */
+    CNX_OP_ACTIVATION,    /* Relu, Tanh ... (elementwise, one input that matters) */
+    CNX_OP_LINEAR,        /* Gemm, MatMul, Einsum */
+    CNX_OP_CONVOLUTION,   /* Conv, ConvTranspose */
+    CNX_OP_POOL,          /* MaxPool, AveragePool, GlobalAveragePool ... */
+    CNX_OP_NORMALIZATION, /* BatchNormalization, LayerNormalization ... */
+    CNX_OP_SOFTMAX,
+    CNX_OP_REDUCTION,
+    CNX_OP_LAYOUT, /* Reshape, Transpose, Concat, Slice, Gather, Pad, Resize ... */
+    CNX_OP_RECURRENT,
+    CNX_OP_ATTENTION,
+    CNX_OP_CONSTANT, /* Constant, ConstantOfShape, Range, Shape ... */
+    CNX_OP_IDENTITY, /* Identity, Dropout, Cast ... */
+    CNX_OP_CONTROL,  /* If, Loop, Scan */
+    CNX_OP_QUANTIZATION,
+} cnx_op_class;
+
+struct cnx_rule;
+
+/* One row of analyze/ops.def. */
+typedef struct cnx_operator {
+    const char *domain;
+    const char *name;
+    int32_t since;                   /* first operator-set version this row speaks for */
+    void (*rule)(struct cnx_rule *); /* NULL: pins on purpose */
+    const char *rule_name;
+    cnx_op_class class;
+    bool commutative; /* the order of its inputs means nothing */
+} cnx_operator;
+
+/* The newest row whose version is at most `opset` (0 means: the newest of all), or NULL. */
+const cnx_operator *cnx_operator_find(const char *domain, const char *name, int64_t opset);
+
+#endif

@@ -1,0 +1,399 @@
+/* One sweep over the graph in topological order. For every node: gather the facts of its inputs, apply its
+ * row's rule, then see to it that nothing was forgotten (unread axes are pinned) and that the outputs hold
+ * together.
+ *
+ * Parameters get points when they are first read. Exporters merge equal tensors, so the zero biases of
+ * unrelated layers become one tensor; a tensor that is the same along an axis ties nothing on that axis, and
+ * every use of it gets points of its own there.
+ */
+#include "analyze/content.h"
+#include "analyze/points.h"
+#include "analyze/rule.h"
+
+/* Shared tensors with more elements are taken as they are, without looking for constant axes. */
+#define LARGEST_SHARED_TENSOR (UINT64_C(1) << 20)
+
+typedef struct sweep {
+    cnx_analysis *analysis;
+    const cnx_graph *graph;
+    cnx_tensor **tensors;    /* by value: the parameter it names, or NULL */
+    uint64_t *constant_axes; /* by value: bits of the axes along which a shared initializer is constant */
+    bool *examined;
+} sweep;
+
+/* ---- facts of what is given ---- */
+
+static cnx_dim declared_extent(sweep *s, const Onnx__TensorShapeProto__Dimension *dimension)
+{
+    cnx_dims *dims = s->analysis->dims;
+    if (dimension->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE &&
+        dimension->dim_value >= 0)
+        return cnx_dim_number(dims, dimension->dim_value);
+    if (dimension->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM &&
+        dimension->dim_param[0] != '\0')
+        return cnx_dim_symbol(dims, dimension->dim_param);
+    return cnx_dim_fresh(dims);
+}
+
+static const Onnx__TypeProto__Tensor *declared_tensor(const cnx_value *value)
+{
+    if (value->info == NULL || value->info->type == NULL ||
+        value->info->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
+        return NULL;
+    return value->info->type->tensor_type;
+}
+
+/* The declared type and shape with every axis pinned; unknown when nothing was declared. */
+static cnx_fact declared_fact(sweep *s, const cnx_value *value, uint32_t reason)
+{
+    cnx_fact fact = {.known = false};
+    const Onnx__TypeProto__Tensor *tensor = declared_tensor(value);
+    if (tensor == NULL)
+        return fact;
+    fact.type = tensor->elem_type;
+    if (tensor->shape == NULL || tensor->shape->n_dim > 60)
+        return fact;
+    fact.known = true;
+    fact.rank = (uint32_t)tensor->shape->n_dim;
+    fact.axes = CNX_NEW_ARRAY(s->analysis->arena, cnx_axis, fact.rank);
+    for (uint32_t k = 0; k < fact.rank; k++) {
+        fact.axes[k] = cnx_axis_pinned(declared_extent(s, tensor->shape->dim[k]), reason);
+        if (cnx_dim_equals(s->analysis->dims, fact.axes[k].extent, 1))
+            fact.axes[k].kind = CNX_AXIS_ANY;
+    }
+    return fact;
+}
+
+static cnx_fact input_fact(sweep *s, const cnx_value *value)
+{
+    cnx_points *points = s->analysis->points;
+    const char *what = cnx_print(s->analysis->arena, "graph input %s", value->name);
+    return declared_fact(s, value, cnx_reason(points, what, NULL, NULL));
+}
+
+/* Whether a parameter of this type may be permuted: floats and quantised floats. Wider integers are counts,
+ * shapes and indices. */
+static bool carries_weights(int32_t type)
+{
+    cnx_type_kind kind = cnx_type_kind_of(type);
+    return kind == CNX_KIND_FLOAT || kind == CNX_KIND_COMPLEX ||
+           (kind == CNX_KIND_INTEGER && cnx_type_bits(type) <= 8);
+}
+
+static void read_content(sweep *s, cnx_tensor *tensor, cnx_fact *fact)
+{
+    cnx_type_kind kind = cnx_type_kind_of(tensor->type);
+    if (tensor->rank > 1 || tensor->count > CNX_LARGEST_CONTENT ||
+        (kind != CNX_KIND_INTEGER && kind != CNX_KIND_BOOL) || tensor->type == CNX_TYPE_UINT64)
+        return;
+    cnx_dim *content = CNX_NEW_ARRAY(s->analysis->arena, cnx_dim, tensor->count);
+    for (uint64_t k = 0; k < tensor->count; k++)
+        content[k] = cnx_dim_number(s->analysis->dims, cnx_tensor_integer(s->analysis->model, tensor, k));
+    fact->has_content = true;
+    fact->content = content;
+    fact->content_count = tensor->count;
+}
+
+static cnx_fact tensor_fact(sweep *s, uint32_t id, cnx_tensor *tensor)
+{
+    cnx_points *points = s->analysis->points;
+    cnx_fact fact = {.type = tensor->type, .known = tensor->rank <= 60, .rank = tensor->rank};
+    fact.axes = CNX_NEW_ARRAY(s->analysis->arena, cnx_axis, fact.rank);
+    bool weights = carries_weights(tensor->type);
+    for (uint32_t k = 0; k < fact.rank; k++) {
+        int64_t extent = tensor->dims[k];
+        if (weights && extent > 0 && extent <= (int64_t)CNX_LARGEST_AXIS) {
+            fact.axes[k] = cnx_axis_fresh(points, (uint32_t)extent, NULL);
+            if (fact.axes[k].kind == CNX_AXIS_LABELS)
+                ((cnx_labels *)(uintptr_t)fact.axes[k].labels)->untouched = true;
+        } else {
+            const char *what = weights ? "axis that is empty or too long" : "integer tensor";
+            fact.axes[k] = cnx_axis_pinned(cnx_dim_number(s->analysis->dims, extent),
+                                           cnx_reason(points, what, NULL, NULL));
+        }
+    }
+    read_content(s, tensor, &fact);
+    s->tensors[id] = tensor;
+    cnx_analysis *a = s->analysis;
+    cnx_parameter parameter = {.tensor = tensor, .name = s->graph->values[id].name, .axes = fact.axes};
+    CNX_PUSH(a->arena, a->parameters, a->parameter_count, a->parameter_capacity, parameter);
+    return fact;
+}
+
+static cnx_fact sparse_fact(sweep *s, const Onnx__SparseTensorProto *sparse)
+{
+    cnx_fact fact = {.type = sparse->values != NULL ? sparse->values->data_type : 0,
+                     .known = sparse->n_dims <= 60};
+    uint32_t reason = cnx_reason(s->analysis->points, "sparse tensor", NULL, NULL);
+    fact.rank = (uint32_t)sparse->n_dims;
+    fact.axes = CNX_NEW_ARRAY(s->analysis->arena, cnx_axis, fact.rank);
+    for (uint32_t k = 0; k < fact.rank; k++)
+        fact.axes[k] = cnx_axis_pinned(cnx_dim_number(s->analysis->dims, sparse->dims[k]), reason);
+    return fact;
+}
+
+/* ---- shared tensors ---- */
+
+/* Whether the tensor's bytes do not change along axis `k`. */
+static bool constant_along(cnx_model *model, cnx_tensor *tensor, uint32_t k)
+{
+    uint64_t inner = cnx_type_bits(tensor->type) / 8, outer = 1;
+    for (uint32_t j = 0; j < k; j++)
+        outer *= (uint64_t)tensor->dims[j];
+    for (uint32_t j = k + 1; j < tensor->rank; j++)
+        inner *= (uint64_t)tensor->dims[j];
+    const uint8_t *bytes = cnx_tensor_bytes(model, tensor);
+    uint64_t extent = (uint64_t)tensor->dims[k];
+    for (uint64_t o = 0; o < outer; o++)
+        for (uint64_t i = 1; i < extent; i++)
+            if (memcmp(bytes + (o * extent + i) * inner, bytes + o * extent * inner, inner) != 0)
+                return false;
+    return true;
+}
+
+static uint64_t constant_axes(sweep *s, uint32_t id, cnx_tensor *tensor)
+{
+    if (s->examined[id])
+        return s->constant_axes[id];
+    s->examined[id] = true;
+    if (cnx_type_bits(tensor->type) % 8 != 0 || tensor->count == 0 || tensor->count > LARGEST_SHARED_TENSOR)
+        return 0;
+    for (uint32_t k = 0; k < tensor->rank; k++)
+        if (constant_along(s->analysis->model, tensor, k))
+            s->constant_axes[id] |= UINT64_C(1) << k;
+    return s->constant_axes[id];
+}
+
+/* The fact of a value as one use of it sees it. */
+static cnx_fact fact_of_use(sweep *s, uint32_t id)
+{
+    cnx_fact fact = s->analysis->facts[id];
+    if (s->tensors[id] == NULL || s->graph->values[id].use_count < 2 || !fact.known ||
+        !carries_weights(fact.type))
+        return fact;
+    uint64_t constant = constant_axes(s, id, s->tensors[id]);
+    if (constant == 0)
+        return fact;
+    cnx_axis *axes = CNX_NEW_ARRAY(s->analysis->arena, cnx_axis, fact.rank);
+    for (uint32_t k = 0; k < fact.rank; k++) {
+        axes[k] = fact.axes[k];
+        if ((constant >> k & 1) != 0 && axes[k].kind == CNX_AXIS_LABELS)
+            axes[k] = cnx_axis_fresh(s->analysis->points, axes[k].labels->extent, NULL);
+    }
+    fact.axes = axes;
+    return fact;
+}
+
+/* ---- one node ---- */
+
+static void note_unknown(cnx_analysis *a, const cnx_node *node)
+{
+    const char *name =
+        node->domain[0] == '\0' ? node->op_type : cnx_print(a->arena, "%s.%s", node->domain, node->op_type);
+    for (size_t i = 0; i < a->unknown_count; i++)
+        if (strcmp(a->unknown[i], name) == 0)
+            return;
+    CNX_PUSH(a->arena, a->unknown, a->unknown_count, a->unknown_capacity, name);
+}
+
+/* Values that a nested graph reads from outside may not move: its body is not followed. */
+static void pin_captured(cnx_rule *rule, const cnx_graph *body)
+{
+    uint32_t reason = cnx_rule_reason(rule, "use inside the body");
+    for (uint32_t v = 0; v < body->value_count; v++) {
+        uint32_t outer = body->values[v].captured_from;
+        if (outer == CNX_NONE || body->parent != rule->graph)
+            continue;
+        const cnx_fact *fact = &rule->analysis->facts[outer];
+        for (uint32_t k = 0; k < fact->rank; k++)
+            cnx_axis_pin(rule->points, fact->axes[k], reason);
+    }
+}
+
+static cnx_fact known_or_initializer(sweep *s, uint32_t id);
+
+static cnx_rule start_rule(sweep *s, const cnx_node *node)
+{
+    cnx_analysis *a = s->analysis;
+    cnx_rule rule = {.analysis = a,
+                     .arena = a->arena,
+                     .points = a->points,
+                     .dims = a->dims,
+                     .graph = s->graph,
+                     .node = node,
+                     .op = cnx_operator_find(node->domain, node->op_type, node->opset),
+                     .input_count = node->input_count,
+                     .output_count = node->output_count};
+    rule.inputs = CNX_NEW_ARRAY(a->arena, cnx_fact, node->input_count);
+    rule.present = CNX_NEW_ARRAY(a->arena, bool, node->input_count);
+    rule.read = CNX_NEW_ARRAY(a->arena, uint64_t, node->input_count);
+    rule.outputs = CNX_NEW_ARRAY(a->arena, cnx_fact, node->output_count);
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        rule.present[i] = node->inputs[i] != CNX_NONE;
+        if (rule.present[i])
+            rule.inputs[i] = known_or_initializer(s, node->inputs[i]);
+    }
+    return rule;
+}
+
+static bool inputs_known(const cnx_rule *rule)
+{
+    for (uint32_t i = 0; i < rule->input_count; i++)
+        if (rule->present[i] && !rule->inputs[i].known)
+            return false;
+    return rule->input_count == 0 || rule->present[0];
+}
+
+static void apply_row(cnx_rule *rule)
+{
+    if (rule->op == NULL) {
+        note_unknown(rule->analysis, rule->node);
+        cnx_rule_pin_all(rule, "unknown operator, use");
+    } else if (rule->op->rule == NULL) {
+        cnx_rule_pin_all(rule, "positions that matter to every input");
+    } else if (!inputs_known(rule)) {
+        cnx_rule_pin_all(rule, "input of unknown rank");
+    } else {
+        rule->op->rule(rule);
+        cnx_propagate_content(rule);
+    }
+}
+
+/* Pins what the rule has not read. */
+static void pin_unread(cnx_rule *rule)
+{
+    uint32_t reason = CNX_NONE;
+    for (uint32_t i = 0; i < rule->input_count; i++)
+        for (uint32_t k = 0; rule->present[i] && k < rule->inputs[i].rank; k++)
+            if ((rule->read[i] >> k & 1) == 0) {
+                if (reason == CNX_NONE)
+                    reason = cnx_rule_reason(rule, "input that is not followed");
+                cnx_axis_pin(rule->points, rule->inputs[i].axes[k], reason);
+            }
+}
+
+static void store_outputs(sweep *s, cnx_rule *rule)
+{
+    for (uint32_t o = 0; o < rule->output_count; o++) {
+        uint32_t id = rule->node->outputs[o];
+        if (id == CNX_NONE)
+            continue;
+        const cnx_value *value = &s->graph->values[id];
+        if (!rule->outputs[o].known) {
+            int32_t type = rule->outputs[o].type;
+            rule->outputs[o] = declared_fact(s, value, cnx_rule_reason(rule, "output that is not followed"));
+            if (rule->outputs[o].type == 0)
+                rule->outputs[o].type = type;
+        }
+        cnx_rule_pin_orphans(rule, &rule->outputs[o]);
+        if (rule->outputs[o].type == 0 && declared_tensor(value) != NULL)
+            rule->outputs[o].type = declared_tensor(value)->elem_type;
+        s->analysis->facts[id] = rule->outputs[o];
+    }
+}
+
+/* Constant: its tensor is an initializer by another name. Lists of numbers are contents. */
+static bool constant_fact(sweep *s, const cnx_node *node)
+{
+    const Onnx__AttributeProto *value = cnx_attribute(node, "value");
+    cnx_tensor *tensor =
+        value != NULL && value->t != NULL ? cnx_tensor_of(s->analysis->model, value->t) : NULL;
+    if (strcmp(node->op_type, "Constant") != 0 || node->domain[0] != '\0' || node->output_count != 1 ||
+        node->outputs[0] == CNX_NONE)
+        return false;
+    cnx_fact *fact = &s->analysis->facts[node->outputs[0]];
+    cnx_dims *dims = s->analysis->dims;
+    if (tensor != NULL) {
+        *fact = tensor_fact(s, node->outputs[0], tensor);
+        return true;
+    }
+    const Onnx__AttributeProto *ints = cnx_attribute(node, "value_ints"),
+                               *number = cnx_attribute(node, "value_int");
+    const Onnx__AttributeProto *floats = cnx_attribute(node, "value_floats");
+    fact->known =
+        ints != NULL || number != NULL || floats != NULL || cnx_attribute(node, "value_float") != NULL;
+    fact->type = ints != NULL || number != NULL ? CNX_TYPE_INT64 : CNX_TYPE_FLOAT;
+    size_t count = ints != NULL ? ints->n_ints : floats != NULL ? floats->n_floats : 1;
+    fact->rank = ints != NULL || floats != NULL ? 1 : 0;
+    fact->axes = CNX_NEW_ARRAY(s->analysis->arena, cnx_axis, fact->rank);
+    if (fact->rank == 1)
+        fact->axes[0] = cnx_axis_pinned(cnx_dim_number(dims, (int64_t)count),
+                                        cnx_reason(s->analysis->points, "value", s->graph, node));
+    if (fact->type != CNX_TYPE_INT64 || count > CNX_LARGEST_CONTENT || !fact->known)
+        return true;
+    cnx_dim *content = CNX_NEW_ARRAY(s->analysis->arena, cnx_dim, count);
+    for (size_t k = 0; k < count; k++)
+        content[k] = cnx_dim_number(dims, ints != NULL ? ints->ints[k] : number->i);
+    fact->has_content = true;
+    fact->content = content;
+    fact->content_count = count;
+    return true;
+}
+
+static void visit_node(sweep *s, const cnx_node *node)
+{
+    if (constant_fact(s, node))
+        return;
+    cnx_rule rule = start_rule(s, node);
+    apply_row(&rule);
+    pin_unread(&rule);
+    for (uint32_t g = 0; g < node->subgraph_count; g++)
+        pin_captured(&rule, node->subgraphs[g].graph);
+    store_outputs(s, &rule);
+}
+
+/* ---- the sweep ---- */
+
+/* The fact of a value that is given from outside; an initializer that is also an input is a default that a
+ * caller may replace, except in old files, which had to list every initializer as an input. */
+static cnx_fact given_fact(sweep *s, uint32_t id)
+{
+    const cnx_value *value = &s->graph->values[id];
+    bool replaceable = value->is_input && s->analysis->model->proto->ir_version >= 4;
+    if (value->initializer != NULL && !replaceable)
+        return tensor_fact(s, id, value->initializer);
+    if (value->sparse_initializer != NULL && !replaceable)
+        return sparse_fact(s, value->sparse_initializer);
+    return input_fact(s, value);
+}
+
+static cnx_fact known_or_initializer(sweep *s, uint32_t id)
+{
+    const cnx_value *value = &s->graph->values[id];
+    cnx_fact *fact = &s->analysis->facts[id];
+    if (!fact->known && fact->type == 0 && value->producer == CNX_NONE)
+        *fact = given_fact(s, id);
+    return fact_of_use(s, id);
+}
+
+static void pin_outputs(sweep *s)
+{
+    cnx_points *points = s->analysis->points;
+    for (uint32_t i = 0; i < s->graph->output_count; i++) {
+        uint32_t id = s->graph->outputs[i];
+        const char *what = cnx_print(s->analysis->arena, "graph output %s", s->graph->values[id].name);
+        uint32_t reason = cnx_reason(points, what, NULL, NULL);
+        cnx_fact fact = known_or_initializer(s, id);
+        for (uint32_t k = 0; k < fact.rank; k++)
+            cnx_axis_pin(points, fact.axes[k], reason);
+    }
+}
+
+cnx_analysis *cnx_analyze(cnx_arena *arena, cnx_model *model)
+{
+    const cnx_graph *graph = model->graph;
+    cnx_analysis *a = CNX_NEW(arena, cnx_analysis);
+    *a = (cnx_analysis){.arena = arena, .model = model, .dims = cnx_dims_create(arena)};
+    a->points = cnx_points_create(arena, a->dims);
+    a->facts = CNX_NEW_ARRAY(arena, cnx_fact, graph->value_count);
+    sweep s = {.analysis = a, .graph = graph};
+    s.tensors = CNX_NEW_ARRAY(arena, cnx_tensor *, graph->value_count);
+    s.constant_axes = CNX_NEW_ARRAY(arena, uint64_t, graph->value_count);
+    s.examined = CNX_NEW_ARRAY(arena, bool, graph->value_count);
+    for (uint32_t i = 0; i < graph->input_count; i++)
+        a->facts[graph->inputs[i]] = given_fact(&s, graph->inputs[i]);
+    for (uint32_t i = 0; i < graph->order_count; i++)
+        visit_node(&s, &graph->nodes[graph->order[i]]);
+    pin_outputs(&s);
+    return a;
+}

@@ -1,0 +1,222 @@
+/* Convolution and pooling: channels are contracted or pass, spatial positions are pinned. */
+#include "analyze/rule.h"
+
+/* One spatial axis of a windowed operator. */
+typedef struct window {
+    cnx_dim kernel;
+    int64_t stride;
+    int64_t dilation;
+    int64_t pads; /* before plus after; -1: chosen so that the output is ceil(input / stride) */
+    bool ceil;
+} window;
+
+static int64_t at(const int64_t *values, size_t count, size_t k, int64_t otherwise)
+{
+    return values != NULL && k < count ? values[k] : otherwise;
+}
+
+static bool text_is(const cnx_rule *rule, const char *attribute, const char *otherwise, const char *text)
+{
+    return strcmp(cnx_attribute_text(rule->graph, rule->node, attribute, otherwise), text) == 0;
+}
+
+static window window_of(const cnx_rule *rule, uint32_t k, uint32_t spatial, cnx_dim kernel)
+{
+    size_t strides, dilations, pads;
+    const int64_t *stride = cnx_rule_ints(rule, "strides", &strides);
+    const int64_t *dilation = cnx_rule_ints(rule, "dilations", &dilations);
+    const int64_t *pad = cnx_rule_ints(rule, "pads", &pads);
+    window w = {
+        .kernel = kernel, .stride = at(stride, strides, k, 1), .dilation = at(dilation, dilations, k, 1)};
+    w.pads = at(pad, pads, k, 0) + at(pad, pads, k + spatial, 0);
+    w.ceil = cnx_rule_int(rule, "ceil_mode", 0) != 0;
+    if (text_is(rule, "auto_pad", "NOTSET", "VALID"))
+        w.pads = 0;
+    else if (!text_is(rule, "auto_pad", "NOTSET", "NOTSET"))
+        w.pads = -1;
+    if (w.stride < 1 || w.dilation < 1)
+        cnx_fail(rule->arena, CNX_ERROR_GRAPH, cnx_node_place(rule->graph, rule->node),
+                 "a stride or dilation is below 1");
+    return w;
+}
+
+/* floor((input + pads - dilation * (kernel - 1) - 1) / stride) + 1. With ceil_mode, a last window that would
+ * start in the padding is left out by some definitions: then the extent is unknown unless it is the same. */
+static cnx_dim window_output(const cnx_rule *rule, window w, cnx_dim input)
+{
+    cnx_dims *dims = rule->dims;
+    cnx_dim stride = cnx_rule_number(rule, w.stride);
+    if (w.pads < 0)
+        return cnx_dim_ceil_divide(dims, input, stride);
+    cnx_dim reach = cnx_dim_multiply(dims, cnx_rule_number(rule, w.dilation),
+                                     cnx_dim_subtract(dims, w.kernel, cnx_rule_number(rule, 1)));
+    cnx_dim span = cnx_dim_subtract(dims, cnx_dim_add(dims, input, cnx_rule_number(rule, w.pads - 1)), reach);
+    cnx_dim floor = cnx_dim_floor_divide(dims, span, stride);
+    cnx_dim ceil = cnx_dim_ceil_divide(dims, span, stride);
+    if (w.ceil && floor != ceil)
+        floor = w.pads == 0 ? ceil : cnx_dim_fresh(dims);
+    return cnx_dim_add(dims, floor, cnx_rule_number(rule, 1));
+}
+
+static bool is_point(const cnx_rule *rule, window w)
+{
+    return cnx_dim_equals(rule->dims, w.kernel, 1) && w.stride == 1 && w.pads == 0;
+}
+
+/* Spatial axis `k` (2 and up) of input 0 after the window: itself when the window is a point. */
+static cnx_axis spatial_axis(cnx_rule *rule, uint32_t k, window w)
+{
+    if (is_point(rule, w))
+        return cnx_rule_axis(rule, 0, k);
+    cnx_axis axis = cnx_rule_pin(rule, 0, k, "spatial axis");
+    return cnx_axis_pinned(window_output(rule, w, axis.extent), cnx_rule_reason(rule, "spatial axis"));
+}
+
+/* Splits an axis into `groups` blocks. */
+static void split_groups(cnx_rule *rule, cnx_axis axis, int64_t groups, cnx_axis *outer, cnx_axis *inner)
+{
+    cnx_dim count = cnx_rule_number(rule, groups);
+    cnx_axis_split(rule->points, axis, count, cnx_dim_floor_divide(rule->dims, axis.extent, count), outer,
+                   inner, cnx_rule_reason(rule, "groups"));
+}
+
+/* Relates the input channels with the weight's axes `mixed` (input channels of one group) and `grouped` (the
+ * one that the groups cut). Returns nothing: the caller takes the output channels from the weight. */
+static void relate_channels(cnx_rule *rule, cnx_axis channels, cnx_axis mixed, cnx_axis grouped,
+                            int64_t groups)
+{
+    if (groups == 1) {
+        cnx_rule_same(rule, channels, mixed);
+        return;
+    }
+    cnx_axis input_blocks, input_inner, weight_blocks, weight_inner;
+    split_groups(rule, channels, groups, &input_blocks, &input_inner);
+    split_groups(rule, grouped, groups, &weight_blocks, &weight_inner);
+    cnx_rule_same(rule, input_blocks, weight_blocks);
+    if (weight_blocks.kind == CNX_AXIS_LABELS)
+        mixed = cnx_axis_refine(rule->points, mixed, weight_blocks.labels);
+    cnx_rule_same(rule, input_inner, mixed);
+}
+
+static bool is_convolution(cnx_rule *rule, int64_t groups)
+{
+    uint32_t rank = rule->inputs[0].rank;
+    if (rank >= 2 && rank <= 60 && rule->inputs[1].rank == rank && groups >= 1)
+        return true;
+    cnx_fail(rule->arena, CNX_ERROR_GRAPH, cnx_node_place(rule->graph, rule->node),
+             "weight has %u axes (expected %u, as the input)", rule->inputs[1].rank, rank);
+}
+
+static void pin_kernel(cnx_rule *rule)
+{
+    for (uint32_t k = 2; k < rule->inputs[1].rank; k++)
+        cnx_rule_pin(rule, 1, k, "kernel offsets");
+}
+
+/* The output channels: those of the weight, which are the bias's too. */
+static cnx_axis with_bias(cnx_rule *rule, cnx_axis channels)
+{
+    if (cnx_rule_has(rule, 2) && rule->inputs[2].rank == 1)
+        channels = cnx_rule_same(rule, channels, cnx_rule_axis(rule, 2, 0));
+    return channels;
+}
+
+/* X[n, c, ...], W[m, c / group, kernel...], B[m] -> Y[n, m, ...] */
+void cnx_apply_conv(cnx_rule *rule)
+{
+    int64_t groups = cnx_rule_int(rule, "group", 1);
+    is_convolution(rule, groups);
+    uint32_t rank = rule->inputs[0].rank;
+    cnx_fact output = cnx_rule_fact(rule, rule->inputs[0].type, rank);
+    output.axes[0] = cnx_rule_axis(rule, 0, 0);
+    cnx_axis features = cnx_rule_axis(rule, 1, 0);
+    relate_channels(rule, cnx_rule_axis(rule, 0, 1), cnx_rule_axis(rule, 1, 1), features, groups);
+    pin_kernel(rule);
+    output.axes[1] = with_bias(rule, features);
+    for (uint32_t k = 2; k < rank; k++)
+        output.axes[k] =
+            spatial_axis(rule, k, window_of(rule, k - 2, rank - 2, rule->inputs[1].axes[k].extent));
+    cnx_rule_output(rule, 0, output);
+}
+
+/* (input - 1) * stride + output_padding + dilation * (kernel - 1) + 1 - pads, or `output_shape` */
+static cnx_dim transposed_output(const cnx_rule *rule, window w, cnx_dim input, uint32_t k)
+{
+    size_t shapes, paddings;
+    const int64_t *shape = cnx_rule_ints(rule, "output_shape", &shapes);
+    const int64_t *padding = cnx_rule_ints(rule, "output_padding", &paddings);
+    if (shape != NULL && k < shapes)
+        return cnx_rule_number(rule, shape[k]);
+    cnx_dims *dims = rule->dims;
+    cnx_dim one = cnx_rule_number(rule, 1);
+    if (w.pads < 0)
+        return cnx_dim_multiply(dims, input, cnx_rule_number(rule, w.stride));
+    cnx_dim steps =
+        cnx_dim_multiply(dims, cnx_dim_subtract(dims, input, one), cnx_rule_number(rule, w.stride));
+    cnx_dim reach =
+        cnx_dim_multiply(dims, cnx_rule_number(rule, w.dilation), cnx_dim_subtract(dims, w.kernel, one));
+    return cnx_dim_add(dims, cnx_dim_add(dims, steps, reach),
+                       cnx_rule_number(rule, at(padding, paddings, k, 0) + 1 - w.pads));
+}
+
+/* X[n, c, ...], W[c, m / group, kernel...], B[m] -> Y[n, m, ...] */
+void cnx_apply_conv_transpose(cnx_rule *rule)
+{
+    int64_t groups = cnx_rule_int(rule, "group", 1);
+    is_convolution(rule, groups);
+    uint32_t rank = rule->inputs[0].rank;
+    cnx_fact output = cnx_rule_fact(rule, rule->inputs[0].type, rank);
+    output.axes[0] = cnx_rule_axis(rule, 0, 0);
+    cnx_axis channels = cnx_rule_same(rule, cnx_rule_axis(rule, 0, 1), cnx_rule_axis(rule, 1, 0));
+    cnx_axis features = cnx_rule_axis(rule, 1, 1);
+    if (groups > 1) {
+        cnx_axis blocks, inner;
+        split_groups(rule, channels, groups, &blocks, &inner);
+        if (blocks.kind == CNX_AXIS_LABELS)
+            features = cnx_axis_refine(rule->points, features, blocks.labels);
+        features = cnx_axis_merge(rule->points, blocks, features, cnx_rule_reason(rule, "groups"));
+    }
+    pin_kernel(rule);
+    output.axes[1] = with_bias(rule, features);
+    for (uint32_t k = 2; k < rank; k++) {
+        window w = window_of(rule, k - 2, rank - 2, rule->inputs[1].axes[k].extent);
+        cnx_axis axis = cnx_rule_pin(rule, 0, k, "spatial axis");
+        output.axes[k] = cnx_axis_pinned(transposed_output(rule, w, axis.extent, k - 2),
+                                         cnx_rule_reason(rule, "spatial axis"));
+    }
+    cnx_rule_output(rule, 0, output);
+}
+
+/* MaxPool, AveragePool, LpPool: batch and channels pass. The indices that MaxPool can report count positions
+ * over all axes, so they pin everything. */
+void cnx_apply_pool(cnx_rule *rule)
+{
+    size_t count;
+    const int64_t *kernel = cnx_rule_ints(rule, "kernel_shape", &count);
+    uint32_t rank = rule->inputs[0].rank;
+    bool reports_positions = rule->node->output_count > 1 && rule->node->outputs[1] != CNX_NONE;
+    if (rank < 2 || kernel == NULL || count != rank - 2 || reports_positions) {
+        cnx_rule_pin_all(rule, reports_positions ? "reported positions" : "window");
+        return;
+    }
+    cnx_fact output = cnx_rule_fact(rule, rule->inputs[0].type, rank);
+    output.axes[0] = cnx_rule_axis(rule, 0, 0);
+    output.axes[1] = cnx_rule_axis(rule, 0, 1);
+    for (uint32_t k = 2; k < rank; k++)
+        output.axes[k] =
+            spatial_axis(rule, k, window_of(rule, k - 2, rank - 2, cnx_rule_number(rule, kernel[k - 2])));
+    cnx_rule_output(rule, 0, output);
+}
+
+/* GlobalAveragePool, GlobalMaxPool, GlobalLpPool: spatial axes are summed away, whatever their order. */
+void cnx_apply_global_pool(cnx_rule *rule)
+{
+    cnx_fact fact = cnx_rule_input(rule, 0);
+    if (fact.rank < 2)
+        cnx_fail(rule->arena, CNX_ERROR_GRAPH, cnx_node_place(rule->graph, rule->node),
+                 "input has %u axes (expected at least 2)", fact.rank);
+    uint64_t spatial = 0;
+    for (uint32_t k = 2; k < fact.rank; k++)
+        spatial |= UINT64_C(1) << k;
+    cnx_rule_output(rule, 0, cnx_rule_reduce(rule, fact, spatial, true));
+}

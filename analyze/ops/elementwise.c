@@ -1,0 +1,67 @@
+/* Operators that treat every position alike. */
+#include "analyze/rule.h"
+
+static cnx_fact broadcast_inputs(cnx_rule *rule, uint32_t first, int32_t type)
+{
+    cnx_fact *facts = CNX_NEW_ARRAY(rule->arena, cnx_fact, rule->input_count);
+    size_t count = 0;
+    for (uint32_t i = first; i < rule->input_count; i++)
+        if (cnx_rule_has(rule, i))
+            facts[count++] = cnx_rule_input(rule, i);
+    return cnx_rule_broadcast(rule, facts, count, type);
+}
+
+/* Add, Mul, Relu, Clip, Sum ...: equal positions of all inputs, with broadcasting. */
+void cnx_apply_elementwise(cnx_rule *rule)
+{
+    cnx_rule_output(rule, 0, broadcast_inputs(rule, 0, rule->inputs[0].type));
+}
+
+/* Equal, Less, And, IsNaN ... */
+void cnx_apply_compare(cnx_rule *rule)
+{
+    cnx_rule_output(rule, 0, broadcast_inputs(rule, 0, CNX_TYPE_BOOL));
+}
+
+/* Where(condition, X, Y) */
+void cnx_apply_where(cnx_rule *rule)
+{
+    cnx_rule_output(rule, 0, broadcast_inputs(rule, 0, rule->input_count > 1 ? rule->inputs[1].type : 0));
+}
+
+/* Cast, and CastLike, whose second input gives only its type. */
+void cnx_apply_cast(cnx_rule *rule)
+{
+    cnx_fact fact = cnx_rule_input(rule, 0);
+    if (rule->input_count > 1) {
+        cnx_rule_input(rule, 1);
+        fact.type = rule->inputs[1].type;
+    } else {
+        fact.type = (int32_t)cnx_rule_int(rule, "to", 0);
+    }
+    cnx_rule_output(rule, 0, fact);
+}
+
+/* PRelu: the slope broadcasts to X, never the other way. */
+void cnx_apply_prelu(cnx_rule *rule)
+{
+    cnx_apply_elementwise(rule);
+}
+
+/* Dropout: Y and the mask are laid out as X. In training it draws a number a position: still exchangeable in
+ * distribution but not equal, so everything is pinned. */
+void cnx_apply_dropout(cnx_rule *rule)
+{
+    if (cnx_rule_has(rule, 2)) {
+        const int64_t *training;
+        size_t count;
+        if (!cnx_rule_numbers(rule, 2, &training, &count) || count != 1 || training[0] != 0) {
+            cnx_rule_pin_all(rule, "random training mode");
+            return;
+        }
+    }
+    cnx_fact fact = cnx_rule_input(rule, 0);
+    cnx_rule_output(rule, 0, fact);
+    fact.type = CNX_TYPE_BOOL;
+    cnx_rule_output(rule, 1, fact);
+}

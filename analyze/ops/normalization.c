@@ -1,0 +1,72 @@
+/* Normalisations are equivariant: axes pass, parameters share the axis they scale. */
+#include "analyze/rule.h"
+
+/* X[n, c, ...] with 1-D scale, bias, mean and variance over c. Outputs beyond Y exist only in training. */
+void cnx_apply_batch_normalization(cnx_rule *rule)
+{
+    if (cnx_rule_int(rule, "training_mode", 0) != 0) {
+        cnx_rule_pin_all(rule, "training mode");
+        return;
+    }
+    cnx_fact fact = cnx_rule_input(rule, 0);
+    if (fact.rank < 2) {
+        cnx_rule_pin_all(rule, "input without a channel axis");
+        return;
+    }
+    for (uint32_t i = 1; i < rule->input_count; i++)
+        if (cnx_rule_has(rule, i) && rule->inputs[i].rank == 1)
+            fact.axes[1] = cnx_rule_same(rule, fact.axes[1], cnx_rule_axis(rule, i, 0));
+    cnx_rule_output(rule, 0, fact);
+}
+
+/* X[n, c, ...] with scale and bias over c; mean and variance are taken over the spatial positions. */
+void cnx_apply_instance_normalization(cnx_rule *rule)
+{
+    cnx_apply_batch_normalization(rule);
+}
+
+/* Mean and variance over the axes from `axis` on; scale and bias broadcast to those. Mean and inverse
+ * deviation are X with those axes reduced to 1. */
+void cnx_apply_layer_normalization(cnx_rule *rule)
+{
+    cnx_fact facts[3];
+    size_t count = 0;
+    for (uint32_t i = 0; i < rule->input_count && i < 3; i++)
+        if (cnx_rule_has(rule, i))
+            facts[count++] = cnx_rule_input(rule, i);
+    cnx_fact output = cnx_rule_broadcast(rule, facts, count, rule->inputs[0].type);
+    cnx_rule_output(rule, 0, output);
+    if (rule->output_count > 1) {
+        uint32_t first = cnx_rule_axis_number(rule, cnx_rule_int(rule, "axis", -1), output.rank);
+        cnx_fact statistics = output;
+        statistics.axes = CNX_NEW_ARRAY(rule->arena, cnx_axis, output.rank);
+        memcpy(statistics.axes, output.axes, output.rank * sizeof *output.axes);
+        statistics = cnx_rule_reduce(rule, statistics, ~((UINT64_C(1) << first) - 1), true);
+        cnx_rule_output(rule, 1, statistics);
+        cnx_rule_output(rule, 2, statistics);
+    }
+}
+
+/* Softmax, LogSoftmax: equivariant along the axis they sum over. Before operator set 13 they sum over all
+ * axes from `axis` on, which is just as symmetric. Hardmax picks the first of equal maxima, but is
+ * equivariant where the maximum is unique; a tie makes positions matter, so its axis is pinned by
+ * arg_extreme's rule instead. */
+void cnx_apply_softmax(cnx_rule *rule)
+{
+    cnx_rule_output(rule, 0, cnx_rule_input(rule, 0));
+}
+
+/* LpNormalization divides by a norm along one axis; MeanVarianceNormalization likewise over several. */
+void cnx_apply_lp_normalization(cnx_rule *rule)
+{
+    cnx_rule_output(rule, 0, cnx_rule_input(rule, 0));
+}
+
+/* LRN looks at neighbouring channels: their order matters. */
+void cnx_apply_lrn(cnx_rule *rule)
+{
+    cnx_fact fact = cnx_rule_input(rule, 0);
+    if (fact.rank >= 2)
+        cnx_rule_pin_fact_axis(rule, &fact, 1, "neighbouring channels");
+    cnx_rule_output(rule, 0, fact);
+}

@@ -1,0 +1,635 @@
+#include "analyze/points.h"
+
+/* A split of labels into blocks that was asked for before. */
+typedef struct cnx_labels_split {
+    struct cnx_labels_split *next;
+    uint32_t inner_extent;
+    const cnx_labels *outer;
+    const cnx_labels *inner;
+    const cnx_axis *repeats;
+    /* With inner_extent 0, `inner` is what these labels became when the blocks `outer` were forgotten, or
+     * when the repetition `repeats` was settled. */
+} cnx_labels_split;
+
+cnx_points *cnx_points_create(cnx_arena *arena, cnx_dims *dims)
+{
+    cnx_points *points = CNX_NEW(arena, cnx_points);
+    points->arena = arena;
+    points->dims = dims;
+    cnx_intern_init(&points->reasons, arena);
+    cnx_intern_init(&points->seen, arena);
+    return points;
+}
+
+typedef struct reason_key {
+    const char *what;
+    const cnx_graph *graph;
+    const cnx_node *node;
+} reason_key;
+
+uint32_t cnx_reason(cnx_points *points, const char *what, const cnx_graph *graph, const cnx_node *node)
+{
+    reason_key key = {.what = what, .graph = graph, .node = node};
+    return cnx_intern_add(&points->reasons, &key, sizeof key);
+}
+
+const char *cnx_reason_text(const cnx_points *points, uint32_t number)
+{
+    reason_key key;
+    if (number == CNX_NONE)
+        return "";
+    memcpy(&key, cnx_intern_bytes(&points->reasons, number, NULL), sizeof key);
+    if (key.node == NULL)
+        return key.what;
+    return cnx_print(points->arena, "%s of %s %s", key.what, key.node->op_type,
+                     cnx_node_label(key.graph, key.node));
+}
+
+/* ---- points ---- */
+
+static uint32_t *room_for_points(cnx_points *points, uint32_t count)
+{
+    if (points->point_count + count >= CNX_NONE)
+        cnx_fail(points->arena, CNX_ERROR_LIMIT, NULL,
+                 "the graph has more than 2^32 axis positions to follow");
+    if (points->point_count + count > points->point_capacity) {
+        size_t capacity = points->point_capacity == 0 ? 4096 : points->point_capacity;
+        while (capacity < points->point_count + count)
+            capacity *= 2;
+        uint32_t *parent = CNX_NEW_ARRAY(points->arena, uint32_t, capacity);
+        uint32_t *pinned = CNX_NEW_ARRAY(points->arena, uint32_t, capacity);
+        if (points->point_count != 0) {
+            memcpy(parent, points->parent, points->point_count * sizeof *parent);
+            memcpy(pinned, points->pinned, points->point_count * sizeof *pinned);
+        }
+        points->parent = parent;
+        points->pinned = pinned;
+        points->point_capacity = capacity;
+    }
+    uint32_t *made = CNX_NEW_ARRAY(points->arena, uint32_t, count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t point = (uint32_t)points->point_count++;
+        points->parent[point] = point;
+        points->pinned[point] = CNX_NONE;
+        made[i] = point;
+    }
+    return made;
+}
+
+uint32_t cnx_point_class(cnx_points *points, uint32_t point)
+{
+    while (points->parent[point] != point) {
+        points->parent[point] = points->parent[points->parent[point]];
+        point = points->parent[point];
+    }
+    return point;
+}
+
+static void pin_point(cnx_points *points, uint32_t point, uint32_t reason)
+{
+    uint32_t root = cnx_point_class(points, point);
+    if (points->pinned[root] == CNX_NONE)
+        points->pinned[root] = reason;
+}
+
+/* The older point stays the representative, so classes keep the order of the graph. */
+static void unite(cnx_points *points, uint32_t a, uint32_t b)
+{
+    a = cnx_point_class(points, a);
+    b = cnx_point_class(points, b);
+    if (a == b)
+        return;
+    uint32_t root = a < b ? a : b;
+    uint32_t child = a < b ? b : a;
+    points->parent[child] = root;
+    if (points->pinned[root] == CNX_NONE)
+        points->pinned[root] = points->pinned[child];
+}
+
+/* ---- sequences and relations ---- */
+
+static const cnx_sequence *add_sequence(cnx_points *points, const uint32_t *members, uint32_t count)
+{
+    cnx_sequence *sequence = CNX_NEW(points->arena, cnx_sequence);
+    *sequence = (cnx_sequence){.id = (uint32_t)points->sequence_count, .count = count, .points = members};
+    CNX_PUSH(points->arena, points->sequences, points->sequence_count, points->sequence_capacity, sequence);
+    return sequence;
+}
+
+static void relate(cnx_points *points, const cnx_sequence *from, const cnx_sequence *to, uint32_t middle,
+                   uint32_t inner, cnx_relation_kind kind)
+{
+    if (from == to && middle == 1)
+        return;
+    uint32_t key[5] = {from->id, to->id, middle, inner, (uint32_t)kind};
+    size_t known = points->seen.count;
+    if (cnx_intern_add(&points->seen, key, sizeof key) < known)
+        return;
+    cnx_relation relation = {.from = from, .to = to, .middle = middle, .inner = inner, .kind = kind};
+    CNX_PUSH(points->arena, points->relations, points->relation_count, points->relation_capacity, relation);
+    if (kind != CNX_IDENTIFY)
+        return;
+    for (uint32_t i = 0; i < from->count; i++)
+        unite(points, from->points[i], to->points[i / (middle * inner) * inner + i % inner]);
+}
+
+static cnx_labels *make_labels(cnx_points *points, const cnx_sequence *sequence, uint32_t extent,
+                               const cnx_labels *over)
+{
+    cnx_labels *labels = CNX_NEW(points->arena, cnx_labels);
+    *labels = (cnx_labels){.sequence = sequence, .extent = extent, .over = over};
+    return labels;
+}
+
+static const cnx_labels *fresh_labels(cnx_points *points, uint32_t extent, const cnx_labels *over)
+{
+    uint64_t count = (uint64_t)extent * (over != NULL ? over->sequence->count : 1);
+    if (count > CNX_LARGEST_AXIS)
+        cnx_fail(points->arena, CNX_ERROR_LIMIT, NULL, "an axis has more than %u positions to follow",
+                 CNX_LARGEST_AXIS);
+    const uint32_t *members = room_for_points(points, (uint32_t)count);
+    return make_labels(points, add_sequence(points, members, (uint32_t)count), extent, over);
+}
+
+/* An operator has spoken about these labels: they can no longer be refined. */
+static void touch(const cnx_labels *labels)
+{
+    ((cnx_labels *)(uintptr_t)labels)->untouched = false;
+}
+
+static cnx_axis labelled(cnx_dim extent, const cnx_labels *labels)
+{
+    return (cnx_axis){.extent = extent, .kind = CNX_AXIS_LABELS, .labels = labels};
+}
+
+/* ---- axes ---- */
+
+static const cnx_axis *keep(cnx_points *points, cnx_axis axis)
+{
+    cnx_axis *kept = CNX_NEW(points->arena, cnx_axis);
+    *kept = axis;
+    return kept;
+}
+
+static bool number_of(cnx_points *points, cnx_dim dim, uint32_t *number)
+{
+    int64_t value = 0;
+    if (!cnx_dim_is_number(points->dims, dim, &value) || value <= 0 || value > (int64_t)CNX_LARGEST_AXIS)
+        return false;
+    *number = (uint32_t)value;
+    return true;
+}
+
+static bool has_plain_labels(cnx_axis axis)
+{
+    return axis.kind != CNX_AXIS_LABELS || (axis.repeats == NULL && axis.labels->over == NULL);
+}
+
+cnx_axis cnx_axis_pinned(cnx_dim extent, uint32_t reason)
+{
+    return (cnx_axis){.extent = extent, .kind = CNX_AXIS_PINNED, .reason = reason};
+}
+
+cnx_axis cnx_axis_any(cnx_dim extent)
+{
+    return (cnx_axis){.extent = extent, .kind = CNX_AXIS_ANY};
+}
+
+cnx_axis cnx_axis_fresh(cnx_points *points, uint32_t extent, const cnx_labels *over)
+{
+    cnx_dim dim = cnx_dim_number(points->dims, extent);
+    if (extent == 1 && over == NULL)
+        return cnx_axis_any(dim);
+    return labelled(dim, fresh_labels(points, extent, over));
+}
+
+const cnx_labels *cnx_labels_pinned(cnx_points *points, uint32_t extent, uint32_t reason)
+{
+    const cnx_labels *labels = fresh_labels(points, extent, NULL);
+    for (uint32_t i = 0; i < extent; i++)
+        pin_point(points, labels->sequence->points[i], reason);
+    return labels;
+}
+
+static void pin_labels(cnx_points *points, const cnx_labels *labels, uint32_t reason)
+{
+    touch(labels);
+    for (uint32_t i = 0; i < labels->sequence->count; i++)
+        pin_point(points, labels->sequence->points[i], reason);
+}
+
+void cnx_axis_pin(cnx_points *points, cnx_axis axis, uint32_t reason)
+{
+    if (axis.kind == CNX_AXIS_LABELS)
+        pin_labels(points, axis.labels, reason);
+}
+
+cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t reason)
+{
+    if (a.kind == CNX_AXIS_ANY)
+        return b;
+    if (b.kind == CNX_AXIS_ANY)
+        return a;
+    if (a.kind == CNX_AXIS_PINNED || b.kind == CNX_AXIS_PINNED) {
+        cnx_axis_pin(points, a, b.reason);
+        cnx_axis_pin(points, b, a.reason);
+        return a.kind == CNX_AXIS_LABELS ? a : b;
+    }
+    if ((a.repeats == NULL) != (b.repeats == NULL)) {
+        a = cnx_axis_settle(points, a, reason);
+        b = cnx_axis_settle(points, b, reason);
+        if (a.kind != CNX_AXIS_LABELS || b.kind != CNX_AXIS_LABELS)
+            return cnx_axis_unify(points, a, b, reason);
+    }
+    const cnx_labels *x = a.labels, *y = b.labels;
+    touch(x);
+    touch(y);
+    if (x->extent != y->extent) {
+        cnx_axis_pin(points, a, reason);
+        cnx_axis_pin(points, b, reason);
+    } else if (x->sequence->count == y->sequence->count) {
+        relate(points, x->sequence, y->sequence, 1, x->sequence->count, CNX_IDENTIFY);
+    } else if (y->over == NULL) {
+        relate(points, x->sequence, y->sequence, x->sequence->count / x->extent, x->extent, CNX_IDENTIFY);
+    } else if (x->over == NULL) {
+        relate(points, y->sequence, x->sequence, y->sequence->count / y->extent, y->extent, CNX_IDENTIFY);
+        return b;
+    } else {
+        cnx_axis_pin(points, a, reason);
+        cnx_axis_pin(points, b, reason);
+    }
+    return a;
+}
+
+/* ---- gather and concat ---- */
+
+/* The sequence of `sequence`'s points at `index`; when a point would repeat, new points stand for the
+ * positions and every repetition is identified with the original on its own. */
+static const cnx_sequence *gather_sequence(cnx_points *points, const cnx_sequence *sequence,
+                                           const uint32_t *index, uint32_t count)
+{
+    uint32_t *times = CNX_NEW_ARRAY(points->arena, uint32_t, sequence->count);
+    uint32_t *round = CNX_NEW_ARRAY(points->arena, uint32_t, count);
+    uint32_t rounds = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        round[i] = times[index[i]]++;
+        if (round[i] + 1 > rounds)
+            rounds = round[i] + 1;
+    }
+    uint32_t *members =
+        rounds > 1 ? room_for_points(points, count) : CNX_NEW_ARRAY(points->arena, uint32_t, count);
+    if (rounds <= 1) {
+        for (uint32_t i = 0; i < count; i++)
+            members[i] = sequence->points[index[i]];
+        return add_sequence(points, members, count);
+    }
+    const cnx_sequence *result = add_sequence(points, members, count);
+    for (uint32_t r = 0; r < rounds; r++) {
+        uint32_t *copies = CNX_NEW_ARRAY(points->arena, uint32_t, count);
+        uint32_t *originals = CNX_NEW_ARRAY(points->arena, uint32_t, count);
+        uint32_t size = 0;
+        for (uint32_t i = 0; i < count; i++)
+            if (round[i] == r) {
+                copies[size] = members[i];
+                originals[size++] = sequence->points[index[i]];
+            }
+        relate(points, add_sequence(points, copies, size), add_sequence(points, originals, size), 1, size,
+               CNX_IDENTIFY);
+    }
+    return result;
+}
+
+static bool is_whole(const uint32_t *index, uint32_t count, uint32_t extent)
+{
+    if (count != extent)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (index[i] != i)
+            return false;
+    return true;
+}
+
+cnx_axis cnx_axis_gather(cnx_points *points, cnx_axis axis, const uint32_t *index, uint32_t count,
+                         uint32_t reason)
+{
+    cnx_dim extent = cnx_dim_number(points->dims, count);
+    axis = cnx_axis_settle(points, axis, reason);
+    if (axis.kind == CNX_AXIS_ANY)
+        return cnx_axis_any(extent);
+    if (axis.kind == CNX_AXIS_PINNED)
+        return cnx_axis_pinned(extent, axis.reason);
+    const cnx_labels *labels = axis.labels;
+    if (axis.repeats != NULL || count == 0) {
+        cnx_axis_pin(points, axis, reason);
+        return cnx_axis_pinned(extent, reason);
+    }
+    if (is_whole(index, count, labels->extent))
+        return axis;
+    touch(labels);
+    uint32_t blocks = labels->sequence->count / labels->extent;
+    uint32_t *positions = CNX_NEW_ARRAY(points->arena, uint32_t, (size_t)blocks * count);
+    for (uint32_t b = 0; b < blocks; b++)
+        for (uint32_t i = 0; i < count; i++)
+            positions[b * count + i] = b * labels->extent + index[i];
+    const cnx_sequence *sequence = gather_sequence(points, labels->sequence, positions, blocks * count);
+    if (labels->over != NULL) /* what is cut out of a block stays in that block */
+        relate(points, sequence, labels->over->sequence, count, 1, CNX_CONTAIN);
+    return labelled(extent, make_labels(points, sequence, count, labels->over));
+}
+
+cnx_axis cnx_axis_gather_blocks(cnx_points *points, cnx_axis axis, const cnx_labels *old_blocks,
+                                const cnx_labels *new_blocks, const uint32_t *index, uint32_t count,
+                                uint32_t reason)
+{
+    if (axis.kind != CNX_AXIS_LABELS || axis.labels->over == NULL)
+        return axis;
+    const cnx_labels *labels = axis.labels;
+    if (labels->over != old_blocks || old_blocks->over != NULL) {
+        cnx_axis_pin(points, axis, reason); /* blocks of blocks: not followed through an indexing */
+        return cnx_axis_pinned(axis.extent, reason);
+    }
+    uint32_t inner = labels->extent;
+    uint32_t *positions = CNX_NEW_ARRAY(points->arena, uint32_t, (size_t)count * inner);
+    for (uint32_t b = 0; b < count; b++)
+        for (uint32_t i = 0; i < inner; i++)
+            positions[b * inner + i] = index[b] * inner + i;
+    const cnx_sequence *sequence = gather_sequence(points, labels->sequence, positions, count * inner);
+    if (new_blocks != NULL)
+        relate(points, sequence, new_blocks->sequence, inner, 1, CNX_CONTAIN);
+    return labelled(axis.extent, make_labels(points, sequence, inner, count > 1 ? new_blocks : NULL));
+}
+
+static bool all_distinct(cnx_points *points, const uint32_t *members, uint32_t count)
+{
+    cnx_arena *scratch = cnx_arena_create(points->arena);
+    uint64_t *seen = CNX_NEW_ARRAY(scratch, uint64_t, points->point_count / 64 + 1);
+    bool distinct = true;
+    for (uint32_t i = 0; i < count && distinct; i++) {
+        uint64_t bit = UINT64_C(1) << (members[i] % 64);
+        distinct = (seen[members[i] / 64] & bit) == 0;
+        seen[members[i] / 64] |= bit;
+    }
+    cnx_arena_destroy(scratch);
+    return distinct;
+}
+
+/* A part of a concatenation as labels, or NULL when it has none that can be laid side by side. */
+static const cnx_labels *part_labels(cnx_points *points, cnx_axis part, uint32_t reason)
+{
+    int64_t extent = 0;
+    if (!cnx_dim_is_number(points->dims, part.extent, &extent) || extent > (int64_t)CNX_LARGEST_AXIS)
+        return NULL;
+    if (part.kind == CNX_AXIS_LABELS)
+        return has_plain_labels(part) ? part.labels : NULL;
+    return cnx_labels_pinned(points, (uint32_t)extent, part.kind == CNX_AXIS_PINNED ? part.reason : reason);
+}
+
+cnx_axis cnx_axis_concat(cnx_points *points, const cnx_axis *parts, size_t count, cnx_dim extent,
+                         uint32_t reason)
+{
+    const cnx_labels **labels = CNX_NEW_ARRAY(points->arena, const cnx_labels *, count);
+    uint64_t total = 0;
+    bool free = false, possible = count != 0;
+    for (size_t i = 0; i < count; i++)
+        free = free || parts[i].kind == CNX_AXIS_LABELS;
+    for (size_t i = 0; i < count && free && possible; i++) {
+        if (cnx_dim_equals(points->dims, parts[i].extent, 0))
+            continue;
+        labels[i] = part_labels(points, parts[i], reason);
+        possible = labels[i] != NULL;
+        total += possible ? labels[i]->sequence->count : 0;
+    }
+    if (!free || !possible || total > CNX_LARGEST_AXIS) {
+        for (size_t i = 0; i < count; i++)
+            cnx_axis_pin(points, parts[i], reason);
+        uint32_t why = count != 0 && !free && parts[0].kind == CNX_AXIS_PINNED ? parts[0].reason : reason;
+        return cnx_axis_pinned(extent, why);
+    }
+    if (count == 1)
+        return parts[0];
+    uint32_t *members = CNX_NEW_ARRAY(points->arena, uint32_t, total);
+    uint32_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        for (uint32_t k = 0; labels[i] != NULL && k < labels[i]->sequence->count; k++)
+            members[size++] = labels[i]->sequence->points[k];
+    bool distinct = all_distinct(points, members, size);
+    if (!distinct)
+        members = room_for_points(points, size);
+    const cnx_sequence *sequence = add_sequence(points, members, size);
+    uint32_t offset = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (labels[i] == NULL)
+            continue;
+        touch(labels[i]);
+        const cnx_sequence *part = labels[i]->sequence;
+        if (!distinct)
+            relate(points, add_sequence(points, members + offset, part->count), part, 1, part->count,
+                   CNX_IDENTIFY);
+        offset += part->count;
+    }
+    return labelled(extent, make_labels(points, sequence, size, NULL));
+}
+
+/* ---- merge and split ---- */
+
+/* The product of an axis `a` of m positions and `c` of n as new points: position (i, k) moves along with k
+ * and lies in block i, or the other way round when only `a` is free. */
+static const cnx_labels *product_labels(cnx_points *points, cnx_axis outer, cnx_axis inner, uint32_t m,
+                                        uint32_t n, uint32_t reason)
+{
+    const cnx_labels *a = outer.kind == CNX_AXIS_LABELS ? outer.labels : cnx_labels_pinned(points, m, reason);
+    const cnx_labels *c = inner.kind == CNX_AXIS_LABELS ? inner.labels : cnx_labels_pinned(points, n, reason);
+    touch(a);
+    touch(c);
+    cnx_labels *product = (cnx_labels *)(uintptr_t)fresh_labels(points, m * n, NULL);
+    bool inner_is_free = inner.kind == CNX_AXIS_LABELS;
+    relate(points, product->sequence, a->sequence, n, 1, inner_is_free ? CNX_CONTAIN : CNX_IDENTIFY);
+    relate(points, product->sequence, c->sequence, m, n, inner_is_free ? CNX_IDENTIFY : CNX_CONTAIN);
+    product->merged_outer = keep(points, labelled(outer.extent, a));
+    product->merged_inner = keep(points, labelled(inner.extent, c));
+    return product;
+}
+
+static cnx_axis product(cnx_points *points, cnx_axis outer, cnx_axis inner, cnx_dim extent, uint32_t reason)
+{
+    uint32_t m = 0, n = 0;
+    if (has_plain_labels(outer) && has_plain_labels(inner) && number_of(points, outer.extent, &m) &&
+        number_of(points, inner.extent, &n) && (uint64_t)m * n <= CNX_LARGEST_AXIS)
+        return labelled(extent, product_labels(points, outer, inner, m, n, reason));
+    cnx_axis_pin(points, outer, reason);
+    cnx_axis_pin(points, inner, reason);
+    return cnx_axis_pinned(extent, reason);
+}
+
+cnx_axis cnx_axis_settle(cnx_points *points, cnx_axis axis, uint32_t reason)
+{
+    if (axis.kind != CNX_AXIS_LABELS || axis.repeats == NULL)
+        return axis;
+    cnx_axis inner = axis;
+    inner.repeats = NULL;
+    inner.extent = cnx_dim_number(points->dims, axis.labels->extent);
+    for (const cnx_labels_split *known = axis.labels->splits; known != NULL; known = known->next)
+        if (known->inner_extent == 0 && known->outer == NULL && known->repeats == axis.repeats)
+            return labelled(axis.extent, known->inner);
+    cnx_axis settled = product(points, *axis.repeats, inner, axis.extent, reason);
+    if (settled.kind == CNX_AXIS_LABELS) {
+        cnx_labels_split *split = CNX_NEW(points->arena, cnx_labels_split);
+        *split =
+            (cnx_labels_split){.next = axis.labels->splits, .repeats = axis.repeats, .inner = settled.labels};
+        ((cnx_labels *)(uintptr_t)axis.labels)->splits = split;
+    }
+    return settled;
+}
+
+cnx_axis cnx_axis_merge(cnx_points *points, cnx_axis outer, cnx_axis inner, uint32_t reason)
+{
+    cnx_dim extent = cnx_dim_multiply(points->dims, outer.extent, inner.extent);
+    if (cnx_dim_equals(points->dims, outer.extent, 1))
+        return inner;
+    if (cnx_dim_equals(points->dims, inner.extent, 1))
+        return outer;
+    if (outer.kind == CNX_AXIS_ANY && inner.kind == CNX_AXIS_ANY)
+        return cnx_axis_any(extent);
+    if (outer.kind != CNX_AXIS_LABELS && inner.kind != CNX_AXIS_LABELS)
+        return cnx_axis_pinned(extent, outer.kind == CNX_AXIS_PINNED ? outer.reason : inner.reason);
+    cnx_axis merged = {.kind = CNX_AXIS_PINNED};
+    if (outer.kind == CNX_AXIS_LABELS && inner.kind == CNX_AXIS_LABELS &&
+        inner.labels->over == outer.labels && inner.repeats == NULL) { /* the inverse of a split */
+        cnx_labels *labels = make_labels(points, inner.labels->sequence,
+                                         outer.labels->extent * inner.labels->extent, outer.labels->over);
+        labels->merged_outer = keep(points, outer);
+        labels->merged_inner = keep(points, inner);
+        merged = labelled(extent, labels);
+        merged.repeats = outer.repeats;
+        return merged;
+    }
+    if (outer.kind != CNX_AXIS_LABELS && inner.repeats == NULL) {
+        merged = inner;
+        merged.extent = extent;
+        merged.repeats = keep(points, outer);
+        return merged;
+    }
+    return product(points, cnx_axis_settle(points, outer, reason), cnx_axis_settle(points, inner, reason),
+                   extent, reason);
+}
+
+static bool split_undoes_merge(cnx_points *points, cnx_axis axis, cnx_dim inner_extent, cnx_axis *outer,
+                               cnx_axis *inner)
+{
+    const cnx_labels *labels = axis.labels;
+    if (axis.repeats != NULL && cnx_dim_equals(points->dims, inner_extent, labels->extent)) {
+        *outer = *axis.repeats;
+        *inner = labelled(inner_extent, labels);
+        return true;
+    }
+    if (axis.repeats != NULL || labels->merged_inner == NULL || labels->merged_inner->extent != inner_extent)
+        return false;
+    *outer = *labels->merged_outer;
+    *inner = *labels->merged_inner;
+    return true;
+}
+
+/* Blocks of `inner_extent` consecutive positions. */
+static void split_labels(cnx_points *points, const cnx_labels *labels, uint32_t inner_extent,
+                         const cnx_labels **outer, const cnx_labels **inner)
+{
+    for (const cnx_labels_split *known = labels->splits; known != NULL; known = known->next)
+        if (known->inner_extent == inner_extent) {
+            *outer = known->outer;
+            *inner = known->inner;
+            return;
+        }
+    touch(labels);
+    const cnx_labels *blocks = fresh_labels(points, labels->extent / inner_extent, labels->over);
+    *outer = blocks;
+    *inner = make_labels(points, labels->sequence, inner_extent, blocks);
+    relate(points, labels->sequence, blocks->sequence, inner_extent, 1, CNX_CONTAIN);
+    if (labels->over != NULL)
+        relate(points, blocks->sequence, labels->over->sequence, blocks->extent, 1, CNX_CONTAIN);
+    cnx_labels_split *split = CNX_NEW(points->arena, cnx_labels_split);
+    *split = (cnx_labels_split){
+        .next = labels->splits, .inner_extent = inner_extent, .outer = *outer, .inner = *inner};
+    ((cnx_labels *)(uintptr_t)labels)->splits = split;
+}
+
+void cnx_axis_split(cnx_points *points, cnx_axis axis, cnx_dim outer_extent, cnx_dim inner_extent,
+                    cnx_axis *outer, cnx_axis *inner, uint32_t reason)
+{
+    *outer = cnx_axis_any(outer_extent);
+    *inner = cnx_axis_any(inner_extent);
+    if (axis.kind == CNX_AXIS_ANY)
+        return;
+    if (cnx_dim_equals(points->dims, inner_extent, 1)) {
+        *outer = axis;
+        return;
+    }
+    if (cnx_dim_equals(points->dims, outer_extent, 1)) {
+        *inner = axis;
+        return;
+    }
+    if (axis.kind == CNX_AXIS_LABELS && split_undoes_merge(points, axis, inner_extent, outer, inner))
+        return;
+    uint32_t m, n;
+    if (axis.kind != CNX_AXIS_LABELS || axis.repeats != NULL || !number_of(points, outer_extent, &m) ||
+        !number_of(points, inner_extent, &n)) {
+        uint32_t why = axis.kind == CNX_AXIS_PINNED ? axis.reason : reason;
+        cnx_axis_pin(points, axis, reason);
+        *outer = cnx_axis_pinned(outer_extent, why);
+        *inner = cnx_axis_pinned(inner_extent, why);
+        return;
+    }
+    outer->kind = inner->kind = CNX_AXIS_LABELS;
+    split_labels(points, axis.labels, n, &outer->labels, &inner->labels);
+}
+
+/* ---- blocks ---- */
+
+static const cnx_labels *forget(cnx_points *points, const cnx_labels *labels, const cnx_labels *blocks)
+{
+    for (const cnx_labels_split *known = labels->splits; known != NULL; known = known->next)
+        if (known->inner_extent == 0 && known->outer == blocks && known->repeats == NULL)
+            return known->inner;
+    const cnx_labels *over = labels->over == blocks ? blocks->over : forget(points, labels->over, blocks);
+    const cnx_labels *result = fresh_labels(points, labels->extent, over);
+    uint32_t inner = labels->sequence->count / blocks->sequence->count;
+    touch(labels);
+    relate(points, labels->sequence, result->sequence, blocks->extent, inner, CNX_IDENTIFY);
+    cnx_labels_split *split = CNX_NEW(points->arena, cnx_labels_split);
+    *split = (cnx_labels_split){.next = labels->splits, .outer = blocks, .inner = result};
+    ((cnx_labels *)(uintptr_t)labels)->splits = split;
+    return result;
+}
+
+cnx_axis cnx_axis_forget_blocks(cnx_points *points, cnx_axis axis, const cnx_labels *blocks)
+{
+    if (axis.kind != CNX_AXIS_LABELS || blocks == NULL)
+        return axis;
+    for (const cnx_labels *over = axis.labels->over; over != NULL; over = over->over)
+        if (over == blocks) {
+            axis.labels = forget(points, axis.labels, blocks);
+            return axis;
+        }
+    return axis;
+}
+
+cnx_axis cnx_axis_over(cnx_points *points, cnx_axis axis, const cnx_labels *blocks)
+{
+    if (axis.kind != CNX_AXIS_LABELS || axis.labels->over == blocks)
+        return axis;
+    axis.labels = make_labels(points, axis.labels->sequence, axis.labels->extent, blocks);
+    relate(points, axis.labels->sequence, blocks->sequence, axis.labels->extent, 1, CNX_CONTAIN);
+    return axis;
+}
+
+cnx_axis cnx_axis_refine(cnx_points *points, cnx_axis axis, const cnx_labels *blocks)
+{
+    if (axis.kind != CNX_AXIS_LABELS || !axis.labels->untouched || axis.labels->over != NULL)
+        return axis;
+    const cnx_labels *finer = fresh_labels(points, axis.labels->extent, blocks);
+    relate(points, finer->sequence, blocks->sequence, finer->extent, 1, CNX_CONTAIN);
+    cnx_labels *coarse = (cnx_labels *)(uintptr_t)axis.labels;
+    coarse->finer = (cnx_labels *)(uintptr_t)finer;
+    coarse->untouched = false;
+    axis.labels = finer;
+    return axis;
+}

@@ -1,0 +1,141 @@
+/* Points: what the positions of tensor axes stand for, and what operators say about them.
+ *
+ * Every position of a labelled axis stands for a *point*. A *sequence* lists the points of an axis in order;
+ * the points of one sequence are distinct, so a permutation of the points is a permutation of the positions.
+ * Operators never move points. They state *relations* between sequences:
+ *
+ *   identify(X, Y)   position (a, m, b) of X moves as position (a, b) of Y does, and the two points are the
+ *                    same point from now on (they are united in a union-find forest). With one m this is
+ *                    plain equality; with several it says that all copies m move together.
+ *   contain(X, Y)    position (a, m, b) of X lies in block (a, b) of Y: when the block moves, what is inside
+ *                    moves with it, and may be permuted inside besides.
+ *
+ * A symmetry is a permutation of all points that fixes the pinned ones, maps every sequence to itself and
+ * respects every relation: for sigma_X, the permutation of X's positions it induces,
+ * project(sigma_X(p)) = sigma_Y(project(p)). That definition is all that analyze/cells.c searches by and
+ * analyze/verify.c checks; nothing else in the analysis can make a wrong claim about a group. What can be
+ * wrong is only an operator's rule, which states the relations.
+ *
+ * Labels are a sequence seen from a tensor: an axis of `extent` positions which may *vary over* another axis
+ * of the same tensor, its blocks (the 64 positions of a head vary over the 12 heads). The sequence then has
+ * one point per pair (block, position). Invariant: when labels vary over B, the tensor has an axis whose
+ * labels are B itself (the same pointer), or B was folded into the sequence.
+ */
+#ifndef CNX_ANALYZE_POINTS_H
+#define CNX_ANALYZE_POINTS_H
+
+#include "analyze/analysis.h"
+
+typedef struct cnx_sequence {
+    uint32_t id;
+    uint32_t count;
+    const uint32_t *points;
+} cnx_sequence;
+
+struct cnx_labels {
+    const cnx_sequence *sequence;
+    uint32_t extent;        /* of the axis; sequence->count = blocks * extent */
+    const cnx_labels *over; /* the blocks, or NULL */
+    /* Where the labels came from, so that a split undoes a merge and equal splits share their blocks. */
+    const cnx_axis *merged_outer;
+    const cnx_axis *merged_inner;
+    struct cnx_labels_split *splits;
+    struct cnx_labels *finer; /* set when an untouched parameter axis was refined to vary over blocks */
+    bool untouched;           /* a parameter axis that no operator has spoken about yet */
+};
+
+typedef enum cnx_relation_kind { CNX_IDENTIFY, CNX_CONTAIN } cnx_relation_kind;
+
+/* from position (a * middle + m) * inner + b  ->  to position a * inner + b */
+typedef struct cnx_relation {
+    const cnx_sequence *from;
+    const cnx_sequence *to;
+    uint32_t middle;
+    uint32_t inner;
+    cnx_relation_kind kind;
+} cnx_relation;
+
+typedef struct cnx_points {
+    cnx_arena *arena;
+    cnx_dims *dims;
+    size_t point_count;
+    size_t point_capacity;
+    uint32_t *parent; /* union-find forest */
+    uint32_t *pinned; /* by root: reason, or CNX_NONE */
+    size_t pinned_capacity;
+    size_t sequence_count;
+    size_t sequence_capacity;
+    const cnx_sequence **sequences;
+    size_t relation_count;
+    size_t relation_capacity;
+    cnx_relation *relations;
+    cnx_intern reasons;
+    cnx_intern seen; /* relations already stated */
+} cnx_points;
+
+cnx_points *cnx_points_create(cnx_arena *arena, cnx_dims *dims);
+
+/* The representative of a point's class. */
+uint32_t cnx_point_class(cnx_points *points, uint32_t point);
+
+/* A reason's number. With a node, `what` is a phrase that "of Conv conv1" completes ("spatial axis"); it is a
+ * literal or lives in the arena, and equal reasons are told by its address. The text is made on demand. */
+uint32_t cnx_reason(cnx_points *points, const char *what, const cnx_graph *graph, const cnx_node *node);
+const char *cnx_reason_text(const cnx_points *points, uint32_t reason);
+
+/* ---- axes ---- Every function below takes and returns whole axes of any kind; pinned and constant ones
+ * are handled, and sizes beyond CNX_LARGEST_AXIS are pinned. */
+
+cnx_axis cnx_axis_pinned(cnx_dim extent, uint32_t reason);
+cnx_axis cnx_axis_any(cnx_dim extent);
+/* New points. `over` may be NULL. */
+cnx_axis cnx_axis_fresh(cnx_points *points, uint32_t extent, const cnx_labels *over);
+/* New points, all of them pinned: a pinned axis as labels, for mixing with free ones. */
+const cnx_labels *cnx_labels_pinned(cnx_points *points, uint32_t extent, uint32_t reason);
+
+/* No position of the axis (nor of what varies over it, through the relations) may move. */
+void cnx_axis_pin(cnx_points *points, cnx_axis axis, uint32_t reason);
+
+/* States that two axes of equal extent are the same axis; returns the better-known of the two. */
+cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t reason);
+
+/* The axis whose positions are `index[0..count)` of `axis` (repeats allowed, in range). */
+cnx_axis cnx_axis_gather(cnx_points *points, cnx_axis axis, const uint32_t *index, uint32_t count,
+                         uint32_t reason);
+
+/* Parts one after the other. All extents must be numbers; otherwise everything is pinned. */
+cnx_axis cnx_axis_concat(cnx_points *points, const cnx_axis *parts, size_t count, cnx_dim extent,
+                         uint32_t reason);
+
+/* (outer, inner) seen as one axis of outer * inner positions. */
+cnx_axis cnx_axis_merge(cnx_points *points, cnx_axis outer, cnx_axis inner, uint32_t reason);
+
+/* A repeated axis written out as the product it is, with points of its own; any other axis unchanged. */
+cnx_axis cnx_axis_settle(cnx_points *points, cnx_axis axis, uint32_t reason);
+
+/* One axis seen as (outer, inner), where inner has `inner_extent` positions. */
+void cnx_axis_split(cnx_points *points, cnx_axis axis, cnx_dim outer_extent, cnx_dim inner_extent,
+                    cnx_axis *outer, cnx_axis *inner, uint32_t reason);
+
+/* What is left of `axis`, which varies over `blocks`, when the tensor loses the blocks' axis by a sum or a
+ * contraction: the copies in all blocks move together. Returns `axis` when it does not vary over them. */
+cnx_axis cnx_axis_forget_blocks(cnx_points *points, cnx_axis axis, const cnx_labels *blocks);
+
+/* The labels of an axis that varies over `old_blocks`, with those replaced by `new_blocks`, which list
+ * the old blocks `index[0..count)`. */
+cnx_axis cnx_axis_gather_blocks(cnx_points *points, cnx_axis axis, const cnx_labels *old_blocks,
+                                const cnx_labels *new_blocks, const uint32_t *index, uint32_t count,
+                                uint32_t reason);
+
+/* The same labels varying over `blocks`, which is known to move as the present blocks do. */
+cnx_axis cnx_axis_over(cnx_points *points, cnx_axis axis, const cnx_labels *blocks);
+
+/* A parameter axis that no operator has spoken about may vary over blocks of another axis of the same
+ * tensor (input channels of a grouped convolution's weight, over the groups). Returns the finer axis, or
+ * `axis` unchanged when it is too late. The parameter's own labels point to the finer ones. */
+cnx_axis cnx_axis_refine(cnx_points *points, cnx_axis axis, const cnx_labels *blocks);
+
+/* Axes longer than this carry no labels. */
+#define CNX_LARGEST_AXIS (1u << 24)
+
+#endif

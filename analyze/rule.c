@@ -1,0 +1,337 @@
+#include "analyze/rule.h"
+
+/* ---- reading ---- */
+
+bool cnx_rule_has(const cnx_rule *rule, uint32_t i)
+{
+    return i < rule->input_count && rule->present[i];
+}
+
+static uint32_t resolve(const cnx_rule *rule, uint32_t i, int64_t k)
+{
+    return cnx_rule_axis_number(rule, k, rule->inputs[i].rank);
+}
+
+cnx_axis cnx_rule_axis(cnx_rule *rule, uint32_t i, int64_t k)
+{
+    uint32_t axis = resolve(rule, i, k);
+    rule->read[i] |= UINT64_C(1) << axis;
+    return rule->inputs[i].axes[axis];
+}
+
+cnx_fact cnx_rule_input(cnx_rule *rule, uint32_t i)
+{
+    cnx_fact fact = rule->inputs[i];
+    rule->read[i] = UINT64_MAX;
+    cnx_axis *axes = CNX_NEW_ARRAY(rule->arena, cnx_axis, fact.rank);
+    if (fact.rank != 0)
+        memcpy(axes, fact.axes, fact.rank * sizeof *axes);
+    fact.axes = axes;
+    fact.has_content = false;
+    return fact;
+}
+
+bool cnx_rule_content(const cnx_rule *rule, uint32_t i, const cnx_dim **content, size_t *count)
+{
+    if (i >= rule->input_count || !rule->inputs[i].has_content)
+        return false;
+    *content = rule->inputs[i].content;
+    *count = rule->inputs[i].content_count;
+    return true;
+}
+
+bool cnx_rule_numbers(const cnx_rule *rule, uint32_t i, const int64_t **numbers, size_t *count)
+{
+    const cnx_dim *content;
+    if (!cnx_rule_content(rule, i, &content, count))
+        return false;
+    int64_t *values = CNX_NEW_ARRAY(rule->arena, int64_t, *count);
+    for (size_t k = 0; k < *count; k++)
+        if (!cnx_dim_is_number(rule->dims, content[k], &values[k]))
+            return false;
+    *numbers = values;
+    return true;
+}
+
+int64_t cnx_rule_int(const cnx_rule *rule, const char *attribute, int64_t otherwise)
+{
+    return cnx_attribute_int(rule->graph, rule->node, attribute, otherwise);
+}
+
+const int64_t *cnx_rule_ints(const cnx_rule *rule, const char *attribute, size_t *count)
+{
+    return cnx_attribute_ints(rule->graph, rule->node, attribute, count);
+}
+
+uint32_t cnx_rule_axis_number(const cnx_rule *rule, int64_t axis, uint32_t rank)
+{
+    int64_t number = axis < 0 ? axis + (int64_t)rank : axis;
+    if (number < 0 || number >= (int64_t)rank)
+        cnx_fail(rule->arena, CNX_ERROR_GRAPH, cnx_node_place(rule->graph, rule->node),
+                 "axis %lld does not exist (the tensor has %u)", (long long)axis, rank);
+    return (uint32_t)number;
+}
+
+uint32_t cnx_rule_reason(const cnx_rule *rule, const char *what)
+{
+    return cnx_reason(rule->points, what, rule->graph, rule->node);
+}
+
+cnx_dim cnx_rule_number(const cnx_rule *rule, int64_t number)
+{
+    return cnx_dim_number(rule->dims, number);
+}
+
+/* ---- saying ---- */
+
+cnx_axis cnx_rule_pin(cnx_rule *rule, uint32_t i, int64_t k, const char *what)
+{
+    cnx_axis axis = cnx_rule_axis(rule, i, k);
+    uint32_t reason = cnx_rule_reason(rule, what);
+    cnx_axis_pin(rule->points, axis, reason);
+    return axis.kind == CNX_AXIS_ANY ? cnx_axis_pinned(axis.extent, reason) : axis;
+}
+
+void cnx_rule_pin_all(cnx_rule *rule, const char *what)
+{
+    uint32_t reason = cnx_rule_reason(rule, what);
+    for (uint32_t i = 0; i < rule->input_count; i++) {
+        rule->read[i] = UINT64_MAX;
+        for (uint32_t k = 0; rule->present[i] && k < rule->inputs[i].rank; k++)
+            cnx_axis_pin(rule->points, rule->inputs[i].axes[k], reason);
+    }
+}
+
+cnx_axis cnx_rule_same(cnx_rule *rule, cnx_axis a, cnx_axis b)
+{
+    int64_t number;
+    cnx_axis same = cnx_axis_unify(rule->points, a, b, cnx_rule_reason(rule, "axes that do not fit"));
+    if (!cnx_dim_is_number(rule->dims, same.extent, &number))
+        same.extent = cnx_dim_is_number(rule->dims, a.extent, &number) ? a.extent : b.extent;
+    return same;
+}
+
+cnx_fact cnx_rule_pin_fact(cnx_rule *rule, cnx_fact fact, const char *what)
+{
+    for (uint32_t k = 0; k < fact.rank; k++)
+        cnx_rule_pin_fact_axis(rule, &fact, k, what);
+    return fact;
+}
+
+void cnx_rule_pin_fact_axis(cnx_rule *rule, cnx_fact *fact, uint32_t k, const char *what)
+{
+    uint32_t reason = cnx_rule_reason(rule, what);
+    cnx_axis_pin(rule->points, fact->axes[k], reason);
+    if (fact->axes[k].kind == CNX_AXIS_ANY && !cnx_dim_equals(rule->dims, fact->axes[k].extent, 1))
+        fact->axes[k] = cnx_axis_pinned(fact->axes[k].extent, reason);
+}
+
+/* ---- making outputs ---- */
+
+cnx_fact cnx_rule_fact(cnx_rule *rule, int32_t type, uint32_t rank)
+{
+    cnx_fact fact = {.type = type, .known = true, .rank = rank};
+    fact.axes = CNX_NEW_ARRAY(rule->arena, cnx_axis, rank);
+    cnx_dim one = cnx_rule_number(rule, 1);
+    for (uint32_t k = 0; k < rank; k++)
+        fact.axes[k] = cnx_axis_any(one);
+    return fact;
+}
+
+void cnx_rule_output(cnx_rule *rule, uint32_t output, cnx_fact fact)
+{
+    if (output < rule->output_count)
+        rule->outputs[output] = fact;
+}
+
+/* The position of the axis whose labels are `labels`, counted from the right; 0 when there is none. */
+static uint32_t place_of(const cnx_fact *fact, const cnx_labels *labels)
+{
+    for (uint32_t k = 0; k < fact->rank; k++)
+        if (fact->axes[k].kind == CNX_AXIS_LABELS && fact->axes[k].labels == labels)
+            return fact->rank - k;
+    return 0;
+}
+
+static uint32_t place_of_blocks(const cnx_fact *fact, cnx_axis axis)
+{
+    if (axis.kind != CNX_AXIS_LABELS || axis.labels->over == NULL)
+        return 0;
+    return place_of(fact, axis.labels->over);
+}
+
+/* After combining, an axis may vary over blocks that another input names: name them as the result does. */
+static void realign_blocks(cnx_rule *rule, cnx_fact *result, const uint32_t *blocks)
+{
+    for (uint32_t k = 0; k < result->rank; k++) {
+        cnx_axis *axis = &result->axes[k];
+        if (axis->kind != CNX_AXIS_LABELS || axis->labels->over == NULL ||
+            place_of_blocks(result, *axis) != 0)
+            continue;
+        uint32_t place = blocks[k];
+        cnx_axis named = place != 0 ? result->axes[result->rank - place] : cnx_axis_any(axis->extent);
+        if (named.kind == CNX_AXIS_LABELS &&
+            named.labels->sequence->count == axis->labels->over->sequence->count)
+            *axis = cnx_axis_over(rule->points, *axis, named.labels);
+        else
+            cnx_rule_pin_fact_axis(rule, result, k, "blocks that lost their axis");
+    }
+}
+
+cnx_fact cnx_rule_broadcast(cnx_rule *rule, const cnx_fact *facts, size_t count, int32_t type)
+{
+    uint32_t rank = 0;
+    for (size_t i = 0; i < count; i++)
+        rank = facts[i].rank > rank ? facts[i].rank : rank;
+    cnx_fact result = cnx_rule_fact(rule, type, rank);
+    uint32_t *blocks = CNX_NEW_ARRAY(rule->arena, uint32_t, rank);
+    for (uint32_t place = rank; place >= 1; place--) {
+        cnx_axis *axis = &result.axes[rank - place];
+        for (size_t i = 0; i < count; i++) {
+            if (facts[i].rank < place)
+                continue;
+            cnx_axis part = facts[i].axes[facts[i].rank - place];
+            if (cnx_dim_equals(rule->dims, part.extent, 1))
+                continue;
+            uint32_t part_blocks = place_of_blocks(&facts[i], part);
+            if (cnx_dim_equals(rule->dims, axis->extent, 1)) {
+                *axis = part;
+                blocks[rank - place] = part_blocks;
+                continue;
+            }
+            if (part_blocks != 0 && blocks[rank - place] != 0 && part_blocks != blocks[rank - place]) {
+                cnx_axis_pin(rule->points, part,
+                             cnx_rule_reason(rule, "axes that vary over different blocks"));
+                cnx_axis_pin(rule->points, *axis,
+                             cnx_rule_reason(rule, "axes that vary over different blocks"));
+            }
+            *axis = cnx_rule_same(rule, *axis, part);
+            if (part_blocks != 0)
+                blocks[rank - place] = part_blocks;
+        }
+    }
+    realign_blocks(rule, &result, blocks);
+    return result;
+}
+
+static void forget_axis(cnx_rule *rule, cnx_fact *fact, cnx_axis gone)
+{
+    if (gone.kind != CNX_AXIS_LABELS)
+        return;
+    for (uint32_t k = 0; k < fact->rank; k++)
+        fact->axes[k] = cnx_axis_forget_blocks(rule->points, fact->axes[k], gone.labels);
+}
+
+cnx_fact cnx_rule_reduce(cnx_rule *rule, cnx_fact fact, uint64_t dropped, bool keep)
+{
+    for (uint32_t k = 0; k < fact.rank; k++)
+        if ((dropped >> k & 1) != 0) {
+            cnx_axis gone = fact.axes[k];
+            fact.axes[k] = cnx_axis_any(cnx_rule_number(rule, 1));
+            forget_axis(rule, &fact, gone);
+        }
+    if (keep)
+        return fact;
+    uint32_t rank = 0;
+    for (uint32_t k = 0; k < fact.rank; k++)
+        if ((dropped >> k & 1) == 0)
+            fact.axes[rank++] = fact.axes[k];
+    fact.rank = rank;
+    return fact;
+}
+
+cnx_fact cnx_rule_gather(cnx_rule *rule, cnx_fact fact, uint32_t k, const uint32_t *index, uint32_t count)
+{
+    uint32_t reason = cnx_rule_reason(rule, "positions selected by number");
+    cnx_axis before = cnx_axis_settle(rule->points, fact.axes[k], reason);
+    fact.axes[k] = cnx_axis_gather(rule->points, before, index, count, reason);
+    if (before.kind != CNX_AXIS_LABELS || fact.axes[k].kind != CNX_AXIS_LABELS ||
+        fact.axes[k].labels == before.labels)
+        return fact;
+    for (uint32_t j = 0; j < fact.rank; j++)
+        if (j != k)
+            fact.axes[j] = cnx_axis_gather_blocks(rule->points, fact.axes[j], before.labels,
+                                                  fact.axes[k].labels, index, count, reason);
+    return fact;
+}
+
+/* ---- reshape ---- */
+
+typedef struct reshape_state {
+    cnx_rule *rule;
+    cnx_axis *axes; /* of the input, without those of extent 1 */
+    uint32_t count;
+    uint32_t next;
+    uint32_t reason;
+} reshape_state;
+
+/* Whether b divides a exactly; then *quotient = a / b. */
+static bool divides(cnx_rule *rule, cnx_dim a, cnx_dim b, cnx_dim *quotient)
+{
+    int64_t x, y;
+    if (cnx_dim_is_number(rule->dims, b, &y) && y == 0)
+        return false;
+    if (cnx_dim_is_number(rule->dims, a, &x) && x == 0)
+        return false;
+    *quotient = cnx_dim_floor_divide(rule->dims, a, b);
+    return cnx_dim_multiply(rule->dims, *quotient, b) == a;
+}
+
+/* Takes axes, or the outer part of one, from the input until they make up `extent`. */
+static bool take_extent(reshape_state *state, cnx_dim extent, cnx_axis *result)
+{
+    cnx_rule *rule = state->rule;
+    cnx_dim need = extent, quotient;
+    *result = cnx_axis_any(cnx_rule_number(rule, 1));
+    while (!cnx_dim_equals(rule->dims, need, 1)) {
+        if (state->next == state->count)
+            return false;
+        cnx_axis *axis = &state->axes[state->next];
+        cnx_axis part = *axis;
+        if (divides(rule, need, axis->extent, &quotient)) {
+            need = quotient;
+            state->next++;
+        } else if (divides(rule, axis->extent, need, &quotient)) {
+            cnx_axis inner;
+            cnx_axis_split(rule->points, *axis, need, quotient, &part, &inner, state->reason);
+            *axis = inner;
+            need = cnx_rule_number(rule, 1);
+        } else {
+            return false;
+        }
+        *result = cnx_axis_merge(rule->points, *result, part, state->reason);
+    }
+    result->extent = extent;
+    return true;
+}
+
+void cnx_rule_pin_orphans(cnx_rule *rule, cnx_fact *fact)
+{
+    for (uint32_t k = 0; k < fact->rank; k++)
+        if (fact->axes[k].kind == CNX_AXIS_LABELS && fact->axes[k].labels->over != NULL &&
+            place_of_blocks(fact, fact->axes[k]) == 0)
+            cnx_rule_pin_fact_axis(rule, fact, k, "blocks that lost their axis");
+}
+
+cnx_fact cnx_rule_reshape(cnx_rule *rule, cnx_fact fact, const cnx_dim *extents, uint32_t rank)
+{
+    reshape_state state = {.rule = rule, .reason = cnx_rule_reason(rule, "irregular regrouping")};
+    state.axes = CNX_NEW_ARRAY(rule->arena, cnx_axis, fact.rank);
+    for (uint32_t k = 0; k < fact.rank; k++)
+        if (!cnx_dim_equals(rule->dims, fact.axes[k].extent, 1))
+            state.axes[state.count++] = fact.axes[k];
+    cnx_fact result = cnx_rule_fact(rule, fact.type, rank);
+    bool follows = true;
+    for (uint32_t k = 0; k < rank && follows; k++) {
+        uint32_t before = state.next;
+        follows = take_extent(&state, extents[k], &result.axes[k]);
+        if (!follows) {
+            for (uint32_t i = before; i < state.count; i++)
+                cnx_axis_pin(rule->points, state.axes[i], state.reason);
+            cnx_axis_pin(rule->points, result.axes[k], state.reason);
+            for (uint32_t j = k; j < rank; j++)
+                result.axes[j] = cnx_axis_pinned(extents[j], state.reason);
+        }
+    }
+    return result;
+}

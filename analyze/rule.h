@@ -1,0 +1,93 @@
+/* The vocabulary in which an operator's rule is written.
+ *
+ * A rule reads the axes of its inputs and makes the axes of its outputs. Saying "this output axis is that
+ * input axis" gives the size and the symmetry at once. Whatever input axis a rule has not read when it
+ * returns is pinned by the driver ("not followed through ..."): forgetting something can lose a symmetry,
+ * never invent one.
+ */
+#ifndef CNX_ANALYZE_RULE_H
+#define CNX_ANALYZE_RULE_H
+
+#include "analyze/analysis.h"
+#include "analyze/points.h"
+
+typedef struct cnx_rule {
+    cnx_analysis *analysis;
+    cnx_arena *arena;
+    cnx_points *points;
+    cnx_dims *dims;
+    const cnx_graph *graph;
+    const cnx_node *node;
+    const cnx_operator *op;
+    uint32_t input_count;
+    cnx_fact *inputs; /* an omitted input has known = false and present = false */
+    bool *present;
+    uint64_t *read; /* by input: a bit per axis that the rule has read */
+    uint32_t output_count;
+    cnx_fact *outputs;
+} cnx_rule;
+
+/* ---- reading ---- */
+
+/* Whether input `i` exists, and its rank is known. */
+bool cnx_rule_has(const cnx_rule *rule, uint32_t i);
+/* Axis `k` of input `i`, negative from the end; the rule takes over the duty to relate or pin it. */
+cnx_axis cnx_rule_axis(cnx_rule *rule, uint32_t i, int64_t k);
+/* The whole fact of input `i`, all of its axes taken over; a copy whose axes may be changed. */
+cnx_fact cnx_rule_input(cnx_rule *rule, uint32_t i);
+/* The known integer contents of input `i`, or false. Reading contents pins nothing: integers carry no labels.
+ */
+bool cnx_rule_content(const cnx_rule *rule, uint32_t i, const cnx_dim **content, size_t *count);
+/* The same as plain numbers; false when some element is symbolic. */
+bool cnx_rule_numbers(const cnx_rule *rule, uint32_t i, const int64_t **numbers, size_t *count);
+
+int64_t cnx_rule_int(const cnx_rule *rule, const char *attribute, int64_t otherwise);
+const int64_t *cnx_rule_ints(const cnx_rule *rule, const char *attribute, size_t *count);
+
+/* An axis number made non-negative for `rank`; fails with the node's place when it is out of range. */
+uint32_t cnx_rule_axis_number(const cnx_rule *rule, int64_t axis, uint32_t rank);
+
+/* "WHAT of OPERATOR NAME", as a reason. `what` is a literal. */
+uint32_t cnx_rule_reason(const cnx_rule *rule, const char *what);
+
+/* ---- saying ---- */
+
+/* Pins axis `k` of input `i`, and takes it over. Returns it pinned. */
+cnx_axis cnx_rule_pin(cnx_rule *rule, uint32_t i, int64_t k, const char *what);
+/* Pins every axis of every input; outputs stay unknown (their declared shapes are used, pinned). */
+void cnx_rule_pin_all(cnx_rule *rule, const char *what);
+/* States that two axes are the same; returns the better-known. */
+cnx_axis cnx_rule_same(cnx_rule *rule, cnx_axis a, cnx_axis b);
+
+/* ---- making outputs ---- */
+
+/* A fact of `rank` axes, all of extent 1, to be filled in. */
+cnx_fact cnx_rule_fact(cnx_rule *rule, int32_t type, uint32_t rank);
+void cnx_rule_output(cnx_rule *rule, uint32_t output, cnx_fact fact);
+/* Input facts combined position by position with broadcasting from the right. */
+cnx_fact cnx_rule_broadcast(cnx_rule *rule, const cnx_fact *facts, size_t count, int32_t type);
+/* Removes the axes whose bit is set in `dropped` (summed or contracted away); with `keep`, they stay with
+ * extent
+ * 1. What varied over a removed axis moves as one from then on. */
+cnx_fact cnx_rule_reduce(cnx_rule *rule, cnx_fact fact, uint64_t dropped, bool keep);
+/* Axis `k` reduced to the positions `index`, and what varies over it with it. */
+cnx_fact cnx_rule_gather(cnx_rule *rule, cnx_fact fact, uint32_t k, const uint32_t *index, uint32_t count);
+/* The fact seen with other extents; the products agree. */
+cnx_fact cnx_rule_reshape(cnx_rule *rule, cnx_fact fact, const cnx_dim *extents, uint32_t rank);
+/* All axes of a fact pinned. */
+cnx_fact cnx_rule_pin_fact(cnx_rule *rule, cnx_fact fact, const char *what);
+void cnx_rule_pin_fact_axis(cnx_rule *rule, cnx_fact *fact, uint32_t k, const char *what);
+
+/* Pins labels that vary over blocks which no axis of the fact names any more: they cannot be followed
+ * further. The driver calls this on every output. */
+void cnx_rule_pin_orphans(cnx_rule *rule, cnx_fact *fact);
+
+cnx_dim cnx_rule_number(const cnx_rule *rule, int64_t number);
+
+/* ---- rules: one function a family, in analyze/ops/ ---- */
+
+#define RULE(name) void cnx_apply_##name(cnx_rule *rule);
+#include "analyze/rules.def"
+#undef RULE
+
+#endif
