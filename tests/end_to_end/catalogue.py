@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "tests/models"))
 import exports  # noqa: E402
 import hand_made  # noqa: E402
 import make  # noqa: E402
+from hand_made import factorials  # noqa: E402, F401
 
 ELEMENT_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 11: "float64"}
 BATCH = 2  # what a symbolic dimension becomes unless HINTS says otherwise

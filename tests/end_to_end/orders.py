@@ -15,6 +15,8 @@ ORDERS = {
     "mobilenet_v2": 21116.42562,
     "squeezenet1_1": 5159.672437,
 }
+# Sizes of the free layers of the samples; in the residual net two layers and two streams.
+SAMPLES = {"digits_mlp": (48, 24), "digits_convnet": (12, 24, 32), "digits_resnet": (12, 12, 20, 20)}
 TOLERANCE = 2e-9  # relative: nine digits, of which some of the table are rounded at the tenth
 
 
@@ -23,6 +25,9 @@ def cases():
         expected = ORDERS.get(model.name.split(".")[0])
         if expected is not None:
             yield f"{model.label}", lambda model=model, expected=expected: order_is(model, expected)
+    for model in catalogue.samples():
+        if model.name in SAMPLES:
+            yield f"{model.label}", lambda model=model: order_is(model, catalogue.factorials(*SAMPLES[model.name]))
     for model in catalogue.written_by_hand():
         if model.order is not None:
             yield f"{model.label}", lambda model=model: order_is(model, model.order)
@@ -30,6 +35,7 @@ def cases():
         yield f"{model.label}/consistent", lambda model=model: consistent(model)
     for model in catalogue.small():
         yield f"{model.label}/sanitized", lambda model=model: sanitized(model)
+    yield "orbit-of-repeated-units", orbit_of_repeated_units
     yield "unknown-operator-is-named", unknown_operator_is_named
 
 
@@ -62,6 +68,12 @@ def sanitized(model):
             clean = run(command, model.path, *form, tool=SANITIZED_TOOL, expect=0)
             check("runtime error" not in clean.errors, clean.explain())
             check_equal(clean.output, run(command, model.path, *form, expect=0).output, f"{command} in two builds")
+
+
+def orbit_of_repeated_units():
+    """Three of six hidden units are equal: 6! permutations make 6! / 3! different models."""
+    found = run_json("symmetry", catalogue.made()["mlp_repeated_units"])
+    check(math.isclose(found["orbit_log10"], math.log10(120), rel_tol=1e-9), f"orbit_log10 is {found['orbit_log10']!r}")
 
 
 def unknown_operator_is_named():
