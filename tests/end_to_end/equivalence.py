@@ -38,7 +38,7 @@ class Bench:
     def __init__(self, model, folder):
         self.model, self.folder = model, folder
         self.canonical_result = self.sample_result = None
-        self.inputs = self.weights = self.orbit = None
+        self.inputs = self.weights = self.order = None
 
     def canonical(self):
         return self._once("canonical_result", lambda: canonical(self.model.path, self.folder / "canonical.onnx"))
@@ -105,15 +105,15 @@ class Bench:
         check_equal(hash_of(self.sample(seed)), hash_of(self.model.path), "digest of the sample")
 
     def sample_moves(self, seed):
-        """Another member of the orbit than the model itself, whenever the orbit is large enough to tell."""
+        """Another member than the model itself, whenever the group is large enough to tell."""
         if self.weights is None:
             self.weights = weights(self.model.path)
-            self.orbit = run_json("symmetry", self.model.path)["orbit_log10"]
+            self.order = run_json("symmetry", self.model.path)["log10_order"]
         changed = weights(self.sample(seed)) != self.weights
-        if self.orbit > 6:
-            check(changed, f"sample with seed {seed} changed no weight in an orbit of 10^{self.orbit:.0f}")
-        elif self.orbit == 0:
-            check(not changed, "sample changed weights although the orbit has one member")
+        if self.order > 6:
+            check(changed, f"sample with seed {seed} changed no weight, with a group of order 10^{self.order:.0f}")
+        elif self.order == 0:
+            check(not changed, "sample changed weights although the group has one member")
 
 
 def checker_complaint(path):
