@@ -25,15 +25,16 @@ typedef struct cnx_use {
 
 typedef struct cnx_value {
     const char *name;
-    uint32_t producer;      /* node id, or CNX_NONE */
-    uint32_t producer_slot; /* which output of the producer */
-    uint32_t captured_from; /* id in the parent graph, or CNX_NONE */
+    uint32_t producer;       /* node id, or CNX_NONE */
+    uint32_t producer_slot;  /* which output of the producer */
+    uint32_t captured_from;  /* id in the parent graph, or CNX_NONE */
     cnx_tensor *initializer; /* or NULL. An initializer may also be a graph input (a default value). */
     Onnx__SparseTensorProto *sparse_initializer; /* or NULL */
-    Onnx__ValueInfoProto *info; /* declared type (input, output or value_info), or NULL */
+    Onnx__ValueInfoProto *info;                  /* declared type (input, output or value_info), or NULL */
     bool is_input;
     bool is_output;
-    uint32_t use_count; /* uses by nodes of this graph; a captured use counts at the node that holds the body */
+    uint32_t
+        use_count; /* uses by nodes of this graph; a captured use counts at the node that holds the body */
     const cnx_use *uses; /* slot is CNX_NONE for a use inside a nested graph of the node */
 } cnx_value;
 
@@ -56,7 +57,8 @@ typedef struct cnx_node {
     uint32_t *outputs;
     uint32_t subgraph_count;
     cnx_subgraph *subgraphs;
-    bool dead; /* removed by an edit; not in `order`, not written */
+    cnx_graph *function; /* the model's function that this node calls, or NULL */
+    bool dead;           /* removed by an edit; not in `order`, not written */
 } cnx_node;
 
 struct cnx_graph {
@@ -78,6 +80,12 @@ struct cnx_graph {
     uint32_t *outputs;
     uint32_t initializer_count;
     uint32_t *initializers; /* value ids of dense and sparse initializers, in file order */
+    /* Private to onnx/. */
+    size_t order_capacity;
+    size_t use_capacity;
+    cnx_use *uses;
+    uint32_t named_count; /* the names that the messages use for values 0 ... named_count-1 */
+    const char **named;
 };
 
 struct cnx_model {
@@ -90,11 +98,13 @@ struct cnx_model {
     cnx_payload *payloads;
     size_t tensor_count;
     size_t tensor_capacity;
-    cnx_tensor **tensors; /* every TensorProto of the model, wherever it is */
+    cnx_tensor **tensors;   /* every TensorProto of the model, wherever it is */
+    uint32_t *tensor_slots; /* private to onnx/tensor.c: from TensorProto to number */
+    size_t tensor_slot_count;
     cnx_graph *graph;
     uint32_t function_count;
     cnx_graph **functions;
-    const char *folder; /* of the file, for external data; NULL when there is none (standard input) */
+    const char *folder;        /* of the file, for external data; NULL when there is none (standard input) */
     struct cnx_source *source; /* mappings; private to onnx/ */
 };
 
@@ -104,27 +114,26 @@ cnx_model *cnx_load(cnx_arena *arena, const char *path);
 
 /* Produces bytes [offset, offset+size) of a tensor whose `permutation` is set. Installed by rewrite/, so
  * that onnx/ does not depend on it. */
-typedef void (*cnx_tensor_reader)(cnx_model *model, cnx_tensor *tensor, uint64_t offset, uint8_t *out, size_t size);
+typedef void (*cnx_tensor_reader)(cnx_model *model, cnx_tensor *tensor, uint64_t offset, uint8_t *out,
+                                  size_t size);
 
 /* Streams the model as protobuf bytes: the messages from memory, payloads from their views (permuted
  * ones through `reader`, which may be NULL when no tensor has a permutation). External data is written
- * inline. Memory is bounded by the graph plus one block. */
+ * inline. Memory is bounded by the graph plus one block; it belongs to the sink's arena, a child of the
+ * model's. */
 void cnx_save(cnx_model *model, cnx_tensor_reader reader, cnx_sink *sink);
 
 /* cnx_save to a temporary file beside `path`, then rename. Returns the number of bytes. On any failure
  * the temporary file is removed and `path` is untouched. */
 uint64_t cnx_save_file(cnx_model *model, cnx_tensor_reader reader, const char *path);
 
-/* The tensor record that belongs to a TensorProto of this model. */
-cnx_tensor *cnx_tensor_of(cnx_model *model, const Onnx__TensorProto *proto);
-
-/* Registers a TensorProto that was made in memory (payload in raw_data or typed fields, arena-owned). */
-cnx_tensor *cnx_tensor_register(cnx_model *model, Onnx__TensorProto *proto);
-
 /* ---- graph ---- */
 
-/* Recomputes producers, uses and `order` of a graph and its nested graphs after edits; fails on a cycle.
- * Dead nodes are left out. */
+/* Recomputes producers, uses, `order`, is_input, is_output and `initializers` of a graph and its nested
+ * graphs after edits; fails on a cycle and on a second definition. Dead nodes are left out. Of
+ * `initializers`, ids whose value has none any more go, and values that have one and are not listed are
+ * appended. Arrays of an earlier call are reused. `order` is the file's order when that is topological, or
+ * else the smallest topological one; a pass may put another topological order there. */
 void cnx_graph_index(cnx_graph *graph);
 
 /* Checks the invariants above; fails with the first one that is broken (a bug, after an edit). */
@@ -142,9 +151,11 @@ const Onnx__AttributeProto *cnx_attribute(const cnx_node *node, const char *name
 /* Its value with a default; a wrong type is an error that names the node. */
 int64_t cnx_attribute_int(const cnx_graph *graph, const cnx_node *node, const char *name, int64_t otherwise);
 double cnx_attribute_float(const cnx_graph *graph, const cnx_node *node, const char *name, double otherwise);
-const char *cnx_attribute_text(const cnx_graph *graph, const cnx_node *node, const char *name, const char *otherwise);
+const char *cnx_attribute_text(const cnx_graph *graph, const cnx_node *node, const char *name,
+                               const char *otherwise);
 /* An integer list; *count is 0 and the result NULL when absent. */
-const int64_t *cnx_attribute_ints(const cnx_graph *graph, const cnx_node *node, const char *name, size_t *count);
+const int64_t *cnx_attribute_ints(const cnx_graph *graph, const cnx_node *node, const char *name,
+                                  size_t *count);
 
 /* `node "conv1" (Conv)`, or `node #17 (Conv)`: the place part of an error. In the model's arena. */
 const char *cnx_node_place(const cnx_graph *graph, const cnx_node *node);

@@ -40,13 +40,25 @@ typedef struct cnx_tensor {
     const int64_t *dims;
     uint64_t count; /* product of dims */
     uint64_t size;  /* bytes of the packed little-endian form; 0 for strings */
-    const uint8_t *bytes; /* the packed little-endian form, or NULL: not decoded yet, or strings */
-    bool external;  /* bytes live in an external data file */
+    const uint8_t
+        *bytes;       /* the packed little-endian form, not aligned; or NULL: not decoded yet, or strings */
+    bool external;    /* bytes live in an external data file */
     uint32_t payload; /* index into the model's payload table, CNX_NONE when inside the header */
     struct cnx_permutation *permutation; /* NULL: written as it is */
 } cnx_tensor;
 
 struct cnx_model;
+
+/* The tensor record that belongs to a TensorProto of this model. */
+cnx_tensor *cnx_tensor_of(struct cnx_model *model, const struct Onnx__TensorProto *proto);
+
+/* Registers a TensorProto that was made in memory (payload in raw_data or typed fields, arena-owned). Fails
+ * when its parts do not fit together; the error's place is the tensor's name. */
+cnx_tensor *cnx_tensor_register(struct cnx_model *model, struct Onnx__TensorProto *proto);
+
+/* Makes raw_data, a view of the same bytes, the one form in which a numeric tensor is stored: typed fields,
+ * handles and external references go. */
+void cnx_tensor_store_raw(struct cnx_model *model, cnx_tensor *tensor);
 
 /* The packed little-endian bytes of a numeric tensor, as raw_data would hold them. Typed fields stored as
  * varints (int64_data, int32_data, uint64_data) are decoded on first use into the model's arena. Fails for

@@ -1,0 +1,33 @@
+/* Files as memory. */
+#ifndef CNX_ONNX_MAPPING_H
+#define CNX_ONNX_MAPPING_H
+
+#include "base/arena.h"
+
+/* Borrowed bytes, in a mapping that some arena keeps. */
+typedef struct cnx_view {
+    const uint8_t *bytes;
+    uint64_t size;
+} cnx_view;
+
+/* A place for a file descriptor, -1 at first, that is closed when the arena dies. Assign only once. */
+int *cnx_hold_descriptor(cnx_arena *arena);
+
+/* The size of an open regular file. Fails for anything else; `name` is for the message. */
+uint64_t cnx_regular_size(cnx_arena *arena, int descriptor, const char *name);
+
+/* Maps a regular file, read-only, until the arena dies. The descriptor may be closed afterwards. An empty
+ * file gives an empty view. */
+cnx_view cnx_map_descriptor(cnx_arena *arena, int descriptor, const char *name);
+
+/* Brings bytes of a mapping in before they are read in one go: one call instead of a page fault for every
+ * few pages. Bytes elsewhere are allowed, and nothing can go wrong. */
+void cnx_view_prefetch(const uint8_t *bytes, size_t size);
+
+/* A new unlinked file in the folder for temporary files; closed when the arena dies. */
+int cnx_temporary_file(cnx_arena *arena);
+
+/* Writes everything or fails; `name` is for the message. */
+void cnx_write_all(cnx_arena *arena, int descriptor, const void *bytes, size_t size, const char *name);
+
+#endif

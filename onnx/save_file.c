@@ -1,0 +1,137 @@
+/* Saving to a path: a temporary file beside it, renamed when everything is written. */
+#include "onnx/mapping.h"
+#include "onnx/model.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Small writes are gathered; large ones go straight from the mapping. */
+enum { BUFFER = 1 << 16 };
+
+typedef struct output {
+    int descriptor;               /* -1: not open */
+    char path[PATH_MAX + 1];      /* where it goes in the end, links resolved */
+    char temporary[PATH_MAX + 1]; /* "": nothing to remove */
+    uint64_t size;
+    size_t buffered;
+    uint8_t buffer[BUFFER];
+} output;
+
+static void flush(output *out, cnx_arena *arena)
+{
+    cnx_write_all(arena, out->descriptor, out->buffer, out->buffered, "the file");
+    out->buffered = 0;
+}
+
+static void write_file(cnx_sink *sink, const void *bytes, size_t size)
+{
+    output *out = sink->state;
+    out->size += size;
+    if (size > BUFFER - out->buffered)
+        flush(out, sink->arena);
+    if (size > BUFFER) {
+        cnx_write_all(sink->arena, out->descriptor, bytes, size, "the file");
+        return;
+    }
+    memcpy(out->buffer + out->buffered, bytes, size);
+    out->buffered += size;
+}
+
+/* A link is followed, as `cp` does: what it points to is replaced, not the link. */
+static void resolve_path(output *out, cnx_arena *arena, const char *path)
+{
+    struct stat status;
+    if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode) && realpath(path, out->path) != NULL)
+        path = out->path;
+    else if (snprintf(out->path, sizeof out->path, "%s", path) > PATH_MAX)
+        cnx_fail(arena, CNX_ERROR_FILE, NULL, "cannot write: the path is too long");
+    if (stat(out->path, &status) == 0 && !S_ISREG(status.st_mode))
+        cnx_fail(arena, CNX_ERROR_FILE, NULL, "cannot write: %s",
+                 S_ISDIR(status.st_mode) ? "it is a folder (expected a file)" : "it is not a regular file");
+}
+
+/* The mode of the file that is replaced, or what the umask leaves of 0666. */
+static mode_t wanted_mode(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) == 0)
+        return status.st_mode & 0777;
+    /* The umask can only be read by setting it, which other threads would notice; /proc tells it. */
+    unsigned mask = 022;
+    FILE *file = fopen("/proc/self/status", "re");
+    char line[128];
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "Umask: %o", &mask) == 1)
+            break;
+    if (file != NULL)
+        fclose(file);
+    return 0666 & ~(mode_t)mask;
+}
+
+static void create(output *out, cnx_arena *arena, const char *path)
+{
+    resolve_path(out, arena, path);
+    const char *slash = strrchr(out->path, '/');
+    int folder = slash == NULL ? 0 : (int)(slash + 1 - out->path);
+    char name[PATH_MAX + 1];
+    if (snprintf(name, sizeof name, "%.*s.canonnx-XXXXXX", folder, out->path) > PATH_MAX)
+        cnx_fail(arena, CNX_ERROR_FILE, NULL, "cannot write: the path is too long");
+    out->descriptor = mkostemp(name, O_CLOEXEC);
+    if (out->descriptor < 0)
+        cnx_fail(arena, CNX_ERROR_FILE, NULL, "cannot write: %s", strerror(errno));
+    memcpy(out->temporary, name, sizeof name);
+    fchmod(out->descriptor, wanted_mode(out->path));
+}
+
+static void finish(output *out, cnx_arena *arena)
+{
+    flush(out, arena);
+    int descriptor = out->descriptor;
+    out->descriptor = -1;
+    if (close(descriptor) != 0)
+        cnx_fail(arena, CNX_ERROR_FILE, NULL, "cannot write: %s", strerror(errno));
+    if (rename(out->temporary, out->path) != 0)
+        cnx_fail(arena, CNX_ERROR_FILE, NULL, "cannot write: %s", strerror(errno));
+    out->temporary[0] = '\0';
+}
+
+static void discard(void *argument)
+{
+    output *out = argument;
+    if (out->descriptor >= 0)
+        close(out->descriptor);
+    if (out->temporary[0] != '\0')
+        unlink(out->temporary);
+}
+
+static uint64_t write_model(cnx_arena *scratch, cnx_model *model, cnx_tensor_reader reader, const char *path)
+{
+    output *out = CNX_NEW(scratch, output);
+    out->descriptor = -1;
+    cnx_defer(scratch, discard, out);
+    create(out, scratch, path);
+    cnx_sink sink = {.write = write_file, .state = out, .arena = scratch};
+    cnx_save(model, reader, &sink);
+    finish(out, scratch);
+    return out->size;
+}
+
+/* The trap of its own makes the temporary file go at once on failure, and not only with the model. */
+uint64_t cnx_save_file(cnx_model *model, cnx_tensor_reader reader, const char *path)
+{
+    cnx_arena *scratch = cnx_arena_create(model->arena);
+    volatile uint64_t size = 0;
+    cnx_error error;
+    cnx_trap trap;
+    if (CNX_ENTER(scratch, trap, &error) == CNX_OK)
+        size = write_model(scratch, model, reader, path);
+    cnx_code code = cnx_leave(scratch, &trap);
+    cnx_arena_destroy(scratch);
+    if (code != CNX_OK)
+        cnx_fail(model->arena, code, error.place, "%s", error.message);
+    return size;
+}
