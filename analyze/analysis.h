@@ -54,7 +54,8 @@ typedef struct cnx_analysis {
     cnx_dims *dims;
     cnx_fact *facts; /* of the main graph, by value id */
     struct cnx_points *points;
-    size_t parameter_count; /* in order of first use */
+    struct cnx_cells *cells; /* found on demand; see symmetry.h */
+    size_t parameter_count;  /* in order of first use */
     size_t parameter_capacity;
     cnx_parameter *parameters;
     size_t unknown_count; /* operators without a rule, each once */

@@ -1,0 +1,590 @@
+/* Cells by colour refinement.
+ *
+ * Two classes of points can be exchanged only if they occur in the same places: their copies are listed by
+ * the same sequences, lie in blocks that can be exchanged, and contain points that can be exchanged. So:
+ * colour every class by the multiset of (sequences, colours of blocks) over its copies, add the colours of
+ * what lies in its blocks, and repeat until no colour splits. Pinned classes have colours of their own.
+ * Colours are 64-bit hashes summed over copies, so that no order matters; a collision cannot lead to a false
+ * claim, because verify.c checks the result.
+ *
+ * Then every class gets a *home*: the innermost block that can move and contains it. A class that occurs in
+ * all the blocks of a cell at once has its home where those blocks have theirs (a direct product: the points
+ * of a rotary table, shared by all heads). A class that occurs in some blocks only is pinned. Classes of one
+ * colour and one home are a cell. The group is a product of symmetric groups of the cells without home, each
+ * member carrying the group of the cells inside it: wreath products.
+ *
+ * Cost: a few passes over all positions, plus a sort of the classes.
+ */
+#include "analyze/cells.h"
+
+#include "analyze/verify.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static uint64_t mix(uint64_t x)
+{
+    x += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+static uint64_t mix_pair(uint64_t a, uint64_t b)
+{
+    return mix(mix(a) ^ (b * UINT64_C(0xd6e8feb86659fd93)));
+}
+
+/* ---- classes and containment ---- */
+
+static void number_classes(cnx_cells *cells, cnx_arena *arena)
+{
+    cnx_points *points = cells->points;
+    size_t count = points->point_count;
+    cells->class_of = CNX_NEW_ARRAY(arena, uint32_t, count);
+    for (uint32_t p = 0; p < count; p++) {
+        uint32_t root = cnx_point_class(points, p);
+        cells->class_of[p] = root == p ? cells->class_count++ : cells->class_of[root]; /* root <= p */
+    }
+    cells->pinned = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
+    cells->copy_start = CNX_NEW_ARRAY(arena, uint32_t, (size_t)cells->class_count + 1);
+    cells->copies = CNX_NEW_ARRAY(arena, uint32_t, count);
+    for (uint32_t p = 0; p < count; p++) {
+        cells->copy_start[cells->class_of[p] + 1]++;
+        if (cnx_point_class(points, p) == p)
+            cells->pinned[cells->class_of[p]] = points->pinned[p];
+    }
+    for (uint32_t c = 0; c < cells->class_count; c++)
+        cells->copy_start[c + 1] += cells->copy_start[c];
+    uint32_t *next = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
+    memcpy(next, cells->copy_start, cells->class_count * sizeof *next);
+    for (uint32_t p = 0; p < count; p++)
+        cells->copies[next[cells->class_of[p]]++] = p;
+}
+
+static void hash_occurrences(cnx_cells *cells, cnx_arena *arena)
+{
+    const cnx_points *points = cells->points;
+    cells->occurrence = CNX_NEW_ARRAY(arena, uint64_t, points->point_count);
+    for (size_t s = 0; s < points->sequence_count; s++) {
+        uint64_t hash = mix(s + 1);
+        for (uint32_t i = 0; i < points->sequences[s]->count; i++)
+            cells->occurrence[points->sequences[s]->points[i]] += hash;
+    }
+}
+
+static void list_parents(cnx_cells *cells, cnx_arena *arena)
+{
+    const cnx_points *points = cells->points;
+    cells->parent_start = CNX_NEW_ARRAY(arena, uint32_t, points->point_count + 1);
+    uint64_t total = 0;
+    for (size_t r = 0; r < points->relation_count; r++) {
+        const cnx_relation *relation = &points->relations[r];
+        if (relation->kind != CNX_CONTAIN)
+            continue;
+        total += relation->from->count;
+        for (uint32_t i = 0; i < relation->from->count; i++)
+            cells->parent_start[relation->from->points[i] + 1]++;
+    }
+    for (size_t p = 0; p < points->point_count; p++)
+        cells->parent_start[p + 1] += cells->parent_start[p];
+    cells->parent_point = CNX_NEW_ARRAY(arena, uint32_t, total);
+    cells->parent_relation = CNX_NEW_ARRAY(arena, uint32_t, total);
+    uint32_t *next = CNX_NEW_ARRAY(arena, uint32_t, points->point_count);
+    if (points->point_count != 0)
+        memcpy(next, cells->parent_start, points->point_count * sizeof *next);
+    for (size_t r = 0; r < points->relation_count; r++) {
+        const cnx_relation *relation = &points->relations[r];
+        for (uint32_t i = 0; relation->kind == CNX_CONTAIN && i < relation->from->count; i++) {
+            uint32_t slot = next[relation->from->points[i]]++;
+            cells->parent_point[slot] =
+                relation->to->points[i / (relation->middle * relation->inner) * relation->inner +
+                                     i % relation->inner];
+            cells->parent_relation[slot] = (uint32_t)r;
+        }
+    }
+}
+
+/* ---- colours ---- */
+
+typedef struct colouring {
+    uint64_t *colour; /* by class */
+    uint64_t *next;
+    uint64_t *sorted;
+    size_t distinct;
+} colouring;
+
+static int compare_u64(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static size_t count_distinct(colouring *c, uint32_t class_count)
+{
+    if (class_count == 0)
+        return 0;
+    memcpy(c->sorted, c->colour, class_count * sizeof *c->sorted);
+    qsort(c->sorted, class_count, sizeof *c->sorted, compare_u64);
+    size_t distinct = 1;
+    for (uint32_t i = 1; i < class_count; i++)
+        distinct += c->sorted[i] != c->sorted[i - 1];
+    return distinct;
+}
+
+/* How many classes have this colour. */
+static uint32_t multiplicity(const colouring *c, uint32_t class_count, uint64_t colour)
+{
+    size_t low = 0, high = class_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (c->sorted[middle] < colour)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    uint32_t count = 0;
+    while (low < class_count && c->sorted[low] == colour && count < 2) {
+        low++;
+        count++;
+    }
+    return count;
+}
+
+static void first_colours(const cnx_cells *cells, colouring *c)
+{
+    for (uint32_t k = 0; k < cells->class_count; k++) {
+        uint64_t sum = 0;
+        for (uint32_t i = cells->copy_start[k]; i < cells->copy_start[k + 1]; i++)
+            sum += mix(cells->occurrence[cells->copies[i]]);
+        c->colour[k] = cells->pinned[k] != CNX_NONE ? mix_pair(UINT64_C(0x70696e), k) : mix(sum);
+    }
+}
+
+/* Adds what blocks a class lies in and what lies in its blocks. */
+static void refine_once(const cnx_cells *cells, colouring *c)
+{
+    for (uint32_t k = 0; k < cells->class_count; k++) {
+        uint64_t sum = 0;
+        for (uint32_t i = cells->copy_start[k]; i < cells->copy_start[k + 1]; i++) {
+            uint32_t p = cells->copies[i];
+            uint64_t key = cells->occurrence[p];
+            for (uint32_t e = cells->parent_start[p]; e < cells->parent_start[p + 1]; e++)
+                key +=
+                    mix_pair(cells->parent_relation[e], c->colour[cells->class_of[cells->parent_point[e]]]);
+            sum += mix(key);
+        }
+        c->next[k] = mix_pair(c->colour[k], sum);
+    }
+    for (uint32_t p = 0; p < cells->points->point_count; p++)
+        for (uint32_t e = cells->parent_start[p]; e < cells->parent_start[p + 1]; e++)
+            c->next[cells->class_of[cells->parent_point[e]]] += mix_pair(
+                mix_pair(cells->parent_relation[e], cells->occurrence[p]), c->colour[cells->class_of[p]]);
+    uint64_t *swap = c->colour;
+    c->colour = c->next;
+    c->next = swap;
+}
+
+static void refine(const cnx_cells *cells, colouring *c)
+{
+    first_colours(cells, c);
+    c->distinct = count_distinct(c, cells->class_count);
+    bool has_blocks = cells->parent_start[cells->points->point_count] != 0;
+    while (has_blocks) {
+        refine_once(cells, c);
+        size_t distinct = count_distinct(c, cells->class_count);
+        bool stable = distinct <= c->distinct;
+        c->distinct = distinct;
+        if (stable)
+            break;
+    }
+}
+
+/* ---- homes ---- */
+
+typedef struct home_search {
+    cnx_cells *cells;
+    colouring *colours;
+    uint8_t *state;     /* by class: 0 unknown, 1 being found, 2 found */
+    uint32_t irregular; /* reason */
+    bool pinned_any;
+    cnx_arena *scratch;
+} home_search;
+
+static void find_home(home_search *s, uint32_t class, unsigned depth);
+
+static bool is_inside(const cnx_cells *cells, uint32_t class, uint32_t block)
+{
+    for (uint32_t h = cells->home[class]; h != CNX_NONE; h = cells->home[h])
+        if (h == block)
+            return true;
+    return false;
+}
+
+/* Collects the distinct movable blocks that hold a copy of the class. */
+static uint32_t movable_parents(home_search *s, uint32_t class, uint32_t **parents)
+{
+    cnx_cells *cells = s->cells;
+    size_t count = 0, capacity = 0;
+    uint32_t *found = NULL;
+    for (uint32_t i = cells->copy_start[class]; i < cells->copy_start[class + 1]; i++) {
+        uint32_t p = cells->copies[i];
+        for (uint32_t e = cells->parent_start[p]; e < cells->parent_start[p + 1]; e++) {
+            uint32_t block = cells->class_of[cells->parent_point[e]];
+            if (cells->pinned[block] != CNX_NONE || block == class ||
+                multiplicity(s->colours, cells->class_count, s->colours->colour[block]) < 2)
+                continue;
+            bool known = false;
+            for (size_t k = 0; k < count && !known; k++)
+                known = found[k] == block;
+            if (!known)
+                CNX_PUSH(s->scratch, found, count, capacity, block);
+        }
+    }
+    *parents = found;
+    return (uint32_t)count;
+}
+
+static void pin_class(home_search *s, uint32_t class)
+{
+    s->cells->pinned[class] = s->irregular;
+    s->pinned_any = true;
+}
+
+/* Whether the blocks are all there are of their colour and home: the class occurs in every one of them. */
+static bool are_all_siblings(home_search *s, const uint32_t *blocks, uint32_t count)
+{
+    cnx_cells *cells = s->cells;
+    uint64_t colour = s->colours->colour[blocks[0]];
+    uint32_t home = cells->home[blocks[0]], siblings = 0;
+    for (uint32_t k = 1; k < count; k++)
+        if (s->colours->colour[blocks[k]] != colour || cells->home[blocks[k]] != home)
+            return false;
+    for (uint32_t c = 0; c < cells->class_count; c++)
+        if (s->colours->colour[c] == colour) {
+            find_home(s, c, 1);
+            siblings += cells->home[c] == home;
+        }
+    return siblings == count;
+}
+
+static void choose_home(home_search *s, uint32_t class, const uint32_t *parents, uint32_t count)
+{
+    cnx_cells *cells = s->cells;
+    uint32_t *innermost = CNX_NEW_ARRAY(s->scratch, uint32_t, count);
+    uint32_t kept = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        bool holds_another = false;
+        for (uint32_t j = 0; j < count && !holds_another; j++)
+            holds_another = j != k && is_inside(cells, parents[j], parents[k]);
+        if (!holds_another)
+            innermost[kept++] = parents[k];
+    }
+    if (kept == 1)
+        cells->home[class] = innermost[0];
+    else if (kept > 1 && are_all_siblings(s, innermost, kept))
+        cells->home[class] = cells->home[innermost[0]];
+    else
+        pin_class(s, class);
+}
+
+static void find_home(home_search *s, uint32_t class, unsigned depth)
+{
+    cnx_cells *cells = s->cells;
+    if (s->state[class] == 2)
+        return;
+    if (s->state[class] == 1 || depth > 64) { /* blocks that contain each other */
+        pin_class(s, class);
+        s->state[class] = 2;
+        return;
+    }
+    s->state[class] = 1;
+    cells->home[class] = CNX_NONE;
+    if (cells->pinned[class] == CNX_NONE) {
+        uint32_t *parents;
+        uint32_t count = movable_parents(s, class, &parents);
+        for (uint32_t k = 0; k < count; k++)
+            find_home(s, parents[k], depth + 1);
+        if (count > 0)
+            choose_home(s, class, parents, count);
+    }
+    s->state[class] = 2;
+}
+
+/* Finds all homes; false when something had to be pinned and colours are stale. */
+static bool find_homes(cnx_cells *cells, colouring *colours)
+{
+    cnx_arena *scratch = cnx_arena_create(cells->points->arena);
+    home_search s = {.cells = cells, .colours = colours, .scratch = scratch};
+    s.irregular = cnx_reason(cells->points, "occurs in some blocks and not in others", NULL, NULL);
+    s.state = CNX_NEW_ARRAY(scratch, uint8_t, cells->class_count);
+    for (uint32_t c = 0; c < cells->class_count; c++)
+        find_home(&s, c, 0);
+    bool complete = !s.pinned_any;
+    cnx_arena_destroy(scratch);
+    return complete;
+}
+
+/* ---- cells ---- */
+
+typedef struct sort_entry {
+    uint64_t colour;
+    uint32_t home;
+    uint32_t class;
+} sort_entry;
+
+static int compare_entries(const void *a, const void *b)
+{
+    const sort_entry *x = a, *y = b;
+    if (x->home != y->home)
+        return x->home < y->home ? -1 : 1;
+    if (x->colour != y->colour)
+        return x->colour < y->colour ? -1 : 1;
+    return (x->class > y->class) - (x->class < y->class);
+}
+
+static int compare_cells(const void *a, const void *b)
+{
+    const sort_entry *x = a, *y = b;
+    return (x->class > y->class) - (x->class < y->class);
+}
+
+/* Groups classes by home and colour; cells are numbered in the order of their first members. */
+static void group_cells(cnx_cells *cells, const colouring *colours, cnx_arena *arena)
+{
+    sort_entry *entries = CNX_NEW_ARRAY(arena, sort_entry, cells->class_count);
+    sort_entry *starts = CNX_NEW_ARRAY(arena, sort_entry, cells->class_count);
+    uint32_t count = 0, cell_count = 0;
+    for (uint32_t c = 0; c < cells->class_count; c++)
+        if (cells->pinned[c] == CNX_NONE)
+            entries[count++] = (sort_entry){colours->colour[c], cells->home[c], c};
+    qsort(entries, count, sizeof *entries, compare_entries);
+    for (uint32_t i = 0; i < count; i++)
+        if (i == 0 || entries[i].home != entries[i - 1].home || entries[i].colour != entries[i - 1].colour)
+            starts[cell_count++] = (sort_entry){.colour = i, .class = entries[i].class};
+    qsort(starts, cell_count, sizeof *starts, compare_cells);
+    cells->cell_count = cell_count;
+    cells->cells = CNX_NEW_ARRAY(arena, cnx_cell, cell_count);
+    cells->members = CNX_NEW_ARRAY(arena, uint32_t, count);
+    cells->cell_of = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
+    cells->rank_of = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
+    for (uint32_t c = 0; c < cells->class_count; c++)
+        cells->cell_of[c] = CNX_NONE;
+    uint32_t next = 0;
+    for (uint32_t k = 0; k < cell_count; k++) {
+        uint32_t from = (uint32_t)starts[k].colour;
+        cells->cells[k] =
+            (cnx_cell){.first = next, .home = entries[from].home, .colour = entries[from].colour};
+        for (uint32_t i = from;
+             i < count && entries[i].home == entries[from].home && entries[i].colour == entries[from].colour;
+             i++) {
+            cells->rank_of[entries[i].class] = next - cells->cells[k].first;
+            cells->members[next++] = entries[i].class;
+            cells->cell_of[entries[i].class] = k;
+        }
+        cells->cells[k].count = next - cells->cells[k].first;
+    }
+}
+
+/* Cells inside each block, by class of the block, in the order of their colours: equal blocks then list equal
+ * cells at equal places. Insertion sort: a block holds a handful of cells. */
+static void list_children(cnx_cells *cells, cnx_arena *arena)
+{
+    cells->child_start = CNX_NEW_ARRAY(arena, uint32_t, (size_t)cells->class_count + 1);
+    cells->child_cells = CNX_NEW_ARRAY(arena, uint32_t, cells->cell_count);
+    for (uint32_t k = 0; k < cells->cell_count; k++)
+        if (cells->cells[k].home != CNX_NONE)
+            cells->child_start[cells->cells[k].home + 1]++;
+    for (uint32_t c = 0; c < cells->class_count; c++)
+        cells->child_start[c + 1] += cells->child_start[c];
+    uint32_t *filled = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
+    for (uint32_t k = 0; k < cells->cell_count; k++) {
+        uint32_t home = cells->cells[k].home;
+        if (home == CNX_NONE)
+            continue;
+        uint32_t *list = cells->child_cells + cells->child_start[home];
+        uint32_t at = filled[home]++;
+        for (; at > 0 && cells->cells[list[at - 1]].colour > cells->cells[k].colour; at--)
+            list[at] = list[at - 1];
+        list[at] = k;
+    }
+}
+
+/* Depth of homes, and phases: a cell comes after every cell of blocks that contain copies of its members. */
+static bool number_phases(cnx_cells *cells, cnx_arena *arena)
+{
+    cells->depth = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
+    for (uint32_t c = 0; c < cells->class_count; c++)
+        for (uint32_t h = cells->home[c]; h != CNX_NONE; h = cells->home[h])
+            cells->depth[c]++;
+    bool changed = true;
+    for (uint32_t round = 0; changed && round < 64; round++) {
+        changed = false;
+        for (uint32_t p = 0; p < cells->points->point_count; p++)
+            for (uint32_t e = cells->parent_start[p]; e < cells->parent_start[p + 1]; e++) {
+                uint32_t inner = cells->cell_of[cells->class_of[p]];
+                uint32_t outer = cells->cell_of[cells->class_of[cells->parent_point[e]]];
+                if (inner == CNX_NONE || outer == CNX_NONE || cells->cells[outer].count < 2 ||
+                    cells->cells[inner].phase > cells->cells[outer].phase)
+                    continue;
+                cells->cells[inner].phase = cells->cells[outer].phase + 1;
+                changed = true;
+            }
+    }
+    for (uint32_t k = 0; k < cells->cell_count; k++)
+        if (cells->cells[k].phase + 1 > cells->phase_count)
+            cells->phase_count = cells->cells[k].phase + 1;
+    return !changed;
+}
+
+/* ---- permutations ---- */
+
+void cnx_carry_classes(const cnx_cells *cells, uint32_t *image)
+{
+    uint32_t deepest = 0;
+    for (uint32_t c = 0; c < cells->class_count; c++)
+        deepest = cells->depth[c] > deepest ? cells->depth[c] : deepest;
+    for (uint32_t depth = 1; depth <= deepest; depth++)
+        for (uint32_t c = 0; c < cells->class_count; c++) {
+            uint32_t home = cells->home[c];
+            if (cells->depth[c] != depth || cells->cell_of[c] == CNX_NONE || image[home] == home)
+                continue;
+            const uint32_t *from = cells->child_cells + cells->child_start[home];
+            const uint32_t *to = cells->child_cells + cells->child_start[image[home]];
+            uint32_t place = 0;
+            while (from[place] != cells->cell_of[c])
+                place++;
+            image[c] = cells->members[cells->cells[to[place]].first + cells->rank_of[image[c]]];
+        }
+}
+
+typedef struct keyed_point {
+    uint64_t key;
+    uint32_t point;
+} keyed_point;
+
+static int compare_keyed(const void *a, const void *b)
+{
+    const keyed_point *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return (x->point > y->point) - (x->point < y->point);
+}
+
+/* The copies of a class, sorted by where they occur once their blocks have moved by `image` (NULL: not at
+ * all). True when a block of some copy moves. */
+static bool keyed_copies(const cnx_cells *cells, uint32_t class, const uint32_t *image, keyed_point *result)
+{
+    uint32_t first = cells->copy_start[class], count = cells->copy_start[class + 1] - first;
+    bool moves = false;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t p = cells->copies[first + i];
+        uint64_t key = cells->occurrence[p];
+        for (uint32_t e = cells->parent_start[p]; e < cells->parent_start[p + 1]; e++) {
+            uint32_t block = cells->class_of[cells->parent_point[e]];
+            uint32_t moved = image != NULL ? image[block] : block;
+            moves = moves || moved != block;
+            key += mix_pair(cells->parent_relation[e], moved);
+        }
+        result[i] = (keyed_point){key, p};
+    }
+    qsort(result, count, sizeof *result, compare_keyed);
+    return moves;
+}
+
+void cnx_permute_points(const cnx_cells *cells, const uint32_t *image, uint32_t *result)
+{
+    cnx_arena *scratch = cnx_arena_create(cells->points->arena);
+    uint32_t largest = 0;
+    for (uint32_t c = 0; c < cells->class_count; c++) {
+        uint32_t count = cells->copy_start[c + 1] - cells->copy_start[c];
+        largest = count > largest ? count : largest;
+    }
+    keyed_point *from = CNX_NEW_ARRAY(scratch, keyed_point, largest);
+    keyed_point *to = CNX_NEW_ARRAY(scratch, keyed_point, largest);
+    bool has_blocks = cells->parent_start[cells->points->point_count] != 0;
+    for (uint32_t p = 0; p < cells->points->point_count; p++)
+        result[p] = p;
+    for (uint32_t c = 0; c < cells->class_count; c++) {
+        if (image[c] == c && !has_blocks)
+            continue;
+        bool blocks_move = keyed_copies(cells, c, image, from);
+        if (image[c] == c && !blocks_move)
+            continue;
+        keyed_copies(cells, image[c], NULL, to);
+        uint32_t count = cells->copy_start[c + 1] - cells->copy_start[c];
+        uint32_t others = cells->copy_start[image[c] + 1] - cells->copy_start[image[c]];
+        for (uint32_t i = 0; i < count && i < others; i++)
+            result[from[i].point] = to[i].point;
+    }
+    cnx_arena_destroy(scratch);
+}
+
+/* ---- all together ---- */
+
+double cnx_cell_log10_order(const cnx_cells *cells, uint32_t cell)
+{
+    const cnx_cell *c = &cells->cells[cell];
+    uint32_t block = cells->members[c->first];
+    double inside = 0;
+    for (uint32_t k = cells->child_start[block]; k < cells->child_start[block + 1]; k++)
+        inside += cnx_cell_log10_order(cells, cells->child_cells[k]);
+    return c->count * inside + lgamma((double)c->count + 1) / log(10.0);
+}
+
+/* Pins the cell of a class that could not be verified, everywhere it occurs. */
+static void pin_cell(cnx_cells *cells, uint32_t class)
+{
+    uint32_t reason = cnx_reason(cells->points, "copies that do not move in step", NULL, NULL);
+    uint32_t cell = cells->cell_of[class];
+    if (cell == CNX_NONE) {
+        cells->pinned[class] = reason;
+        return;
+    }
+    for (uint32_t i = 0; i < cells->cells[cell].count; i++)
+        cells->pinned[cells->members[cells->cells[cell].first + i]] = reason;
+}
+
+static void pin_everything(cnx_cells *cells)
+{
+    uint32_t reason = cnx_reason(cells->points, "symmetry too irregular to describe", NULL, NULL);
+    for (uint32_t c = 0; c < cells->class_count; c++)
+        if (cells->pinned[c] == CNX_NONE)
+            cells->pinned[c] = reason;
+}
+
+/* One attempt; false when something was pinned on the way. */
+static bool build(cnx_cells *cells, colouring *colours, cnx_arena *arena)
+{
+    refine(cells, colours);
+    if (!find_homes(cells, colours))
+        return false;
+    group_cells(cells, colours, arena);
+    list_children(cells, arena);
+    if (!number_phases(cells, arena)) {
+        pin_everything(cells);
+        return false;
+    }
+    uint32_t witness;
+    if (cnx_verify_cells(cells, &witness))
+        return true;
+    pin_cell(cells, witness);
+    return false;
+}
+
+cnx_cells *cnx_find_cells(cnx_arena *arena, cnx_points *points)
+{
+    cnx_cells *cells = CNX_NEW(arena, cnx_cells);
+    cells->points = points;
+    number_classes(cells, arena);
+    hash_occurrences(cells, arena);
+    list_parents(cells, arena);
+    cells->home = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
+    colouring colours = {.colour = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count),
+                         .next = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count),
+                         .sorted = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count)};
+    for (unsigned attempt = 0; !build(cells, &colours, arena); attempt++)
+        if (attempt == 100)
+            pin_everything(cells);
+    return cells;
+}

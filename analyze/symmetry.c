@@ -1,0 +1,199 @@
+#include "analyze/symmetry.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+const cnx_cells *cnx_analysis_cells(cnx_analysis *analysis)
+{
+    if (analysis->cells == NULL)
+        analysis->cells = cnx_find_cells(analysis->arena, analysis->points);
+    return analysis->cells;
+}
+
+double cnx_symmetry_log10_order(cnx_analysis *analysis)
+{
+    const cnx_cells *cells = cnx_analysis_cells(analysis);
+    double sum = 0;
+    for (uint32_t k = 0; k < cells->cell_count; k++)
+        if (cells->cells[k].home == CNX_NONE)
+            sum += cnx_cell_log10_order(cells, k);
+    return sum;
+}
+
+const cnx_labels *cnx_parameter_labels(const cnx_parameter *parameter, uint32_t axis)
+{
+    const cnx_axis *a = &parameter->axes[axis];
+    if (a->kind != CNX_AXIS_LABELS)
+        return NULL;
+    return a->labels->finer != NULL ? a->labels->finer : a->labels;
+}
+
+/* ---- describing ---- */
+
+/* One line of the report while it is put together: a cell without home, or pinned classes that share a reason
+ * and the place where they first occur. */
+typedef struct draft {
+    cnx_symmetry_class class;
+    size_t capacity;
+    cnx_parameter_axis *parameters;
+    uint64_t seen; /* positions of the parameter axis at hand */
+} draft;
+
+typedef struct describer {
+    cnx_arena *arena;
+    cnx_analysis *analysis;
+    const cnx_cells *cells;
+    uint32_t *draft_of; /* by class: draft number + 1, or 0 */
+    size_t draft_count;
+    size_t draft_capacity;
+    draft *drafts;
+} describer;
+
+/* "S_64", "S_64 wr S_12", "(S_64 x S_32) wr S_12"; "1" for a cell of one. */
+static const char *group_text(describer *d, uint32_t cell)
+{
+    const cnx_cell *c = &d->cells->cells[cell];
+    uint32_t block = d->cells->members[c->first];
+    const char *inside = NULL;
+    unsigned factors = 0;
+    for (uint32_t k = d->cells->child_start[block]; k < d->cells->child_start[block + 1]; k++) {
+        const char *factor = group_text(d, d->cells->child_cells[k]);
+        if (strcmp(factor, "1") == 0)
+            continue;
+        inside = inside == NULL ? factor : cnx_print(d->arena, "%s x %s", inside, factor);
+        factors++;
+    }
+    if (inside == NULL)
+        return c->count == 1 ? "1" : cnx_print(d->arena, "S_%u", c->count);
+    if (c->count == 1)
+        return inside;
+    return cnx_print(d->arena, factors > 1 || strchr(inside, ' ') != NULL ? "(%s) wr S_%u" : "%s wr S_%u",
+                     inside, c->count);
+}
+
+/* Leaves of the cell: what a person would count as its size (768 = 12 heads of 64). */
+static uint64_t cell_extent(const cnx_cells *cells, uint32_t cell)
+{
+    const cnx_cell *c = &cells->cells[cell];
+    uint32_t block = cells->members[c->first];
+    uint64_t inside = 0;
+    for (uint32_t k = cells->child_start[block]; k < cells->child_start[block + 1]; k++)
+        inside += cell_extent(cells, cells->child_cells[k]);
+    return c->count * (inside == 0 ? 1 : inside);
+}
+
+static uint32_t outermost(const cnx_cells *cells, uint32_t class)
+{
+    while (cells->home[class] != CNX_NONE)
+        class = cells->home[class];
+    return class;
+}
+
+static uint32_t new_draft(describer *d)
+{
+    draft empty = {.class = {.group = "1"}};
+    CNX_PUSH(d->arena, d->drafts, d->draft_count, d->draft_capacity, empty);
+    return (uint32_t)d->draft_count;
+}
+
+/* Gives every class of a free cell the same draft. */
+static uint32_t draft_of_cell(describer *d, uint32_t cell)
+{
+    uint32_t number = new_draft(d);
+    const cnx_cell *c = &d->cells->cells[cell];
+    cnx_symmetry_class *class = &d->drafts[number - 1].class;
+    class->group = group_text(d, cell);
+    class->extent = cell_extent(d->cells, cell);
+    class->log10_order = cnx_cell_log10_order(d->cells, cell);
+    class->free = class->log10_order > 0;
+    if (!class->free)
+        class->pinned_by = "no other position plays the same part";
+    for (uint32_t i = 0; i < c->count; i++)
+        d->draft_of[d->cells->members[c->first + i]] = number;
+    return number;
+}
+
+/* The draft for one position of a parameter axis. Pinned positions join `pinned_draft`'s when the reason
+ * agrees. */
+static uint32_t draft_of_point(describer *d, uint32_t point, uint32_t *pinned_draft)
+{
+    uint32_t class = d->cells->class_of[point];
+    uint32_t top = outermost(d->cells, class);
+    if (d->draft_of[class] != 0)
+        return d->draft_of[class];
+    if (d->cells->pinned[class] == CNX_NONE && d->draft_of[top] != 0)
+        return d->draft_of[top];
+    if (d->cells->pinned[class] == CNX_NONE && d->cells->cells[d->cells->cell_of[top]].count > 1)
+        return draft_of_cell(d, d->cells->cell_of[top]);
+    uint32_t reason = d->cells->pinned[class];
+    const char *why = reason == CNX_NONE ? "no other position plays the same part" : NULL;
+    if (reason == CNX_NONE && cnx_cell_log10_order(d->cells, d->cells->cell_of[top]) > 0)
+        return draft_of_cell(d, d->cells->cell_of[top]);
+    if (why == NULL)
+        why = cnx_reason_text(d->cells->points, reason);
+    if (*pinned_draft == 0 || strcmp(d->drafts[*pinned_draft - 1].class.pinned_by, why) != 0) {
+        *pinned_draft = new_draft(d);
+        d->drafts[*pinned_draft - 1].class.pinned_by = why;
+    }
+    d->drafts[*pinned_draft - 1].class.extent++;
+    d->draft_of[class] = *pinned_draft;
+    return *pinned_draft;
+}
+
+static void describe_axis(describer *d, const cnx_parameter *parameter, uint32_t axis,
+                          const cnx_labels *labels)
+{
+    uint32_t pinned_draft = 0;
+    size_t touched_count = 0, touched_capacity = 0;
+    uint32_t *touched = NULL;
+    for (uint32_t i = 0; i < labels->sequence->count; i++) {
+        uint32_t number = draft_of_point(d, labels->sequence->points[i], &pinned_draft);
+        if (d->drafts[number - 1].seen++ == 0)
+            CNX_PUSH(d->arena, touched, touched_count, touched_capacity, number);
+    }
+    for (size_t k = 0; k < touched_count; k++) {
+        draft *t = &d->drafts[touched[k] - 1];
+        uint64_t copies = t->class.extent != 0 && t->seen >= t->class.extent ? t->seen / t->class.extent : 1;
+        cnx_parameter_axis use = {.tensor = parameter->name, .axis = axis, .copies = copies};
+        if (t->class.name == NULL)
+            t->class.name = cnx_print(d->arena, "%s:%u", parameter->name, axis);
+        CNX_PUSH(d->arena, t->parameters, t->class.parameter_count, t->capacity, use);
+        t->seen = 0;
+    }
+}
+
+/* Free cells that no parameter shows (activations only) change nothing that is stored: they are left out. */
+const cnx_symmetry *cnx_describe_symmetry(cnx_arena *arena, cnx_analysis *analysis)
+{
+    describer d = {.arena = arena, .analysis = analysis, .cells = cnx_analysis_cells(analysis)};
+    d.draft_of = CNX_NEW_ARRAY(arena, uint32_t, d.cells->class_count);
+    for (size_t p = 0; p < analysis->parameter_count; p++) {
+        const cnx_parameter *parameter = &analysis->parameters[p];
+        for (uint32_t k = 0; k < parameter->tensor->rank; k++) {
+            const cnx_labels *labels = cnx_parameter_labels(parameter, k);
+            if (labels != NULL)
+                describe_axis(&d, parameter, k, labels);
+        }
+    }
+    cnx_symmetry *symmetry = CNX_NEW(arena, cnx_symmetry);
+    cnx_symmetry_class *classes = CNX_NEW_ARRAY(arena, cnx_symmetry_class, d.draft_count);
+    for (size_t k = 0; k < d.draft_count; k++) {
+        classes[k] = d.drafts[k].class;
+        classes[k].parameters = d.drafts[k].parameters;
+        symmetry->log10_order += classes[k].log10_order;
+    }
+    symmetry->class_count = d.draft_count;
+    symmetry->classes = classes;
+    symmetry->unknown_operator_count = analysis->unknown_count;
+    symmetry->unknown_operators = analysis->unknown;
+    return symmetry;
+}
+
+cnx_code cnx_find_symmetry(cnx_model *model, const cnx_symmetry **symmetry, cnx_error *error)
+{
+    cnx_trap trap;
+    *symmetry = NULL;
+    if (CNX_ENTER(model->arena, trap, error) == CNX_OK)
+        *symmetry = cnx_describe_symmetry(model->arena, cnx_analyze(model->arena, model));
+    return cnx_leave(model->arena, &trap);
+}

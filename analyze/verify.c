@@ -1,0 +1,136 @@
+/* An exact check, independent of how the cells were found.
+ *
+ * The exchanges of neighbours generate the symmetric group of a cell. They need not be tried one by one: a
+ * condition on a position involves the class found there, the class of the block it lies in, and nothing
+ * else. Members of cells of one phase never contain each other, so exchanging 0-1, 2-3, 4-5 ... of all cells
+ * of a phase at once is a symmetry exactly when each of these exchanges is. Two such rounds a phase (0-1, 2-3
+ * ... and 1-2, 3-4 ...) cover all generators; each costs one pass over all positions.
+ */
+#include "analyze/verify.h"
+
+typedef struct check {
+    const cnx_cells *cells;
+    const uint32_t *permutation;
+    uint32_t *position; /* by point: 1 + its position in the sequence at hand */
+    uint32_t *image;    /* by position: where it goes */
+    uint32_t witness;
+} check;
+
+/* Fills `image` for one sequence; false when the permutation leads out of it. */
+static bool map_sequence(check *c, const cnx_sequence *sequence)
+{
+    bool maps = true, moves = false;
+    for (uint32_t i = 0; i < sequence->count; i++)
+        moves = moves || c->permutation[sequence->points[i]] != sequence->points[i];
+    for (uint32_t i = 0; i < sequence->count && moves; i++)
+        c->position[sequence->points[i]] = i + 1;
+    for (uint32_t i = 0; i < sequence->count; i++) {
+        uint32_t target = moves ? c->position[c->permutation[sequence->points[i]]] : i + 1;
+        if (target == 0 && maps) {
+            maps = false;
+            c->witness = c->cells->class_of[sequence->points[i]];
+        }
+        c->image[i] = target - 1;
+    }
+    for (uint32_t i = 0; i < sequence->count && moves; i++)
+        c->position[sequence->points[i]] = 0;
+    return maps;
+}
+
+static uint32_t project(const cnx_relation *relation, uint32_t position)
+{
+    return position / (relation->middle * relation->inner) * relation->inner + position % relation->inner;
+}
+
+/* project(sigma_X(p)) = sigma_Y(project(p)), for all p; sigma_Y is read off the points. */
+static bool respects(check *c, const cnx_relation *relation)
+{
+    const cnx_sequence *from = relation->from, *to = relation->to;
+    if (!map_sequence(c, from))
+        return false;
+    for (uint32_t i = 0; i < from->count; i++) {
+        uint32_t point = to->points[project(relation, i)];
+        if (to->points[project(relation, c->image[i])] != c->permutation[point]) {
+            c->witness = c->cells->class_of[c->image[i] != i ? from->points[i] : point];
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_permutation(check *c, size_t count)
+{
+    bool one_to_one = true;
+    for (size_t p = 0; p < count; p++)
+        c->position[c->permutation[p]]++;
+    for (size_t p = 0; p < count; p++) {
+        if (c->position[p] != 1 && one_to_one) {
+            one_to_one = false;
+            c->witness = c->cells->class_of[p];
+        }
+        c->position[p] = 0;
+    }
+    return one_to_one;
+}
+
+bool cnx_is_symmetry(const cnx_cells *cells, const uint32_t *permutation, uint32_t *witness)
+{
+    const cnx_points *points = cells->points;
+    cnx_arena *scratch = cnx_arena_create(points->arena);
+    uint32_t longest = 0;
+    for (size_t s = 0; s < points->sequence_count; s++)
+        longest = points->sequences[s]->count > longest ? points->sequences[s]->count : longest;
+    check c = {.cells = cells, .permutation = permutation};
+    c.position = CNX_NEW_ARRAY(scratch, uint32_t, points->point_count);
+    c.image = CNX_NEW_ARRAY(scratch, uint32_t, longest);
+    bool holds = is_permutation(&c, points->point_count);
+    for (size_t p = 0; p < points->point_count && holds; p++)
+        if (cells->pinned[cells->class_of[p]] != CNX_NONE && permutation[p] != p) {
+            /* A pinned class may still have copies in blocks that move; the class itself may not move. */
+            holds = cells->class_of[permutation[p]] == cells->class_of[p];
+            c.witness = cells->class_of[p];
+        }
+    for (size_t s = 0; s < points->sequence_count && holds; s++)
+        holds = map_sequence(&c, points->sequences[s]);
+    for (size_t r = 0; r < points->relation_count && holds; r++)
+        holds = respects(&c, &points->relations[r]);
+    *witness = c.witness;
+    cnx_arena_destroy(scratch);
+    return holds;
+}
+
+/* Exchanges neighbours in every cell of a phase, starting with the first or the second member. */
+static bool exchange_neighbours(const cnx_cells *cells, uint32_t phase, uint32_t start, uint32_t *image)
+{
+    bool any = false;
+    for (uint32_t c = 0; c < cells->class_count; c++)
+        image[c] = c;
+    for (uint32_t k = 0; k < cells->cell_count; k++) {
+        const cnx_cell *cell = &cells->cells[k];
+        const uint32_t *members = cells->members + cell->first;
+        for (uint32_t i = start; cell->phase == phase && i + 1 < cell->count; i += 2) {
+            image[members[i]] = members[i + 1];
+            image[members[i + 1]] = members[i];
+            any = true;
+        }
+    }
+    return any;
+}
+
+bool cnx_verify_cells(const cnx_cells *cells, uint32_t *witness)
+{
+    cnx_arena *scratch = cnx_arena_create(cells->points->arena);
+    uint32_t *image = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
+    uint32_t *permutation = CNX_NEW_ARRAY(scratch, uint32_t, cells->points->point_count);
+    bool holds = true;
+    for (uint32_t phase = 0; phase < cells->phase_count && holds; phase++)
+        for (uint32_t start = 0; start < 2 && holds; start++) {
+            if (!exchange_neighbours(cells, phase, start, image))
+                continue;
+            cnx_carry_classes(cells, image);
+            cnx_permute_points(cells, image, permutation);
+            holds = cnx_is_symmetry(cells, permutation, witness);
+        }
+    cnx_arena_destroy(scratch);
+    return holds;
+}
