@@ -46,6 +46,8 @@ typedef struct cnx_parameter {
     cnx_tensor *tensor;
     const char *name;
     const cnx_axis *axes; /* tensor->rank of them */
+    bool again;           /* a further use of a shared tensor, with points of its own along constant axes: for
+                             reports; nothing has to be permuted for it */
 } cnx_parameter;
 
 typedef struct cnx_analysis {

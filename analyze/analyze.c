@@ -19,6 +19,7 @@ typedef struct sweep {
     cnx_tensor **tensors;    /* by value: the parameter it names, or NULL */
     uint64_t *constant_axes; /* by value: bits of the axes along which a shared initializer is constant */
     bool *examined;
+    bool *used; /* by value: a shared initializer with constant axes that was read before */
 } sweep;
 
 /* ---- facts of what is given ---- */
@@ -94,6 +95,14 @@ static void read_content(sweep *s, cnx_tensor *tensor, cnx_fact *fact)
     fact->content_count = tensor->count;
 }
 
+static void add_parameter(sweep *s, uint32_t id, const cnx_axis *axes, bool again)
+{
+    cnx_analysis *a = s->analysis;
+    cnx_parameter parameter = {
+        .tensor = s->tensors[id], .name = s->graph->values[id].name, .axes = axes, .again = again};
+    CNX_PUSH(a->arena, a->parameters, a->parameter_count, a->parameter_capacity, parameter);
+}
+
 static cnx_fact tensor_fact(sweep *s, uint32_t id, cnx_tensor *tensor)
 {
     cnx_points *points = s->analysis->points;
@@ -114,9 +123,7 @@ static cnx_fact tensor_fact(sweep *s, uint32_t id, cnx_tensor *tensor)
     }
     read_content(s, tensor, &fact);
     s->tensors[id] = tensor;
-    cnx_analysis *a = s->analysis;
-    cnx_parameter parameter = {.tensor = tensor, .name = s->graph->values[id].name, .axes = fact.axes};
-    CNX_PUSH(a->arena, a->parameters, a->parameter_count, a->parameter_capacity, parameter);
+    add_parameter(s, id, fact.axes, false);
     return fact;
 }
 
@@ -174,12 +181,17 @@ static cnx_fact fact_of_use(sweep *s, uint32_t id)
     uint64_t constant = constant_axes(s, id, s->tensors[id]);
     if (constant == 0)
         return fact;
+    if (!s->used[id]) { /* the first use keeps the points that the tensor came with */
+        s->used[id] = true;
+        return fact;
+    }
     cnx_axis *axes = CNX_NEW_ARRAY(s->analysis->arena, cnx_axis, fact.rank);
     for (uint32_t k = 0; k < fact.rank; k++) {
         axes[k] = fact.axes[k];
         if ((constant >> k & 1) != 0 && axes[k].kind == CNX_AXIS_LABELS)
             axes[k] = cnx_axis_fresh(s->analysis->points, axes[k].labels->extent, NULL);
     }
+    add_parameter(s, id, axes, true);
     fact.axes = axes;
     return fact;
 }
@@ -389,6 +401,7 @@ cnx_analysis *cnx_analyze(cnx_arena *arena, cnx_model *model)
     sweep s = {.analysis = a, .graph = graph};
     s.tensors = CNX_NEW_ARRAY(arena, cnx_tensor *, graph->value_count);
     s.constant_axes = CNX_NEW_ARRAY(arena, uint64_t, graph->value_count);
+    s.used = CNX_NEW_ARRAY(arena, bool, graph->value_count);
     s.examined = CNX_NEW_ARRAY(arena, bool, graph->value_count);
     for (uint32_t i = 0; i < graph->input_count; i++)
         a->facts[graph->inputs[i]] = given_fact(&s, graph->inputs[i]);

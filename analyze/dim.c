@@ -132,6 +132,14 @@ static uint32_t weight_of(const cnx_dims *dims, const cnx_polynomial *p)
     return weight;
 }
 
+static bool has_unknown_atom(const cnx_dims *dims, const cnx_term *term)
+{
+    for (uint32_t i = 0; i < term->degree; i++)
+        if (dims->atoms[term->atoms[i]].unknown)
+            return true;
+    return false;
+}
+
 static void bound_atom(const cnx_dims *dims, cnx_atom *atom, const cnx_polynomial *a, const cnx_polynomial *b)
 {
     int64_t least_a, least_b, divisor;
@@ -140,9 +148,12 @@ static void bound_atom(const cnx_dims *dims, cnx_atom *atom, const cnx_polynomia
     case CNX_ATOM_FLOOR:
     case CNX_ATOM_CEIL:
         if (has_a && cnx_polynomial_is_number(b, &divisor) && divisor > 0)
-            *atom = (cnx_atom){atom->key, atom->weight, true, cnx_floor_quotient(least_a, divisor)};
+            atom->least = cnx_floor_quotient(least_a, divisor);
         else if (has_a && has_b && least_a >= 0 && least_b > 0)
-            *atom = (cnx_atom){atom->key, atom->weight, true, 0};
+            atom->least = 0;
+        else
+            break;
+        atom->bounded_below = true;
         break;
     case CNX_ATOM_MAX:
         atom->bounded_below = has_a || has_b;
@@ -168,6 +179,7 @@ static cnx_dim compound(cnx_dims *dims, cnx_atom_kind kind, const cnx_polynomial
     uint32_t number = cnx_intern_add(&dims->atom_keys, &key, sizeof key);
     if (number == dims->atom_count) {
         cnx_atom atom = {.key = key, .weight = weight};
+        atom.unknown = cnx_dim_has_unknown(dims, key.a) || cnx_dim_has_unknown(dims, key.b);
         bound_atom(dims, &atom, a, b);
         CNX_PUSH(dims->arena, dims->atoms, dims->atom_count, dims->atom_capacity, atom);
     }
@@ -189,7 +201,7 @@ cnx_dim cnx_dim_fresh(cnx_dims *dims)
 {
     cnx_atom_key key = {.kind = CNX_ATOM_FRESH, .a = ++dims->fresh_count};
     uint32_t number = cnx_intern_add(&dims->atom_keys, &key, sizeof key);
-    cnx_atom atom = {.key = key, .weight = 1};
+    cnx_atom atom = {.key = key, .weight = 1, .unknown = true};
     CNX_PUSH(dims->arena, dims->atoms, dims->atom_count, dims->atom_capacity, atom);
     return dim_of_atom(dims, number);
 }
@@ -382,7 +394,27 @@ cnx_dim cnx_dim_min(cnx_dims *dims, cnx_dim a, cnx_dim b)
     return extremum(dims, CNX_ATOM_MIN, a, b);
 }
 
-/* ---- evaluation ---- */
+/* ---- unknowns and values ---- */
+
+bool cnx_dim_has_unknown(const cnx_dims *dims, cnx_dim dim)
+{
+    cnx_polynomial p;
+    cnx_dim__load(dims, dim, &p);
+    for (uint32_t i = 0; i < p.count; i++)
+        if (has_unknown_atom(dims, &p.terms[i]))
+            return true;
+    return false;
+}
+
+cnx_dim cnx_dim_known_part(cnx_dims *dims, cnx_dim dim)
+{
+    cnx_polynomial p, known = {.count = 0};
+    cnx_dim__load(dims, dim, &p);
+    for (uint32_t i = 0; i < p.count; i++)
+        if (!has_unknown_atom(dims, &p.terms[i]))
+            cnx_polynomial_add_term(&known, &p.terms[i]);
+    return intern(dims, &known);
+}
 
 static bool evaluate_atom(const cnx_dims *dims, const cnx_atom *atom, cnx_dim_lookup lookup, void *state,
                           int64_t *result)

@@ -40,6 +40,11 @@ bool cnx_dim_is_number(const cnx_dims *dims, cnx_dim dim, int64_t *number);
 /* Whether it is exactly this number. */
 bool cnx_dim_equals(const cnx_dims *dims, cnx_dim dim, int64_t number);
 
+/* Whether a fresh unknown occurs in it. */
+bool cnx_dim_has_unknown(const cnx_dims *dims, cnx_dim dim);
+/* The sum of its terms in which no fresh unknown occurs. */
+cnx_dim cnx_dim_known_part(cnx_dims *dims, cnx_dim dim);
+
 /* The value of a named symbol; false when it has none. */
 typedef bool (*cnx_dim_lookup)(void *state, const char *name, int64_t *value);
 /* The dimension with numbers put in for its symbols. False when a symbol has no value, an unknown or a zero

@@ -23,6 +23,7 @@ typedef struct cnx_atom_key {
 typedef struct cnx_atom {
     cnx_atom_key key;
     uint32_t weight;    /* how many symbols its text shows; bounded, so text and recursion are too */
+    bool unknown;       /* a fresh unknown, or one occurs inside */
     bool bounded_below; /* by `least` */
     int64_t least;
 } cnx_atom;
