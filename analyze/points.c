@@ -45,6 +45,15 @@ const char *cnx_reason_text(const cnx_points *points, uint32_t number)
                      cnx_node_label(key.graph, key.node));
 }
 
+const char *cnx_reason_kind(const cnx_points *points, uint32_t number)
+{
+    reason_key key;
+    if (number == CNX_NONE)
+        return "";
+    memcpy(&key, cnx_intern_bytes(&points->reasons, number, NULL), sizeof key);
+    return key.node == NULL ? key.what : cnx_print(points->arena, "%s of %s", key.what, key.node->op_type);
+}
+
 /* ---- points ---- */
 
 static uint32_t *room_for_points(cnx_points *points, uint32_t count)

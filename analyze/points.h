@@ -82,6 +82,8 @@ uint32_t cnx_point_class(cnx_points *points, uint32_t point);
  * literal or lives in the arena, and equal reasons are told by its address. The text is made on demand. */
 uint32_t cnx_reason(cnx_points *points, const char *what, const cnx_graph *graph, const cnx_node *node);
 const char *cnx_reason_text(const cnx_points *points, uint32_t reason);
+/* The text without the node's name, the same for all nodes of one operator: "spatial axis of Conv". */
+const char *cnx_reason_kind(const cnx_points *points, uint32_t reason);
 
 /* ---- axes ---- Every function below takes and returns whole axes of any kind; pinned and constant ones
  * are handled, and sizes beyond CNX_LARGEST_AXIS are pinned. */

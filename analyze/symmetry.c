@@ -107,7 +107,7 @@ static uint32_t draft_of_cell(describer *d, uint32_t cell)
     class->log10_order = cnx_cell_log10_order(d->cells, cell);
     class->free = class->log10_order > 0;
     if (!class->free)
-        class->pinned_by = "no other position plays the same part";
+        class->pinned_by = class->pinned_kind = "no other position plays the same part";
     for (uint32_t i = 0; i < c->count; i++)
         d->draft_of[d->cells->members[c->first + i]] = number;
     return number;
@@ -134,6 +134,8 @@ static uint32_t draft_of_point(describer *d, uint32_t point, uint32_t *pinned_dr
     if (*pinned_draft == 0 || strcmp(d->drafts[*pinned_draft - 1].class.pinned_by, why) != 0) {
         *pinned_draft = new_draft(d);
         d->drafts[*pinned_draft - 1].class.pinned_by = why;
+        d->drafts[*pinned_draft - 1].class.pinned_kind =
+            reason == CNX_NONE ? why : cnx_reason_kind(d->cells->points, reason);
     }
     d->drafts[*pinned_draft - 1].class.extent++;
     d->draft_of[class] = *pinned_draft;

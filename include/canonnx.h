@@ -140,12 +140,14 @@ typedef struct cnx_parameter_axis {
 
 /* A class of points that move together. Free classes carry a group; the others a reason. */
 typedef struct cnx_symmetry_class {
-    const char *name;    /* the first parameter axis, such as "features.0.weight:0" */
-    uint64_t extent;     /* members */
-    const char *group;   /* "S_64", "S_64 wr S_12", "1" */
-    double log10_order;  /* log10 of the order of that group */
-    bool free;           /* false: pinned */
-    const char *pinned_by; /* why, for a person; NULL when free */
+    const char *name;      /* the first parameter axis, such as "features.0.weight:0" */
+    uint64_t extent;       /* members */
+    const char *group;     /* "S_64", "S_64 wr S_12", "1" */
+    double log10_order;    /* log10 of the order of that group */
+    bool free;             /* false: pinned */
+    const char *pinned_by; /* why, for a person: "spatial axis of Conv conv1"; NULL when free */
+    const char
+        *pinned_kind; /* the same without the node, to group by: "spatial axis of Conv"; NULL when free */
     size_t parameter_count;
     const cnx_parameter_axis *parameters;
 } cnx_symmetry_class;
@@ -220,7 +222,7 @@ typedef struct cnx_canon_row {
 typedef struct cnx_canon_class {
     const char *name;
     uint64_t extent;
-    uint64_t moved;     /* members that changed place */
+    uint64_t moved;        /* members that changed place */
     const char *sorted_by; /* "bias features.0.bias, descending", "fingerprint", ... */
 } cnx_canon_class;
 
@@ -243,7 +245,8 @@ CNX_API cnx_code cnx_sample(cnx_model *model, uint64_t seed, cnx_error *error);
 
 /* Writes the model in memory: to a temporary file beside `path`, then renamed over it. `bytes_written`
  * may be NULL. */
-CNX_API cnx_code cnx_model_write(cnx_model *model, const char *path, uint64_t *bytes_written, cnx_error *error);
+CNX_API cnx_code cnx_model_write(cnx_model *model, const char *path, uint64_t *bytes_written,
+                                 cnx_error *error);
 
 /* XXH3-128 of the bytes that cnx_model_write would write, seeded with the version of the canonical
  * format; 32 lower-case hexadecimal digits. Call cnx_canonicalize first. */
