@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN_REASONS = 20 };
+enum { SHOWN_CLASSES = 40, SHOWN_REASONS = 20 };
 
 /* Room for one labelled item and one run a class. */
 struct workspace {
@@ -84,20 +84,34 @@ static char *other_axes_text(const cnx_symmetry_class *class)
     return axes;
 }
 
+static void print_heading(const struct screen *screen, size_t count, const char *what)
+{
+    fprintf(screen->stream, "\n%zu %s class%s\n", count, what, count == 1 ? "" : "es");
+}
+
+static void print_rest(const struct screen *screen, size_t shown, size_t count, const char *what)
+{
+    if (shown < count)
+        fprintf(screen->stream, "  ... and %zu more %s (--all lists them)\n", count - shown, what);
+}
+
 static void print_free_classes(const struct screen *screen, const cnx_symmetry *symmetry, bool all)
 {
     static const struct column columns[] = {
-        {"class", COLUMN_LONG},
+        {"class", COLUMN_NAME},
         {"extent", COLUMN_NUMBER},
         {"group", COLUMN_TEXT},
         {"log10 order", COLUMN_NUMBER},
         {"moves together with", COLUMN_LIST},
     };
     struct table *table = table_create(columns, sizeof columns / sizeof columns[0]);
-    size_t count = 0;
+    size_t count = 0, shown = 0;
     for (size_t i = 0; i < symmetry->class_count; i++) {
         const cnx_symmetry_class *class = &symmetry->classes[i];
         if (!class->free)
+            continue;
+        count++;
+        if (!all && shown == SHOWN_CLASSES)
             continue;
         char *cells[] = {
             text_format("%s", class->name),  text_count(class->extent),
@@ -105,13 +119,29 @@ static void print_free_classes(const struct screen *screen, const cnx_symmetry *
             other_axes_text(class),
         };
         table_add(table, cells);
-        count++;
+        shown++;
     }
     if (count > 0) {
-        fprintf(screen->stream, "\n%zu free class%s\n", count, count == 1 ? "" : "es");
+        print_heading(screen, count, "free");
         table_print(table, screen, 2, all);
     }
+    print_rest(screen, shown, count, "classes");
     table_destroy(table);
+}
+
+/* "graph output y", or "kernel offsets of Conv (53 nodes)" where only the node differs. */
+static char *reason_text(const cnx_symmetry *symmetry, const struct labelled *items, size_t count)
+{
+    const char *first = symmetry->classes[items[0].index].pinned_by, *last = first;
+    size_t different = 1;
+    for (size_t i = 1; i < count; i++) {
+        const char *reason = symmetry->classes[items[i].index].pinned_by;
+        different += strcmp(reason, last) != 0;
+        last = reason;
+    }
+    if (different == 1)
+        return text_format("%s", first);
+    return text_format("%s (%zu nodes)", items[0].label, different);
 }
 
 /* One row: why, how many classes, their axes. */
@@ -125,20 +155,21 @@ static void add_reason(struct table *table, const cnx_symmetry *symmetry, const 
     for (size_t i = 0; i < count; i++)
         write_axes(out, &symmetry->classes[items[i].index], 0, &any);
     text_close(out);
-    char *cells[] = {text_format("%s", items[0].label), text_format("%zu", count), axes};
+    char *cells[] = {reason_text(symmetry, items, count), text_format("%zu", count), axes};
     table_add(table, cells);
 }
 
+/* By kind of reason; with `all` by the reason itself. */
 static void print_pinned_classes(const struct screen *screen, const cnx_symmetry *symmetry, bool all)
 {
     static const struct column columns[] = {
-        {"pinned by", COLUMN_LONG}, {"classes", COLUMN_NUMBER}, {"parameter axes", COLUMN_LIST}};
+        {"pinned by", COLUMN_NAME}, {"classes", COLUMN_NUMBER}, {"parameter axes", COLUMN_LIST}};
     struct workspace space = workspace_create(symmetry->class_count);
     size_t count = 0;
     for (size_t i = 0; i < symmetry->class_count; i++) {
         const cnx_symmetry_class *class = &symmetry->classes[i];
         if (!class->free)
-            space.items[count++] = (struct labelled){class->pinned_by ? class->pinned_by : "", i};
+            space.items[count++] = (struct labelled){all ? class->pinned_by : class->pinned_kind, i};
     }
     size_t reasons = group_by_label(space.items, count, space.runs);
     size_t shown = all || reasons <= SHOWN_REASONS ? reasons : SHOWN_REASONS;
@@ -146,11 +177,10 @@ static void print_pinned_classes(const struct screen *screen, const cnx_symmetry
     for (size_t i = 0; i < shown; i++)
         add_reason(table, symmetry, space.items + space.runs[i].start, space.runs[i].count);
     if (count > 0) {
-        fprintf(screen->stream, "\n%zu pinned class%s\n", count, count == 1 ? "" : "es");
+        print_heading(screen, count, "pinned");
         table_print(table, screen, 2, all);
     }
-    if (shown < reasons)
-        fprintf(screen->stream, "  ... and %zu more reasons (--all lists them)\n", reasons - shown);
+    print_rest(screen, shown, reasons, "reasons");
     table_destroy(table);
     workspace_release(&space);
 }

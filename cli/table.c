@@ -50,7 +50,7 @@ void table_add(struct table *table, char *const *cells)
 
 static bool may_shrink(const struct column *column)
 {
-    return column->kind == COLUMN_LONG || column->kind == COLUMN_LIST;
+    return column->kind == COLUMN_LONG || column->kind == COLUMN_NAME || column->kind == COLUMN_LIST;
 }
 
 static size_t least_width(const struct column *column)
@@ -111,26 +111,49 @@ static char *shorten_text(const char *text, size_t width)
     return text_format("%.*s...", (int)fitting(text, width - 3), text);
 }
 
-/* Keeps as many leading items as leave room for ", +7 more". */
+/* Keeps a third of the room for the beginning of `length` bytes of text, the rest for their end. */
+static char *shorten_name(const char *text, size_t length, size_t width)
+{
+    size_t head = fitting(text, (width - 3) / 3), tail = head;
+    size_t room = width - 3 - text_width(text, head);
+    uint32_t character;
+    while (tail < length && text_width(text + tail, length - tail) > room)
+        tail += text_decode(text + tail, &character);
+    return text_format("%.*s...%.*s", (int)head, text, (int)(length - tail), text + tail);
+}
+
+/* Keeps as many leading items as leave room for ", +7 more"; at least a part of the first. */
 static char *shorten_list(const char *text, size_t width)
 {
-    size_t items = 1, kept = 0, kept_bytes = 0, columns = 0;
+    size_t items = 1, kept = 0, kept_bytes = 0, columns = 0, suffix_width = 0;
+    char suffix[40];
     for (const char *comma = text; (comma = strstr(comma, ", ")); comma += 2)
         items++;
-    for (const char *item = text; item;) {
-        const char *comma = strstr(item, ", ");
-        size_t length = comma ? (size_t)(comma - item) : strlen(item);
-        char suffix[40];
+    for (const char *item = text; item && kept + 1 < items;) {
+        size_t length = strcspn(item, ",");
         columns += (item == text ? 0 : 2) + text_width(item, length);
-        size_t suffix_width = (size_t)snprintf(suffix, sizeof suffix, ", +%zu more", items - kept - 1);
+        suffix_width = (size_t)snprintf(suffix, sizeof suffix, ", +%zu more", items - kept - 1);
         if (columns + suffix_width > width)
             break;
         kept++;
         kept_bytes = (size_t)(item - text) + length;
-        item = comma ? comma + 2 : NULL;
+        item = strstr(item, ", ") + 2;
     }
-    return kept ? text_format("%.*s, +%zu more", (int)kept_bytes, text, items - kept)
-                : shorten_text(text, width);
+    if (kept > 0)
+        return text_format("%.*s, +%zu more", (int)kept_bytes, text, items - kept);
+    bool room_for_both = items > 1 && width > suffix_width + 6;
+    char *first = shorten_name(text, items > 1 ? strcspn(text, ",") : strlen(text),
+                               room_for_both ? width - suffix_width : width);
+    char *list = text_format("%s%s", first, room_for_both ? suffix : "");
+    free(first);
+    return list;
+}
+
+static char *shorten(enum column_kind kind, const char *text, size_t width)
+{
+    if (kind == COLUMN_LIST)
+        return shorten_list(text, width);
+    return kind == COLUMN_NAME ? shorten_name(text, strlen(text), width) : shorten_text(text, width);
 }
 
 static void print_cell(const struct table *table, const struct screen *screen, size_t column, size_t width,
@@ -139,8 +162,7 @@ static void print_cell(const struct table *table, const struct screen *screen, s
     size_t length = strlen(cell), taken = text_width(cell, length);
     char *shortened = NULL;
     if (taken > width) {
-        bool is_list = table->columns[column].kind == COLUMN_LIST;
-        cell = shortened = is_list ? shorten_list(cell, width) : shorten_text(cell, width);
+        cell = shortened = shorten(table->columns[column].kind, cell, width);
         taken = text_width(cell, strlen(cell));
     }
     int padding = taken < width ? (int)(width - taken) : 0;

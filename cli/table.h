@@ -8,6 +8,7 @@ enum column_kind {
     COLUMN_TEXT,   /* to the left; never shortened */
     COLUMN_NUMBER, /* to the right; never shortened */
     COLUMN_LONG,   /* to the left; shortened with "..." when the screen is too narrow */
+    COLUMN_NAME,   /* to the left; shortened in the middle: names differ at the end more often than not */
     COLUMN_LIST,   /* items joined by ", "; shortened to "first, second, +7 more" */
 };
 
