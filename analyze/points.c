@@ -642,3 +642,13 @@ cnx_axis cnx_axis_refine(cnx_points *points, cnx_axis axis, const cnx_labels *bl
     axis.labels = finer;
     return axis;
 }
+
+uint32_t cnx_labels_block_size(const cnx_labels *labels, const cnx_labels *blocks)
+{
+    if (labels == blocks)
+        return 1;
+    for (const cnx_labels_split *split = labels->splits; split != NULL; split = split->next)
+        if (split->inner_extent != 0 && split->outer == blocks)
+            return split->inner_extent;
+    return 0;
+}

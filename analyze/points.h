@@ -137,6 +137,10 @@ cnx_axis cnx_axis_over(cnx_points *points, cnx_axis axis, const cnx_labels *bloc
  * `axis` unchanged when it is too late. The parameter's own labels point to the finer ones. */
 cnx_axis cnx_axis_refine(cnx_points *points, cnx_axis axis, const cnx_labels *blocks);
 
+/* How many positions of `labels` make one of `blocks`: 1 when they are the same, 0 when `blocks` is no split
+ * of them. */
+uint32_t cnx_labels_block_size(const cnx_labels *labels, const cnx_labels *blocks);
+
 /* Axes longer than this carry no labels. */
 #define CNX_LARGEST_AXIS (1u << 24)
 

@@ -1,0 +1,246 @@
+#include "rewrite/permute.h"
+
+/* ---- from points to positions ---- */
+
+/* source[] of one axis: where each position's content comes from. NULL when nothing moves. `position` is
+ * scratch, by point, all zero before and after. */
+static const uint32_t *axis_source(cnx_arena *arena, const cnx_labels *labels, const uint32_t *points,
+                                   uint32_t *position)
+{
+    const cnx_sequence *sequence = labels->sequence;
+    bool moves = false;
+    for (uint32_t i = 0; i < sequence->count && !moves; i++)
+        moves = points[sequence->points[i]] != sequence->points[i];
+    if (!moves)
+        return NULL;
+    uint32_t *source = CNX_NEW_ARRAY(arena, uint32_t, sequence->count);
+    for (uint32_t i = 0; i < sequence->count; i++)
+        position[sequence->points[i]] = i;
+    for (uint32_t i = 0; i < sequence->count; i++)
+        source[position[points[sequence->points[i]]]] = i % labels->extent;
+    for (uint32_t i = 0; i < sequence->count; i++)
+        position[sequence->points[i]] = 0;
+    return source;
+}
+
+/* The axis whose blocks govern `labels`, and the block size. Every way that labels of a parameter come to
+ * vary over blocks leaves the blocks on another axis of that parameter. */
+static void find_governor(cnx_analysis *analysis, const cnx_parameter *parameter, const cnx_labels *labels,
+                          cnx_axis_permutation *axis)
+{
+    axis->governor = CNX_NONE;
+    axis->block = 1;
+    if (labels->over == NULL)
+        return;
+    for (uint32_t k = 0; k < parameter->tensor->rank; k++) {
+        const cnx_labels *other = cnx_parameter_labels(parameter, k);
+        uint32_t block = other != NULL && other != labels ? cnx_labels_block_size(other, labels->over) : 0;
+        if (block != 0) {
+            axis->governor = k;
+            axis->block = block;
+            return;
+        }
+    }
+    cnx_fail(analysis->arena, CNX_ERROR_GRAPH, parameter->name,
+             "an axis varies over blocks that no other axis has");
+}
+
+void cnx_apply_permutation(cnx_analysis *analysis, const uint32_t *points)
+{
+    cnx_arena *arena = analysis->model->arena;
+    cnx_arena *scratch = cnx_arena_create(arena);
+    uint32_t *position = CNX_NEW_ARRAY(scratch, uint32_t, analysis->points->point_count);
+    for (size_t p = 0; p < analysis->parameter_count; p++) {
+        const cnx_parameter *parameter = &analysis->parameters[p];
+        cnx_tensor *tensor = parameter->tensor;
+        if (parameter->again)
+            continue;
+        struct cnx_permutation made = {.axes = CNX_NEW_ARRAY(arena, cnx_axis_permutation, tensor->rank)};
+        bool moves = false;
+        for (uint32_t k = 0; k < tensor->rank; k++) {
+            const cnx_labels *labels = cnx_parameter_labels(parameter, k);
+            made.axes[k] = (cnx_axis_permutation){.governor = CNX_NONE, .block = 1};
+            if (labels == NULL)
+                continue;
+            made.axes[k].source = axis_source(arena, labels, points, position);
+            if (made.axes[k].source == NULL)
+                continue;
+            find_governor(analysis, parameter, labels, &made.axes[k]);
+            moves = true;
+            made.last =
+                made.axes[k].governor != CNX_NONE && made.axes[k].governor > k ? made.axes[k].governor : k;
+        }
+        if (!moves)
+            continue;
+        tensor->permutation = CNX_NEW(arena, struct cnx_permutation);
+        *tensor->permutation = made;
+    }
+    cnx_arena_destroy(scratch);
+}
+
+/* ---- reading ---- */
+
+#define MOST_AXES 64
+
+typedef struct reader {
+    const cnx_tensor *tensor;
+    const uint8_t *bytes;
+    uint64_t stride[MOST_AXES]; /* in elements */
+    uint64_t run;               /* elements that move in one piece */
+    uint64_t row;               /* runs along the last permuted axis */
+    bool last_governs;          /* an outer axis depends on the position along the last one */
+} reader;
+
+static reader make_reader(cnx_model *model, cnx_tensor *tensor)
+{
+    reader r = {.tensor = tensor, .bytes = cnx_tensor_bytes(model, tensor)};
+    uint64_t stride = 1;
+    uint32_t last = tensor->permutation->last;
+    for (uint32_t k = tensor->rank; k-- > 0;) {
+        r.stride[k] = stride;
+        stride *= (uint64_t)tensor->dims[k];
+    }
+    r.run = r.stride[last];
+    r.row = (uint64_t)tensor->dims[last];
+    for (uint32_t k = 0; k < tensor->rank; k++)
+        r.last_governs = r.last_governs || (tensor->permutation->axes[k].source != NULL &&
+                                            tensor->permutation->axes[k].governor == last);
+    return r;
+}
+
+static uint64_t source_position(const reader *r, uint32_t k, const uint64_t *position)
+{
+    const cnx_axis_permutation *axis = &r->tensor->permutation->axes[k];
+    if (axis->source == NULL)
+        return position[k];
+    if (axis->governor == CNX_NONE)
+        return axis->source[position[k]];
+    return axis->source[position[axis->governor] / axis->block * (uint64_t)r->tensor->dims[k] + position[k]];
+}
+
+/* Positions along the axes up to the last permuted one, of run number `run`. */
+static void locate(const reader *r, uint64_t run, uint64_t *position)
+{
+    for (uint32_t k = r->tensor->permutation->last + 1; k-- > 0;) {
+        position[k] = run % (uint64_t)r->tensor->dims[k];
+        run /= (uint64_t)r->tensor->dims[k];
+    }
+}
+
+/* The first element that goes into run number `run` of the result. */
+static uint64_t source_element(const reader *r, uint64_t run)
+{
+    uint64_t position[MOST_AXES], element = 0;
+    locate(r, run, position);
+    for (uint32_t k = 0; k <= r->tensor->permutation->last; k++)
+        element += source_position(r, k, position) * r->stride[k];
+    return element;
+}
+
+/* source positions along the last axis for the row that holds `run`, and the element where the row's source
+ * begins. */
+static const uint32_t *row_source(const reader *r, uint64_t run, uint64_t *base)
+{
+    uint64_t position[MOST_AXES];
+    uint32_t last = r->tensor->permutation->last;
+    const cnx_axis_permutation *axis = &r->tensor->permutation->axes[last];
+    locate(r, run, position);
+    *base = 0;
+    for (uint32_t k = 0; k < last; k++)
+        *base += source_position(r, k, position) * r->stride[k];
+    if (axis->source == NULL || axis->governor == CNX_NONE)
+        return axis->source;
+    return axis->source + position[axis->governor] / axis->block * r->row;
+}
+
+/* Whole runs [run, run + count) of one row. `size` is a run's bytes. */
+static void read_row(const reader *r, uint64_t run, uint64_t count, size_t size, uint8_t *out)
+{
+    uint64_t base, first = run % r->row;
+    const uint32_t *source = row_source(r, run, &base);
+    const uint8_t *bytes = r->bytes + base / r->run * size;
+    source += first;
+    if (size == 4) {
+        uint32_t value;
+        for (uint64_t i = 0; i < count; i++) {
+            memcpy(&value, bytes + (size_t)source[i] * 4, 4);
+            memcpy(out + i * 4, &value, 4);
+        }
+        return;
+    }
+    for (uint64_t i = 0; i < count; i++)
+        memcpy(out + i * size, bytes + source[i] * size, size);
+}
+
+/* Part of one run: bytes [from, from + size) of it. */
+static void read_piece(const reader *r, uint64_t run, size_t run_size, size_t from, size_t size, uint8_t *out)
+{
+    memcpy(out, r->bytes + source_element(r, run) / r->run * run_size + from, size);
+}
+
+static void read_bytes(const reader *r, uint64_t offset, uint8_t *out, size_t size)
+{
+    size_t run_size = r->run * cnx_type_bits(r->tensor->type) / 8;
+    bool whole_rows =
+        !r->last_governs && r->tensor->permutation->axes[r->tensor->permutation->last].source != NULL;
+    while (size != 0) {
+        uint64_t run = offset / run_size, from = offset % run_size;
+        size_t taken = run_size - from < size ? (size_t)(run_size - from) : size;
+        uint64_t left_in_row = r->row - run % r->row;
+        uint64_t whole = size / run_size < left_in_row ? size / run_size : left_in_row;
+        if (from == 0 && whole > 0 && whole_rows) {
+            read_row(r, run, whole, run_size, out);
+            taken = whole * run_size;
+        } else {
+            read_piece(r, run, run_size, from, taken, out);
+        }
+        out += taken;
+        offset += taken;
+        size -= taken;
+    }
+}
+
+/* Elements smaller than a byte, one by one. */
+static void read_packed(const reader *r, uint64_t offset, uint8_t *out, size_t size)
+{
+    unsigned bits = cnx_type_bits(r->tensor->type), each = 8 / bits;
+    unsigned mask = (1u << bits) - 1;
+    for (size_t i = 0; i < size; i++) {
+        unsigned byte = 0;
+        for (unsigned part = 0; part < each; part++) {
+            uint64_t element = (offset + i) * each + part;
+            if (element >= r->tensor->count)
+                break;
+            uint64_t source = source_element(r, element / r->run) + element % r->run;
+            byte |= (unsigned)(r->bytes[source / each] >> (source % each * bits) & mask) << (part * bits);
+        }
+        out[i] = (uint8_t)byte;
+    }
+}
+
+void cnx_tensor_read(cnx_model *model, cnx_tensor *tensor, uint64_t offset, uint8_t *out, size_t size)
+{
+    if (tensor->permutation == NULL) {
+        memcpy(out, cnx_tensor_bytes(model, tensor) + offset, size);
+        return;
+    }
+    reader r = make_reader(model, tensor);
+    if (cnx_type_bits(tensor->type) < 8)
+        read_packed(&r, offset, out, size);
+    else
+        read_bytes(&r, offset, out, size);
+}
+
+void cnx_settle_permutations(cnx_model *model)
+{
+    for (size_t t = 0; t < model->tensor_count; t++) {
+        cnx_tensor *tensor = model->tensors[t];
+        if (tensor->permutation == NULL)
+            continue;
+        uint8_t *bytes = cnx_alloc(model->arena, tensor->size);
+        cnx_tensor_read(model, tensor, 0, bytes, tensor->size);
+        tensor->bytes = bytes;
+        tensor->permutation = NULL;
+        cnx_tensor_store_raw(model, tensor);
+    }
+}
