@@ -76,6 +76,15 @@ void cnx_view_prefetch(const uint8_t *bytes, size_t size)
     madvise((void *)first, end - first, MADV_WILLNEED);
 }
 
+void cnx_view_release(const uint8_t *bytes, size_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)bytes + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)bytes + size) & ~(page - 1);
+    if (first < end)
+        madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
 int cnx_temporary_file(cnx_arena *arena)
 {
     const char *folder = secure_getenv("TMPDIR");

@@ -24,6 +24,10 @@ cnx_view cnx_map_descriptor(cnx_arena *arena, int descriptor, const char *name);
  * few pages. Bytes elsewhere are allowed, and nothing can go wrong. */
 void cnx_view_prefetch(const uint8_t *bytes, size_t size);
 
+/* Lets go of the pages of a mapping that lie between two addresses; they come back when they are read again.
+ * Only for mappings of files: other memory would lose its contents. */
+void cnx_view_release(const uint8_t *bytes, size_t size);
+
 /* A new unlinked file in the folder for temporary files; closed when the arena dies. */
 int cnx_temporary_file(cnx_arena *arena);
 

@@ -6,9 +6,7 @@
  */
 #include "onnx/model.h"
 
-#include "onnx/mapping.h"
-
-#include <sys/mman.h>
+#include "onnx/source.h"
 
 enum { RAW_DATA = 9 };
 
@@ -116,10 +114,17 @@ static void emit(void *state, size_t index, cnx_sink *sink)
         emit_permuted(save, save->tensors[index], sink);
         return;
     }
+    const cnx_tensor *tensor = save->tensors[index];
+    bool mapped = tensor->external || tensor->payload != CNX_NONE ||
+                  cnx_source_holds(save->model->source, payload->bytes);
     for (uint64_t offset = 0; offset < payload->size; offset += PIECE) {
         uint64_t left = payload->size - offset;
-        cnx_view_prefetch(payload->bytes + offset, left < PIECE ? (size_t)left : PIECE);
-        sink->write(sink, payload->bytes + offset, left < PIECE ? (size_t)left : PIECE);
+        size_t size = left < PIECE ? (size_t)left : PIECE;
+        if (mapped)
+            cnx_view_prefetch(payload->bytes + offset, size);
+        sink->write(sink, payload->bytes + offset, size);
+        if (mapped) /* memory stays bounded by one piece */
+            cnx_view_release(payload->bytes + offset, size);
     }
 }
 

@@ -147,3 +147,17 @@ cnx_source *cnx_source_open(cnx_arena *arena, const char *path)
     }
     return source;
 }
+
+static bool holds(const cnx_view *view, const uint8_t *bytes)
+{
+    uintptr_t offset = (uintptr_t)bytes - (uintptr_t)view->bytes;
+    return (uintptr_t)bytes >= (uintptr_t)view->bytes && offset < view->size;
+}
+
+bool cnx_source_holds(const cnx_source *source, const uint8_t *bytes)
+{
+    bool found = holds(&source->model, bytes);
+    for (size_t i = 0; !found && i < source->file_count; i++)
+        found = holds(&source->files[i], bytes);
+    return found;
+}

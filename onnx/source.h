@@ -27,4 +27,7 @@ cnx_source *cnx_source_open(cnx_arena *arena, const char *path);
 const uint8_t *cnx_source_external(cnx_source *source, const Onnx__TensorProto *tensor, uint64_t size,
                                    const cnx_place *place);
 
+/* Whether bytes are in a mapping of the source. */
+bool cnx_source_holds(const cnx_source *source, const uint8_t *bytes);
+
 #endif

@@ -90,8 +90,9 @@ static void read_content(cnx_scan *scan, const uint8_t *end)
 
 static void read_field(cnx_scan *scan)
 {
-    const cnx_scan_frame *top = cnx_scan_top(scan);
+    cnx_scan_frame *top = cnx_scan_top(scan);
     uint64_t tag = 0;
+    top->fields++;
     scan->start = scan->next;
     const uint8_t *behind = cnx_varint_read(scan->next, top->end, &tag);
     if (behind == NULL || tag > UINT32_MAX || tag >> 3 == 0)

@@ -24,8 +24,9 @@ typedef struct cnx_scan_frame {
     const uint8_t *prefix;  /* the length prefix in front of the message; NULL for the outermost */
     const uint8_t *content; /* the message's first byte */
     const uint8_t *end;
-    uint64_t seen; /* bit i: field i of `type` has occurred */
-    uint64_t mark; /* three numbers for the caller, zero at first */
+    uint64_t seen;   /* bit i: field i of `type` has occurred */
+    uint64_t fields; /* so far */
+    uint64_t mark;   /* three numbers for the caller, zero at first */
     uint64_t change;
     uint32_t choice;
 } cnx_scan_frame;

@@ -86,29 +86,32 @@ static void account(lifter *lift, uint64_t bytes)
                  (unsigned long long)(lift->memory_limit / CNX_MEBIBYTE));
 }
 
-/* What protobuf-c and the arena need for one field, rounded up: bookkeeping while its message is parsed
- * (32 bytes, twice as its table doubles), then the value. */
-static void account_field(lifter *lift)
+/* What protobuf-c and the arena need for one field, rounded up: its value, and bookkeeping while the message
+ * around it is parsed, which protobuf-c keeps on the stack for the first fields and in a table that doubles
+ * for more. */
+static void account_field(lifter *lift, const cnx_scan_frame *message)
 {
+    enum { ON_STACK = 16, BOOKKEEPING = 64, SCALAR = 8, ROUNDING = 32 };
     const cnx_scan *scan = &lift->scan;
-    enum { BOOKKEEPING = 64, ROUNDING = 16 };
-    uint64_t value = 8;
+    uint64_t bytes = message->fields > ON_STACK ? BOOKKEEPING + SCALAR : SCALAR;
     if (scan->wire_type == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED) {
-        bool packed = scan->field != NULL && scan->field->type != PROTOBUF_C_TYPE_STRING &&
-                      scan->field->type != PROTOBUF_C_TYPE_BYTES;
-        value = (packed ? 8 * scan->size : scan->size) + 2 * ROUNDING;
+        ProtobufCType type = scan->field != NULL ? scan->field->type : PROTOBUF_C_TYPE_BYTES;
+        if (type == PROTOBUF_C_TYPE_STRING || type == PROTOBUF_C_TYPE_BYTES)
+            bytes += scan->size + ROUNDING;
+        else if (type != PROTOBUF_C_TYPE_MESSAGE) /* packed; the shortest number takes a byte */
+            bytes += SCALAR * scan->size + ROUNDING;
     }
-    account(lift, BOOKKEEPING + value);
+    account(lift, bytes);
 }
 
 static void count_message(lifter *lift)
 {
-    enum { POINTER_AND_ROUNDING = 24 };
-    const cnx_scan_frame *top = cnx_scan_top(&lift->scan);
-    account_field(lift);
-    account(lift, top->type->sizeof_message + POINTER_AND_ROUNDING);
+    enum { ROUNDING = 16 };
+    const cnx_scan *scan = &lift->scan;
+    account_field(lift, &scan->frames[scan->depth - 2]);
+    account(lift, scan->frames[scan->depth - 1].type->sizeof_message + ROUNDING);
     if (++lift->messages > CNX_LIMIT_MESSAGES)
-        cnx_fail(lift->arena, CNX_ERROR_LIMIT, cnx_scan_place(&lift->scan, lift->scan.start),
+        cnx_fail(lift->arena, CNX_ERROR_LIMIT, cnx_scan_place(scan, scan->start),
                  "too many messages (limit messages: %d)", CNX_LIMIT_MESSAGES);
 }
 
@@ -207,7 +210,7 @@ static void on_field(lifter *lift)
             return;
         }
     }
-    account_field(lift);
+    account_field(lift, top);
 }
 
 static void walk(lifter *lift)
