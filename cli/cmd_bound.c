@@ -116,7 +116,7 @@ static void print_network(const struct screen *screen, const cnx_bound *bound)
 static void print_inputs(const struct screen *screen, const cnx_bound *bound)
 {
     static const struct column columns[] = {
-        {"constant", COLUMN_TEXT}, {"value", COLUMN_NUMBER}, {"source", COLUMN_LONG}};
+        {"constant", COLUMN_TEXT}, {"value", COLUMN_NUMBER}, {"source", COLUMN_WRAPPED}};
     if (bound->input_count == 0)
         return;
     struct table *table = table_create(columns, sizeof columns / sizeof columns[0]);

@@ -15,13 +15,13 @@ static const struct listing {
     size_t (*rows)(const cnx_list_row **rows);
     struct column columns[3];
 } listings[] = {
-    {"ops",
-     cnx_operator_list,
-     {{"operator", COLUMN_TEXT}, {"rule", COLUMN_TEXT}, {"what it says", COLUMN_LONG}}},
-    {"passes", cnx_pass_list, {{"pass", COLUMN_TEXT}, {"kind", COLUMN_TEXT}, {"what it does", COLUMN_LONG}}},
+    {"ops", cnx_operator_list, {{"operator", COLUMN_TEXT}, {"rule", COLUMN_TEXT}, {"kind", COLUMN_WRAPPED}}},
+    {"passes",
+     cnx_pass_list,
+     {{"pass", COLUMN_TEXT}, {"runs", COLUMN_TEXT}, {"what it does", COLUMN_WRAPPED}}},
     {"limits",
      cnx_limit_list,
-     {{"limit", COLUMN_TEXT}, {"value", COLUMN_TEXT}, {"what it stops", COLUMN_LONG}}},
+     {{"limit", COLUMN_TEXT}, {"value", COLUMN_TEXT}, {"what it limits", COLUMN_WRAPPED}}},
 };
 
 enum { LISTING_COUNT = sizeof listings / sizeof listings[0] };

@@ -50,7 +50,8 @@ void table_add(struct table *table, char *const *cells)
 
 static bool may_shrink(const struct column *column)
 {
-    return column->kind == COLUMN_LONG || column->kind == COLUMN_NAME || column->kind == COLUMN_LIST;
+    return column->kind == COLUMN_LONG || column->kind == COLUMN_NAME || column->kind == COLUMN_LIST ||
+           column->kind == COLUMN_WRAPPED;
 }
 
 static size_t least_width(const struct column *column)
@@ -175,6 +176,23 @@ static void print_cell(const struct table *table, const struct screen *screen, s
     free(shortened);
 }
 
+static void print_row(const struct table *table, const struct screen *screen, size_t indent,
+                      const size_t *widths, char *const *cells)
+{
+    size_t last = table->column_count - 1, start = indent;
+    fprintf(screen->stream, "%*s", (int)indent, "");
+    for (size_t column = 0; column < last; column++) {
+        print_cell(table, screen, column, widths[column], cells[column]);
+        start += widths[column] + GAP;
+    }
+    if (table->columns[last].kind == COLUMN_WRAPPED) {
+        screen_wrap(screen, start, start, cells[last]);
+    } else {
+        print_cell(table, screen, last, widths[last], cells[last]);
+        fputc('\n', screen->stream);
+    }
+}
+
 void table_print(const struct table *table, const struct screen *screen, size_t indent, bool whole)
 {
     size_t *widths = calloc(table->column_count, sizeof *widths);
@@ -187,12 +205,7 @@ void table_print(const struct table *table, const struct screen *screen, size_t 
     for (size_t column = 0; column < table->column_count; column++)
         print_cell(table, screen, column, widths[column], table->columns[column].title);
     fprintf(screen->stream, "%s\n", screen_style(screen, STYLE_PLAIN));
-    for (size_t row = 0; row < table->row_count; row++) {
-        fprintf(screen->stream, "%*s", (int)indent, "");
-        for (size_t column = 0; column < table->column_count; column++)
-            print_cell(table, screen, column, widths[column],
-                       table->cells[row * table->column_count + column]);
-        fputc('\n', screen->stream);
-    }
+    for (size_t row = 0; row < table->row_count; row++)
+        print_row(table, screen, indent, widths, table->cells + row * table->column_count);
     free(widths);
 }

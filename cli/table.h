@@ -5,11 +5,12 @@
 #include "text.h"
 
 enum column_kind {
-    COLUMN_TEXT,   /* to the left; never shortened */
-    COLUMN_NUMBER, /* to the right; never shortened */
-    COLUMN_LONG,   /* to the left; shortened with "..." when the screen is too narrow */
-    COLUMN_NAME,   /* to the left; shortened in the middle: names differ at the end more often than not */
-    COLUMN_LIST,   /* items joined by ", "; shortened to "first, second, +7 more" */
+    COLUMN_TEXT,    /* to the left; never shortened */
+    COLUMN_NUMBER,  /* to the right; never shortened */
+    COLUMN_LONG,    /* to the left; shortened with "..." when the screen is too narrow */
+    COLUMN_NAME,    /* to the left; shortened in the middle: names differ at the end more often than not */
+    COLUMN_WRAPPED, /* to the left, on as many lines as it takes; only as the last column */
+    COLUMN_LIST,    /* items joined by ", "; shortened to "first, second, +7 more" */
 };
 
 struct column {

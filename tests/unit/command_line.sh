@@ -99,7 +99,7 @@ done
 run hash "$work/missing.onnx" "$model"
 [ $status -eq 2 ] || complain "hash with a missing model: exit $status"
 [ "$(wc -l <"$work/out")" -eq 1 ] || complain "hash with a missing model: $(cat "$work/out")"
-[ "$(cat "$work/err")" = "canonnx: $work/missing.onnx: No such file or directory" ] ||
+[ "$(cat "$work/err")" = "canonnx: $work/missing.onnx: cannot open the file: No such file or directory" ] ||
     complain "hash with a missing model: $(cat "$work/err")"
 
 # Colours: never to a pipe by itself; NO_COLOR does not overrule --color=always.
