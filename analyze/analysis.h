@@ -45,6 +45,7 @@ typedef struct cnx_graph_facts {
 typedef struct cnx_parameter {
     cnx_tensor *tensor;
     const char *name;
+    uint32_t value;       /* id in the main graph */
     const cnx_axis *axes; /* tensor->rank of them */
     bool again;           /* a further use of a shared tensor, with points of its own along constant axes: for
                              reports; nothing has to be permuted for it */

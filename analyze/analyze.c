@@ -98,8 +98,11 @@ static void read_content(sweep *s, cnx_tensor *tensor, cnx_fact *fact)
 static void add_parameter(sweep *s, uint32_t id, const cnx_axis *axes, bool again)
 {
     cnx_analysis *a = s->analysis;
-    cnx_parameter parameter = {
-        .tensor = s->tensors[id], .name = s->graph->values[id].name, .axes = axes, .again = again};
+    cnx_parameter parameter = {.tensor = s->tensors[id],
+                               .name = s->graph->values[id].name,
+                               .value = id,
+                               .axes = axes,
+                               .again = again};
     CNX_PUSH(a->arena, a->parameters, a->parameter_count, a->parameter_capacity, parameter);
 }
 

@@ -1,0 +1,495 @@
+/* Fingerprints by colour refinement on the weights.
+ *
+ * The structure of the points is the same for all equivalent models; only the weights sit at other positions.
+ * So the members of a cell have to be told apart by weights, in a way that does not depend on where they sit
+ * now:
+ *
+ *   token of a position  = hash(how its copy occurs in the graph, tokens of the blocks it lies in, token of
+ * its class) print of a class    += hash(face, sum over the entries of its slice of hash(bits of the entry,
+ * tokens of the entry's other coordinates))
+ *
+ * where a face is an axis of a parameter tensor. Sums do not know an order. A token changes when its class's
+ * print does, so differences travel along the graph, round after round, until nothing splits any more. This
+ * is the refinement that graph canonical labelling starts from (McKay and Piperno, Practical graph
+ * isomorphism II, 2014).
+ *
+ * Only tied classes are refined, faces of small tensors go first, and a cell that is told apart is left
+ * alone. In most models biases do nearly everything.
+ */
+#include "rewrite/fingerprint.h"
+
+#include <stdlib.h>
+
+typedef struct cnx_face {
+    const cnx_parameter *parameter;
+    uint32_t axis;
+    uint32_t number; /* in order of parameters and axes */
+} cnx_face;
+
+static uint64_t mix(uint64_t x)
+{
+    x += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+/* One entry of a tensor, with the tokens of its other coordinates. Two multiplications: this runs once a
+ * weight. */
+static inline uint64_t entry_hash(uint64_t bits, uint64_t tokens)
+{
+    uint64_t x = (bits + UINT64_C(0x632be59bd9b4e019)) * UINT64_C(0x9fb21c651e98df25) ^ tokens;
+    x ^= x >> 32;
+    x *= UINT64_C(0xd6e8feb86659fd93);
+    return x ^ (x >> 29);
+}
+
+/* ---- tokens ---- */
+
+static void set_token(cnx_prints *prints, uint32_t class)
+{
+    const cnx_cells *cells = prints->cells;
+    uint32_t cell = cells->cell_of[class];
+    if (cell == CNX_NONE)
+        prints->token[class] = mix(class + UINT64_C(0x70696e6e6564));
+    else
+        prints->token[class] =
+            mix(mix(cells->cells[cell].colour + mix(prints->bias[class])) ^ prints->print[class]);
+}
+
+/* How a copy occurs, apart from the class it belongs to. */
+static uint64_t copy_token(const cnx_prints *prints, uint32_t point)
+{
+    const cnx_cells *cells = prints->cells;
+    uint64_t key = cells->occurrence[point];
+    for (uint32_t e = cells->parent_start[point]; e < cells->parent_start[point + 1]; e++)
+        key += mix(prints->token[cells->class_of[cells->parent_point[e]]] ^ mix(cells->parent_relation[e]));
+    return mix(key);
+}
+
+static uint64_t point_token(const cnx_prints *prints, uint32_t point)
+{
+    return mix(copy_token(prints, point) ^ prints->token[prints->cells->class_of[point]]);
+}
+
+/* Tokens of all positions of one axis; of (block, position) pairs when the labels vary over blocks. */
+static uint64_t *axis_tokens(const cnx_prints *prints, cnx_arena *arena, const cnx_parameter *parameter,
+                             uint32_t axis)
+{
+    const cnx_labels *labels = cnx_parameter_labels(parameter, axis);
+    size_t count = labels != NULL ? labels->sequence->count : (size_t)parameter->tensor->dims[axis];
+    uint64_t *tokens = CNX_NEW_ARRAY(arena, uint64_t, count);
+    for (size_t i = 0; i < count; i++)
+        tokens[i] = mix((labels != NULL ? point_token(prints, labels->sequence->points[i]) : i) + mix(axis));
+    return tokens;
+}
+
+/* ---- ties ---- */
+
+int cnx_compare_prints(const cnx_prints *prints, uint32_t a, uint32_t b)
+{
+    if (prints->bias[a] != prints->bias[b])
+        return prints->bias[a] < prints->bias[b] ? -1 : 1;
+    return (prints->print[a] > prints->print[b]) - (prints->print[a] < prints->print[b]);
+}
+
+typedef struct member_key {
+    uint64_t bias;
+    uint64_t print;
+    uint32_t class;
+} member_key;
+
+static int compare_keys(const void *a, const void *b)
+{
+    const member_key *x = a, *y = b;
+    if (x->bias != y->bias)
+        return x->bias < y->bias ? -1 : 1;
+    return (x->print > y->print) - (x->print < y->print);
+}
+
+/* Marks the tied members of a cell; returns how many different keys it has. */
+static uint32_t mark_ties(cnx_prints *prints, uint32_t cell, member_key *scratch)
+{
+    const cnx_cell *c = &prints->cells->cells[cell];
+    const uint32_t *members = prints->cells->members + c->first;
+    for (uint32_t i = 0; i < c->count; i++)
+        scratch[i] = (member_key){prints->bias[members[i]], prints->print[members[i]], members[i]};
+    qsort(scratch, c->count, sizeof *scratch, compare_keys);
+    uint32_t distinct = 0;
+    for (uint32_t i = 0; i < c->count; i++) {
+        bool as_before = i > 0 && compare_keys(&scratch[i - 1], &scratch[i]) == 0;
+        bool as_next = i + 1 < c->count && compare_keys(&scratch[i + 1], &scratch[i]) == 0;
+        prints->tied[scratch[i].class] = as_before || as_next;
+        distinct += !as_before;
+    }
+    return distinct;
+}
+
+static member_key *member_scratch(const cnx_prints *prints, cnx_arena *arena)
+{
+    uint32_t largest = 0;
+    for (uint32_t k = 0; k < prints->cells->cell_count; k++)
+        largest = prints->cells->cells[k].count > largest ? prints->cells->cells[k].count : largest;
+    return CNX_NEW_ARRAY(arena, member_key, largest);
+}
+
+/* Gives blocks the prints of what is inside them, innermost first; then marks all ties. Returns the number of
+ * different keys over all cells, which grows as long as there is progress. */
+static uint64_t look_again(cnx_prints *prints)
+{
+    const cnx_cells *cells = prints->cells;
+    cnx_arena *scratch = cnx_arena_create(prints->arena);
+    member_key *keys = member_scratch(prints, scratch);
+    uint32_t deepest = 0;
+    for (uint32_t c = 0; c < cells->class_count; c++)
+        deepest = cells->depth[c] > deepest ? cells->depth[c] : deepest;
+    for (uint32_t depth = deepest; depth > 0; depth--) {
+        for (uint32_t c = 0; c < cells->class_count; c++)
+            if (cells->depth[c] == depth && cells->cell_of[c] != CNX_NONE)
+                prints->print[cells->home[c]] +=
+                    mix(prints->token[c] + mix(cells->cells[cells->cell_of[c]].colour));
+        for (uint32_t c = 0; c < cells->class_count; c++)
+            if (cells->depth[c] + 1 == depth)
+                set_token(prints, c);
+    }
+    uint64_t distinct = 0;
+    for (uint32_t k = 0; k < cells->cell_count; k++)
+        distinct += mark_ties(prints, k, keys);
+    cnx_arena_destroy(scratch);
+    return distinct;
+}
+
+static bool touches_tie(const cnx_prints *prints, const cnx_face *face)
+{
+    const cnx_labels *labels = cnx_parameter_labels(face->parameter, face->axis);
+    for (uint32_t i = 0; i < labels->sequence->count; i++)
+        if (prints->tied[prints->cells->class_of[labels->sequence->points[i]]])
+            return true;
+    return false;
+}
+
+/* ---- reading weights ---- */
+
+typedef struct face_sums {
+    const uint8_t *bytes;
+    uint64_t outer; /* entries before the axis, along it, and after it */
+    uint64_t extent;
+    uint64_t inner;
+    const uint64_t *outer_tokens;
+    const uint64_t *inner_tokens;
+    const bool *wanted;
+    uint64_t *sums; /* by position */
+} face_sums;
+
+#define SUM_FACE(name, type)                                                                                 \
+    static void name(const face_sums *f)                                                                     \
+    {                                                                                                        \
+        for (uint64_t o = 0; o < f->outer; o++)                                                              \
+            for (uint64_t k = 0; k < f->extent; k++) {                                                       \
+                if (!f->wanted[k])                                                                           \
+                    continue;                                                                                \
+                const uint8_t *at = f->bytes + (o * f->extent + k) * f->inner * sizeof(type);                \
+                uint64_t sum = 0, outer = f->outer_tokens[o];                                                \
+                for (uint64_t i = 0; i < f->inner; i++) {                                                    \
+                    type value;                                                                              \
+                    memcpy(&value, at + i * sizeof(type), sizeof(type));                                     \
+                    sum += entry_hash((uint64_t)value, outer + f->inner_tokens[i]);                          \
+                }                                                                                            \
+                f->sums[k] += sum;                                                                           \
+            }                                                                                                \
+    }
+SUM_FACE(sum_face_8, uint8_t)
+SUM_FACE(sum_face_16, uint16_t)
+SUM_FACE(sum_face_32, uint32_t)
+SUM_FACE(sum_face_64, uint64_t)
+
+/* Sums of the tokens of axes [from, to), for every combination of positions in row-major order. */
+static uint64_t *combined_tokens(const cnx_prints *prints, cnx_arena *arena, const cnx_parameter *parameter,
+                                 uint32_t from, uint32_t to, uint64_t *count)
+{
+    const cnx_tensor *tensor = parameter->tensor;
+    *count = 1;
+    for (uint32_t k = from; k < to; k++)
+        *count *= (uint64_t)tensor->dims[k];
+    uint64_t *sums = CNX_NEW_ARRAY(arena, uint64_t, *count);
+    uint64_t stride = *count;
+    for (uint32_t k = from; k < to; k++) {
+        const uint64_t *tokens = axis_tokens(prints, arena, parameter, k);
+        uint64_t extent = (uint64_t)tensor->dims[k];
+        stride /= extent;
+        for (uint64_t i = 0; i < *count; i++)
+            sums[i] += tokens[i / stride % extent];
+    }
+    return sums;
+}
+
+static void sum_plain_face(cnx_prints *prints, const cnx_face *face, const bool *wanted, uint64_t *sums)
+{
+    cnx_tensor *tensor = face->parameter->tensor;
+    cnx_arena *scratch = cnx_arena_create(prints->arena);
+    face_sums f = {
+        .bytes = cnx_tensor_bytes(prints->analysis->model, tensor), .wanted = wanted, .sums = sums};
+    f.extent = (uint64_t)tensor->dims[face->axis];
+    f.outer_tokens = combined_tokens(prints, scratch, face->parameter, 0, face->axis, &f.outer);
+    f.inner_tokens =
+        combined_tokens(prints, scratch, face->parameter, face->axis + 1, tensor->rank, &f.inner);
+    switch (cnx_type_bits(tensor->type)) {
+    case 8:
+        sum_face_8(&f);
+        break;
+    case 16:
+        sum_face_16(&f);
+        break;
+    case 32:
+        sum_face_32(&f);
+        break;
+    default:
+        sum_face_64(&f);
+        break;
+    }
+    cnx_arena_destroy(scratch);
+}
+
+/* Bits of one element of any size; the two halves of a 128-bit one are mixed. */
+static uint64_t element_bits(const uint8_t *bytes, unsigned bits, uint64_t index)
+{
+    uint64_t low = 0, high = 0;
+    if (bits < 8)
+        return (uint64_t)(bytes[index * bits / 8] >> (index * bits % 8)) & ((1u << bits) - 1);
+    memcpy(&low, bytes + index * (bits / 8), bits > 64 ? 8 : bits / 8);
+    if (bits > 64) {
+        memcpy(&high, bytes + index * 16 + 8, 8);
+        low = mix(low) ^ high;
+    }
+    return low;
+}
+
+/* The governing axis and block size of an axis whose labels vary over blocks. */
+static void governor_of(const cnx_parameter *parameter, uint32_t axis, uint32_t *governor, uint32_t *block)
+{
+    const cnx_labels *labels = cnx_parameter_labels(parameter, axis);
+    *governor = CNX_NONE;
+    *block = 1;
+    for (uint32_t k = 0; labels != NULL && labels->over != NULL && k < parameter->tensor->rank; k++) {
+        const cnx_labels *other = cnx_parameter_labels(parameter, k);
+        uint32_t size = k != axis && other != NULL ? cnx_labels_block_size(other, labels->over) : 0;
+        if (size != 0) {
+            *governor = k;
+            *block = size;
+            return;
+        }
+    }
+}
+
+/* Any tensor, entry by entry: axes that vary over blocks of another axis, and odd element sizes. */
+static void sum_any_face(cnx_prints *prints, const cnx_face *face, uint64_t *sums)
+{
+    cnx_tensor *tensor = face->parameter->tensor;
+    cnx_arena *scratch = cnx_arena_create(prints->arena);
+    const uint8_t *bytes = cnx_tensor_bytes(prints->analysis->model, tensor);
+    unsigned bits = cnx_type_bits(tensor->type);
+    const uint64_t **tokens = CNX_NEW_ARRAY(scratch, const uint64_t *, tensor->rank);
+    uint32_t *governor = CNX_NEW_ARRAY(scratch, uint32_t, tensor->rank);
+    uint32_t *block = CNX_NEW_ARRAY(scratch, uint32_t, tensor->rank);
+    uint64_t *position = CNX_NEW_ARRAY(scratch, uint64_t, tensor->rank);
+    for (uint32_t k = 0; k < tensor->rank; k++) {
+        tokens[k] = axis_tokens(prints, scratch, face->parameter, k);
+        governor_of(face->parameter, k, &governor[k], &block[k]);
+    }
+    for (uint64_t e = 0; e < tensor->count; e++) {
+        uint64_t others = 0, own = 0;
+        for (uint32_t k = 0; k < tensor->rank; k++) {
+            uint64_t at = position[k];
+            if (governor[k] != CNX_NONE)
+                at += position[governor[k]] / block[k] * (uint64_t)tensor->dims[k];
+            if (k == face->axis)
+                own = at;
+            else
+                others += tokens[k][at];
+        }
+        sums[own] += entry_hash(element_bits(bytes, bits, e), others);
+        for (uint32_t k = tensor->rank; k-- > 0;) {
+            if (++position[k] < (uint64_t)tensor->dims[k])
+                break;
+            position[k] = 0;
+        }
+    }
+    cnx_arena_destroy(scratch);
+}
+
+static bool is_plain(const cnx_parameter *parameter)
+{
+    unsigned bits = cnx_type_bits(parameter->tensor->type);
+    if (bits != 8 && bits != 16 && bits != 32 && bits != 64)
+        return false;
+    for (uint32_t k = 0; k < parameter->tensor->rank; k++) {
+        const cnx_labels *labels = cnx_parameter_labels(parameter, k);
+        if (labels != NULL && labels->over != NULL)
+            return false;
+    }
+    return true;
+}
+
+/* Adds what the face shows of the tied classes on it to their prints. */
+static void read_face(cnx_prints *prints, const cnx_face *face)
+{
+    cnx_arena *scratch = cnx_arena_create(prints->arena);
+    const cnx_cells *cells = prints->cells;
+    const cnx_sequence *sequence = cnx_parameter_labels(face->parameter, face->axis)->sequence;
+    uint64_t *sums = CNX_NEW_ARRAY(scratch, uint64_t, sequence->count);
+    uint64_t *added = CNX_NEW_ARRAY(scratch, uint64_t, sequence->count);
+    bool *wanted = CNX_NEW_ARRAY(scratch, bool, sequence->count);
+    for (uint32_t i = 0; i < sequence->count; i++)
+        wanted[i] = prints->tied[cells->class_of[sequence->points[i]]];
+    if (is_plain(face->parameter))
+        sum_plain_face(prints, face, wanted, sums);
+    else
+        sum_any_face(prints, face, sums);
+    for (uint32_t i = 0; i < sequence->count; i++) /* all copies are read before any token changes */
+        if (wanted[i])
+            added[i] = mix(mix(sums[i] ^ copy_token(prints, sequence->points[i])) + face->number);
+    for (uint32_t i = 0; i < sequence->count; i++)
+        if (wanted[i])
+            prints->print[cells->class_of[sequence->points[i]]] += added[i];
+    for (uint32_t i = 0; i < sequence->count; i++)
+        if (wanted[i]) {
+            set_token(prints, cells->class_of[sequence->points[i]]);
+            prints->used_print[cells->cell_of[cells->class_of[sequence->points[i]]]] = true;
+        }
+    cnx_arena_destroy(scratch);
+}
+
+/* ---- biases ---- */
+
+/* Whether a value enters its only use as a bias: position 2 of the operators that have one there, or a
+ * summand. */
+static bool is_bias_use(const cnx_graph *graph, const cnx_value *value)
+{
+    static const char *const with_bias[] = {"Conv",
+                                            "ConvTranspose",
+                                            "Gemm",
+                                            "BatchNormalization",
+                                            "InstanceNormalization",
+                                            "LayerNormalization",
+                                            "GroupNormalization"};
+    if (value->use_count == 0 || value->uses[0].slot == CNX_NONE)
+        return false;
+    const cnx_node *node = &graph->nodes[value->uses[0].node];
+    if (node->domain[0] != '\0')
+        return false;
+    if (strcmp(node->op_type, "Add") == 0)
+        return true;
+    for (size_t i = 0; i < sizeof with_bias / sizeof *with_bias; i++)
+        if (strcmp(node->op_type, with_bias[i]) == 0)
+            return value->uses[0].slot == 2;
+    return false;
+}
+
+/* An ascending key for descending values: sign and magnitude turned into one order, -0 below +0, NaN by its
+ * bits. */
+static uint64_t descending_key(uint64_t bits, unsigned width)
+{
+    uint64_t sign = UINT64_C(1) << (width - 1);
+    uint64_t ascending = (bits & sign) != 0 ? ~bits & (sign | (sign - 1)) : bits | sign;
+    return ~ascending;
+}
+
+static void take_biases(cnx_prints *prints, const cnx_parameter *parameter)
+{
+    const cnx_cells *cells = prints->cells;
+    cnx_tensor *tensor = parameter->tensor;
+    const cnx_labels *labels = cnx_parameter_labels(parameter, 0);
+    unsigned bits = cnx_type_bits(tensor->type);
+    if (labels == NULL || labels->over != NULL || cnx_type_kind_of(tensor->type) != CNX_KIND_FLOAT ||
+        bits < 8)
+        return;
+    const uint8_t *bytes = cnx_tensor_bytes(prints->analysis->model, tensor);
+    cnx_arena *scratch = cnx_arena_create(prints->arena);
+    uint32_t *copies = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
+    for (uint32_t i = 0; i < labels->sequence->count; i++)
+        copies[cells->class_of[labels->sequence->points[i]]]++;
+    for (uint32_t i = 0; i < labels->sequence->count; i++) {
+        uint32_t class = cells->class_of[labels->sequence->points[i]];
+        uint32_t cell = cells->cell_of[class];
+        if (cell == CNX_NONE || copies[class] != 1 ||
+            (prints->bias_of[cell] != NULL && prints->bias_of[cell] != parameter))
+            continue; /* the first bias of a cell counts */
+        prints->bias_of[cell] = parameter;
+        prints->bias[class] = descending_key(element_bits(bytes, bits, i), bits);
+    }
+    cnx_arena_destroy(scratch);
+}
+
+static void read_biases(cnx_prints *prints)
+{
+    const cnx_graph *graph = prints->analysis->model->graph;
+    cnx_arena *scratch = cnx_arena_create(prints->arena);
+    const cnx_parameter **by_value = CNX_NEW_ARRAY(scratch, const cnx_parameter *, graph->value_count);
+    bool *bias = CNX_NEW_ARRAY(scratch, bool, prints->analysis->parameter_count);
+    for (size_t p = 0; p < prints->analysis->parameter_count; p++) {
+        const cnx_parameter *parameter = &prints->analysis->parameters[p];
+        if (!parameter->again && parameter->tensor->rank == 1)
+            by_value[parameter->value] = parameter;
+    }
+    for (uint32_t v = 0; v < graph->value_count; v++)
+        if (by_value[v] != NULL)
+            bias[by_value[v] - prints->analysis->parameters] = is_bias_use(graph, &graph->values[v]);
+    for (size_t p = 0; p < prints->analysis->parameter_count; p++)
+        if (bias[p])
+            take_biases(prints, &prints->analysis->parameters[p]);
+    cnx_arena_destroy(scratch);
+}
+
+/* ---- all together ---- */
+
+static int compare_faces(const void *a, const void *b)
+{
+    const cnx_face *x = a, *y = b;
+    uint64_t left = x->parameter->tensor->count, right = y->parameter->tensor->count;
+    if (left != right)
+        return left < right ? -1 : 1;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+static void list_faces(cnx_prints *prints)
+{
+    size_t capacity = 0;
+    for (size_t p = 0; p < prints->analysis->parameter_count; p++) {
+        const cnx_parameter *parameter = &prints->analysis->parameters[p];
+        for (uint32_t k = 0; k < parameter->tensor->rank && !parameter->again; k++) {
+            if (cnx_parameter_labels(parameter, k) == NULL)
+                continue;
+            cnx_face face = {.parameter = parameter, .axis = k, .number = (uint32_t)prints->face_count};
+            CNX_PUSH(prints->arena, prints->faces, prints->face_count, capacity, face);
+        }
+    }
+    if (prints->face_count != 0)
+        qsort(prints->faces, prints->face_count, sizeof *prints->faces, compare_faces);
+}
+
+cnx_prints *cnx_fingerprint(cnx_arena *arena, cnx_analysis *analysis)
+{
+    const cnx_cells *cells = cnx_analysis_cells(analysis);
+    cnx_prints *prints = CNX_NEW(arena, cnx_prints);
+    *prints = (cnx_prints){.arena = arena, .analysis = analysis, .cells = cells};
+    prints->bias = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count);
+    prints->print = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count);
+    prints->token = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count);
+    prints->tied = CNX_NEW_ARRAY(arena, bool, cells->class_count);
+    prints->bias_of = CNX_NEW_ARRAY(arena, const cnx_parameter *, cells->cell_count);
+    prints->used_print = CNX_NEW_ARRAY(arena, bool, cells->cell_count);
+    list_faces(prints);
+    read_biases(prints);
+    for (uint32_t c = 0; c < cells->class_count; c++)
+        set_token(prints, c);
+    uint64_t before, distinct = look_again(prints);
+    do {
+        before = distinct;
+        for (size_t f = 0; f < prints->face_count; f++)
+            if (touches_tie(prints, &prints->faces[f])) {
+                read_face(prints, &prints->faces[f]);
+                distinct = look_again(prints);
+            }
+    } while (distinct > before);
+    return prints;
+}
