@@ -256,26 +256,14 @@ static inline void assert_refused(const char *path, cnx_code code, const char *p
     assert_null(strchr(error.message, '\n'));
 }
 
-/* Runs `action` with the model's trap set; a failure fails the test. */
-#define WITHIN(model, action)                                                                                \
-    do {                                                                                                     \
-        cnx_error within_error;                                                                              \
-        cnx_trap within_trap;                                                                                \
-        if (CNX_ENTER((model)->arena, within_trap, &within_error) == CNX_OK) {                               \
-            action;                                                                                          \
-        }                                                                                                    \
-        if (cnx_leave((model)->arena, &within_trap) != CNX_OK)                                               \
-            fail_msg("%s: %s", within_error.place, within_error.message);                                    \
-    } while (0)
-
-/* The code that `action` fails with. */
-#define CODE_OF(model, action, error_pointer, code_lvalue)                                                   \
-    do {                                                                                                     \
-        cnx_trap within_trap;                                                                                \
-        if (CNX_ENTER((model)->arena, within_trap, (error_pointer)) == CNX_OK) {                             \
-            action;                                                                                          \
-        }                                                                                                    \
-        (code_lvalue) = cnx_leave((model)->arena, &within_trap);                                             \
-    } while (0)
+/* The code that `action` fails with. (What must not fail needs no trap: without one, a failure aborts.) */
+static inline cnx_code failure_of(cnx_model *model, void (*action)(cnx_model *, void *), void *argument,
+                                  cnx_error *error)
+{
+    cnx_trap trap;
+    if (CNX_ENTER(model->arena, trap, error) == CNX_OK)
+        action(model, argument);
+    return cnx_leave(model->arena, &trap);
+}
 
 #endif
