@@ -1,9 +1,10 @@
 /* Blocks: groups of nodes that together are one thing people have a name for, however an exporter spelled it.
  *
- * analyze/blocks/blocks.def lists the kinds, one row each. Every node is in at most one block, and the parameters
- * of a tensor count for the first block that reads it. Three rows sum up what would flood the list: nodes that only
- * move data ("Layout"), that compute shapes ("Shape"), and that hold or compute constants ("Constant"). Nested
- * graphs and functions are searched like the main graph; their blocks follow the node that holds them.
+ * analyze/blocks/blocks.def lists the kinds, one row each. Every node is in at most one block, and the
+ * parameters of a tensor count for the first block that reads it. Three rows sum up what would flood the
+ * list: nodes that only move data ("Layout"), that compute shapes ("Shape"), and that hold or compute
+ * constants ("Constant"). Nested graphs and functions are searched like the main graph; their blocks follow
+ * the node that holds them.
  */
 #ifndef CNX_ANALYZE_BLOCKS_H
 #define CNX_ANALYZE_BLOCKS_H

@@ -5,10 +5,12 @@
  * with an inside. To make equal things meet, a quotient is brought to a normal form first:
  *
  *  (1) common factors of numerator and denominator are cancelled (symbols are positive);
+ *
  *  (2) multiples of the denominator leave the floor: floor((2N + 3) / 2) = N + 1;
- *  (3) for a number as denominator, the constant is rounded to what matters, floor((2N + 1) / 4) =
- * floor(N/2), nested floors become one, floor(floor(H/2) / 2) = floor(H/4), and ceil(p / q) is floor((p + q -
- * 1) / q), so that the two ways to write a strided output size agree.
+ *
+ *  (3) over a number, the constant is rounded to what matters, floor((2N + 1) / 4) = floor(N/2); nested
+ * floors become one, floor(floor(H/2) / 2) = floor(H/4); and ceil(p / q) is floor((p + q - 1) / q), so that
+ *      both ways to write the size of a strided output agree.
  *
  * Not handled: relations between different atoms (floor(N/2) + ceil(N/2) stays as it is).
  *

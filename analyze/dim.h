@@ -55,5 +55,7 @@ bool cnx_dim_evaluate(const cnx_dims *dims, cnx_dim dim, cnx_dim_lookup lookup, 
 const char *cnx_dim_text(cnx_dims *dims, cnx_dim dim);
 /* For people, engineering prefixes on the leading coefficient: "1.82 G * N". */
 const char *cnx_dim_short_text(cnx_dims *dims, cnx_dim dim);
+/* The same in at most `width` characters or so: "1.82 G * ..." when the symbols take too much room. */
+const char *cnx_dim_brief_text(cnx_dims *dims, cnx_dim dim, size_t width);
 
 #endif

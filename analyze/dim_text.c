@@ -106,8 +106,18 @@ static int compare_terms(const void *left, const void *right)
     return strcmp(a->factors, b->factors);
 }
 
-/* Fills `terms` in printing order and returns their number. */
-static uint32_t print_terms(cnx_dims *dims, cnx_dim dim, printed_term terms[CNX_MAX_TERMS])
+/* For people: of equal degree, what is large comes first. */
+static int compare_sizes(const void *left, const void *right)
+{
+    const printed_term *a = left, *b = right;
+    if (a->degree == b->degree && a->magnitude != b->magnitude)
+        return a->magnitude > b->magnitude ? -1 : 1;
+    return compare_terms(left, right);
+}
+
+/* Fills `terms` in the order of `compare` and returns their number. */
+static uint32_t print_terms(cnx_dims *dims, cnx_dim dim, int (*compare)(const void *, const void *),
+                            printed_term terms[CNX_MAX_TERMS])
 {
     cnx_polynomial p;
     cnx_dim__load(dims, dim, &p);
@@ -121,7 +131,7 @@ static uint32_t print_terms(cnx_dims *dims, cnx_dim dim, printed_term terms[CNX_
             .factors = factors_text(dims, &p.terms[i], alone),
         };
     }
-    qsort(terms, p.count, sizeof terms[0], compare_terms);
+    qsort(terms, p.count, sizeof terms[0], compare);
     return p.count;
 }
 
@@ -135,7 +145,7 @@ static const char *join(cnx_dims *dims, const char *text, bool negative, const c
 const char *cnx_dim_text(cnx_dims *dims, cnx_dim dim)
 {
     printed_term terms[CNX_MAX_TERMS];
-    uint32_t count = print_terms(dims, dim, terms);
+    uint32_t count = print_terms(dims, dim, compare_terms, terms);
     const char *text = NULL;
     for (uint32_t i = 0; i < count; i++) {
         const char *term = terms[i].factors;
@@ -165,7 +175,7 @@ static const char *engineering_text(cnx_arena *arena, uint64_t number)
 const char *cnx_dim_short_text(cnx_dims *dims, cnx_dim dim)
 {
     printed_term terms[CNX_MAX_TERMS];
-    uint32_t count = print_terms(dims, dim, terms);
+    uint32_t count = print_terms(dims, dim, compare_sizes, terms);
     const char *text = NULL;
     for (uint32_t i = 0; i < count; i++) {
         if (i == MAX_SHORT_TERMS)
@@ -178,4 +188,14 @@ const char *cnx_dim_short_text(cnx_dims *dims, cnx_dim dim)
         text = join(dims, text, terms[i].negative, term);
     }
     return text == NULL ? "0" : text;
+}
+
+const char *cnx_dim_brief_text(cnx_dims *dims, cnx_dim dim, size_t width)
+{
+    printed_term terms[CNX_MAX_TERMS];
+    const char *text = cnx_dim_short_text(dims, dim);
+    if (strlen(text) <= width || print_terms(dims, dim, compare_sizes, terms) == 0)
+        return text;
+    return cnx_print(dims->arena, "%s%s * ...", terms[0].negative ? "-" : "",
+                     engineering_text(dims->arena, terms[0].magnitude));
 }

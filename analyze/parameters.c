@@ -62,9 +62,7 @@ static bool counts(const cnx_graph *graph, const cnx_value *value, const cnx_ten
     switch (cnx_type_kind_of(tensor->type)) {
     case CNX_KIND_FLOAT:
     case CNX_KIND_COMPLEX:
-        if (tensor->rank == 0 && value->producer != CNX_NONE)
-            return false;
-        return !is_used_as_setting_only(graph, value);
+        return tensor->rank != 0 && !is_used_as_setting_only(graph, value);
     case CNX_KIND_INTEGER:
         return cnx_type_bits(tensor->type) <= 16 || is_used_as_weight(graph, value);
     case CNX_KIND_NONE:

@@ -3,11 +3,14 @@
  * A model file holds numbers of two kinds: those that training found, and settings (a new shape, an axis, the
  * 2 of a square, the 0.5 of a GELU). People ask for the first. A constant counts as a parameter when it is
  *
- *  (1) of a float or complex type, except a scalar without axes in a Constant node (exporters write settings
- *      that way, and learned scalars as initializers), and except when every use of it is a setting: bounds
- * of Clip, the exponent of Pow, scales of Resize, the fill of Pad ...; (2) of a small integer type (16 bits
- * or fewer): quantised weights and their zero points; (3) of another integer type, where an operator takes it
- * for a weight: DequantizeLinear, the bias of QLinearConv.
+ * (1) of a float or complex type with at least one axis, except when every use of it is a setting: bounds of
+ *     Clip, scales of Resize, the fill of Pad ... (A scalar without axes is an epsilon, an exponent or a
+ *     factor that an exporter wrote out; the rare learned one, CLIP's temperature, is one element.)
+ *
+ * (2) of a small integer type (16 bits or fewer): quantised weights and their zero points;
+ *
+ * (3) of another integer type, where an operator takes it for a weight: DequantizeLinear, the bias of
+ *     QLinearConv.
  *
  * So for a PyTorch export the count is numel() over parameters and buffers (the running statistics of
  * BatchNormalization are in the file, and count), except that a folded BatchNormalization leaves one bias a

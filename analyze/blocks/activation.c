@@ -2,9 +2,9 @@
  *
  * A spelled activation is a function of one variable that uses it more than once: x * Sigmoid(x),
  * x * (1 + Erf(x / sqrt 2)) / 2. So there is no list of patterns: from the value on, elementwise nodes are
- * collected whose inputs are the value, nodes collected before, or scalar settings, until everything meets again
- * in one result and nothing inside is read from outside. What the group contains gives its name. This is blind to
- * the order of factors and to where an exporter puts the constants.
+ * collected whose inputs are the value, nodes collected before, or scalar settings, until everything meets
+ * again in one result and nothing inside is read from outside. What the group contains gives its name. This
+ * is blind to the order of factors and to where an exporter puts the constants.
  */
 #include "analyze/blocks/matcher.h"
 
@@ -54,7 +54,8 @@ static bool group_has_value(const group *g, uint32_t value)
 
 static bool may_join(const cnx_matcher *m, const group *g, uint32_t node)
 {
-    if (!cnx_is_free(m, node) || !is_elementwise(cnx_op(m, node)) || group_has_value(g, cnx_output(m, node, 0)))
+    if (!cnx_is_free(m, node) || !is_elementwise(cnx_op(m, node)) ||
+        group_has_value(g, cnx_output(m, node, 0)))
         return false;
     for (uint32_t i = 0; i < cnx_node_at(m, node)->input_count; i++) {
         uint32_t input = cnx_input(m, node, i);
@@ -144,8 +145,9 @@ static const char *name_of(const cnx_matcher *m, const group *g)
         return NULL;
     if (contains(m, g, OP_Sigmoid))
         return contains_number(m, g, 1.702) ? "Gelu (sigmoid)" : "SiLU";
-    if (contains(m, g, OP_HardSigmoid) || ((contains(m, g, OP_Clip) || contains(m, g, OP_Relu) || contains(m, g, OP_Min)) &&
-                                           contains_number(m, g, 3)))
+    if (contains(m, g, OP_HardSigmoid) ||
+        ((contains(m, g, OP_Clip) || contains(m, g, OP_Relu) || contains(m, g, OP_Min)) &&
+         contains_number(m, g, 3)))
         return "HardSwish";
     return NULL;
 }
@@ -211,7 +213,8 @@ static bool is_activation(const cnx_matcher *m, uint32_t node)
 }
 
 /* Bounds are attributes before operator set 11 and inputs since. */
-static bool clip_bound_is(const cnx_matcher *m, uint32_t node, const char *attribute, uint32_t slot, double expected)
+static bool clip_bound_is(const cnx_matcher *m, uint32_t node, const char *attribute, uint32_t slot,
+                          double expected)
 {
     const cnx_node *clip = cnx_node_at(m, node);
     double bound;
@@ -223,7 +226,8 @@ static bool clip_bound_is(const cnx_matcher *m, uint32_t node, const char *attri
 
 static const char *operator_name(const cnx_matcher *m, uint32_t node)
 {
-    if (cnx_op(m, node) == OP_Clip && clip_bound_is(m, node, "min", 1, 0) && clip_bound_is(m, node, "max", 2, 6))
+    if (cnx_op(m, node) == OP_Clip && clip_bound_is(m, node, "min", 1, 0) &&
+        clip_bound_is(m, node, "max", 2, 6))
         return "Relu6";
     return cnx_node_at(m, node)->op_type;
 }

@@ -5,10 +5,10 @@
  *     keys ----'                                                /
  *     values -------------------------------------------------'
  *
- * From the softmax back to the product of queries and keys only elementwise and layout nodes may lie; forward to
- * the product with the values likewise. From these products' three inputs the walk goes on back, over splitting
- * into heads, packing, scaling, rotary embeddings and normalization, to the linear layers that project queries,
- * keys and values. A packed projection is reached three times and taken once.
+ * From the softmax back to the product of queries and keys only elementwise and layout nodes may lie; forward
+ * to the product with the values likewise. From these products' three inputs the walk goes on back, over
+ * splitting into heads, packing, scaling, rotary embeddings and normalization, to the linear layers that
+ * project queries, keys and values. A packed projection is reached three times and taken once.
  */
 #include "analyze/blocks/matcher.h"
 
@@ -155,7 +155,8 @@ static uint32_t paths_back(const cnx_matcher *m, uint32_t node, operand *o)
         o->rotary = true;
         return 1;
     }
-    bool norm = op == OP_LayerNormalization || op == OP_RMSNormalization || op == OP_SimplifiedLayerNormalization;
+    bool norm =
+        op == OP_LayerNormalization || op == OP_RMSNormalization || op == OP_SimplifiedLayerNormalization;
     if (norm && cnx_only_user(m, cnx_output(m, node, 0)) != CNX_NONE) {
         o->normalized = true;
         return 1;
@@ -295,7 +296,10 @@ static void say_projections(cnx_matcher *m, const attention *a)
         const char *name;
         uint32_t node;
     } parts[] = {
-        {q == k && k == v ? "packed projection" : q == k ? "query and key" : "query", q},
+        {q == k && k == v ? "packed projection"
+         : q == k         ? "query and key"
+                          : "query",
+         q},
         {k == v ? "key and value" : "key", k == q ? CNX_NONE : k},
         {"value", v == k || v == q ? CNX_NONE : v},
         {"output", a->output},

@@ -71,7 +71,8 @@ static const char *arrow(const cnx_matcher *m, const char *in, const char *out)
     return cnx_print(m->arena, "%s -> %s", in, out);
 }
 
-static const char *convolution_widths(const cnx_matcher *m, uint32_t node, uint32_t weight, int64_t *in, int64_t *out)
+static const char *convolution_widths(const cnx_matcher *m, uint32_t node, uint32_t weight, int64_t *in,
+                                      int64_t *out)
 {
     int64_t groups = cnx_int(m, node, "group", 1);
     bool transposed = cnx_op(m, node) == OP_ConvTranspose;
@@ -80,7 +81,8 @@ static const char *convolution_widths(const cnx_matcher *m, uint32_t node, uint3
     return transposed ? arrow(m, first, second) : arrow(m, second, first);
 }
 
-static const char *product_widths(const cnx_matcher *m, uint32_t node, uint32_t weight, int64_t *in, int64_t *out)
+static const char *product_widths(const cnx_matcher *m, uint32_t node, uint32_t weight, int64_t *in,
+                                  int64_t *out)
 {
     cnx_block_op op = cnx_op(m, node);
     if (op == OP_MatMulNBits) {
@@ -146,7 +148,8 @@ static bool take_affine(cnx_matcher *m, tail *t, uint32_t user, uint32_t value)
     cnx_block_op op = cnx_op(m, user);
     uint32_t factor = cnx_other_input(m, user, value);
     bool additive = op == OP_Add || op == OP_Sub, multiplicative = op == OP_Mul || op == OP_Div;
-    if ((!additive && !multiplicative) || !cnx_is_weight(m, factor) || !cnx_varies_only_along(m, factor, t->channel))
+    if ((!additive && !multiplicative) || !cnx_is_weight(m, factor) ||
+        !cnx_varies_only_along(m, factor, t->channel))
         return false;
     if ((op == OP_Div || op == OP_Sub) && !cnx_reads(m, user, 0, value))
         return false;
@@ -237,7 +240,7 @@ static void say_kernel(cnx_matcher *m, uint32_t node, uint32_t weight)
     size_t count;
     const int64_t *sizes = cnx_ints(m, node, "kernel_shape", &count);
     if (count != 0) {
-        cnx_say(m, "%s", cnx_sizes_text(m, sizes, count));
+        cnx_say(m, "%s%s", count == 1 ? "kernel " : "", cnx_sizes_text(m, sizes, count));
         return;
     }
     const char *text = "";
@@ -246,7 +249,7 @@ static void say_kernel(cnx_matcher *m, uint32_t node, uint32_t weight)
     for (uint32_t i = 2; i < rank; i++)
         text = cnx_print(m->arena, "%s%s%s", text, i == 2 ? "" : "x", cnx_extent_text(m, weight, (int)i));
     if (rank > 2)
-        cnx_say(m, "%s", text);
+        cnx_say(m, "%s%s", rank == 3 ? "kernel " : "", text);
 }
 
 static void take_padding(cnx_matcher *m, uint32_t node, uint32_t data)

@@ -120,7 +120,8 @@ bool cnx_is_data(const cnx_matcher *m, uint32_t value)
 
 bool cnx_is_weight(const cnx_matcher *m, uint32_t value)
 {
-    return value != CNX_NONE && (m->view->origins[value] & (CNX_FROM_DATA | CNX_FROM_PARAMETER)) == CNX_FROM_PARAMETER;
+    return value != CNX_NONE &&
+           (m->view->origins[value] & (CNX_FROM_DATA | CNX_FROM_PARAMETER)) == CNX_FROM_PARAMETER;
 }
 
 static bool reads_contents(const cnx_matcher *m, const cnx_use *use)

@@ -1,14 +1,14 @@
 /* The vocabulary in which a block's matcher is written. Private to analyze/blocks/.
  *
- * A matcher is a function that looks at one free node and, if a block of its kind sits there, takes the nodes of
- * the block and says what a person should know about it; then it returns true. When it returns false, whatever
- * it took or said is forgotten. Matchers are tried in the order of blocks.def, each on all nodes in graph order,
- * so a larger thing (attention) comes before the things it is made of.
+ * A matcher is a function that looks at one free node and, if a block of its kind sits there, takes the nodes
+ * of the block and says what a person should know about it; then it returns true. When it returns false,
+ * whatever it took or said is forgotten. Matchers are tried in the order of blocks.def, each on all nodes in
+ * graph order, so a larger thing (attention) comes before the things it is made of.
  *
- * Matchers walk over values: from a node back to what feeds it and forward to what it feeds. Three things make
- * these walks blind to what exporters add: cnx_only_user and cnx_use_count overlook Shape and Size, origins tell
- * data from constants, and weights that pass through nodes of their own (Transpose, Cast, DequantizeLinear ...)
- * need no care: those nodes join the block by themselves.
+ * Matchers walk over values: from a node back to what feeds it and forward to what it feeds. Three things
+ * make these walks blind to what exporters add: cnx_only_user and cnx_use_count overlook Shape and Size,
+ * origins tell data from constants, and weights that pass through nodes of their own (Transpose, Cast,
+ * DequantizeLinear ...) need no care: those nodes join the block by themselves.
  *
  * Node and value ids may be CNX_NONE everywhere; what is asked about nothing is nothing, or false.
  */
@@ -40,21 +40,21 @@ typedef struct cnx_view {
     const cnx_fact *facts;
     cnx_block_op *ops;
     cnx_op_class *classes;
-    uint32_t *positions;  /* of nodes in topological order */
-    uint32_t *owners;     /* index of a node's block, or CNX_NONE */
-    cnx_dim *macs;        /* of nodes, without their nested graphs */
-    uint8_t *origins;     /* of values */
-    uint32_t *marks;      /* of values: scratch for walks */
+    uint32_t *positions;           /* of nodes in topological order */
+    uint32_t *owners;              /* index of a node's block, or CNX_NONE */
+    cnx_dim *macs;                 /* of nodes, without their nested graphs */
+    uint8_t *origins;              /* of values */
+    uint32_t *marks;               /* of values: scratch for walks */
     const cnx_tensor **parameters; /* of values that are parameters; else NULL */
     uint32_t *first_child;         /* of nodes: index into children, one for each nested graph */
     uint32_t child_count;
     struct cnx_view **children;
 } cnx_view;
 
-/* Makes the view of a graph and of the graphs nested in it. Facts of the main graph are the analysis'; those of
- * other graphs are what they declare. */
-cnx_view *cnx_view_create(cnx_arena *arena, cnx_analysis *analysis, const cnx_graph *graph, const cnx_view *parent,
-                          const char *where);
+/* Makes the view of a graph and of the graphs nested in it. Facts of the main graph are the analysis'; those
+ * of other graphs are what they declare. */
+cnx_view *cnx_view_create(cnx_arena *arena, cnx_analysis *analysis, const cnx_graph *graph,
+                          const cnx_view *parent, const char *where);
 
 typedef struct cnx_matcher {
     cnx_arena *arena;
@@ -126,29 +126,36 @@ const char *cnx_extent_text(const cnx_matcher *m, uint32_t value, int axis);
 const char *cnx_shape_text(const cnx_matcher *m, uint32_t value);
 /* "3x3" from numbers. */
 const char *cnx_sizes_text(const cnx_matcher *m, const int64_t *sizes, size_t count);
-/* Whether a weight or setting has a number for each position of `axis` (negative, from the end) or a single one,
- * that is, whether its other axes have extent 1. */
+/* Whether a weight or setting has a number for each position of `axis` (negative, from the end) or a single
+ * one, that is, whether its other axes have extent 1. */
 bool cnx_varies_only_along(const cnx_matcher *m, uint32_t value, int axis);
 /* What people call the place where a value comes from: a node's label, or the name of a graph input. */
 const char *cnx_place(const cnx_matcher *m, uint32_t value);
 
 /* ---- common parts ---- */
 
-/* Takes the activation that starts at `value`: one node, or a group that spells it (GELU by Erf, x * Sigmoid(x)
+/* Takes the activation that starts at `value`: one node, or a group that spells it (GELU by Erf, x *
+ * Sigmoid(x)
  * ...), if nothing else reads the value. Returns the result, with its name in *name, or CNX_NONE. */
 uint32_t cnx_take_activation(cnx_matcher *m, uint32_t value, const char **name);
-/* Takes and says what belongs to a linear layer and comes behind it: bias, BatchNormalization, scale and shift
- * per channel, activation, Dropout. `channel` is the axis of channels, negative. Returns the result. */
+/* Takes and says what belongs to a linear layer and comes behind it: bias, BatchNormalization, scale and
+ * shift per channel, activation, Dropout. `channel` is the axis of channels, negative. Returns the result. */
 uint32_t cnx_take_tail(cnx_matcher *m, uint32_t value, int channel);
-/* The data input of a linear layer with a weight (Gemm, MatMul, Conv ...), and the weight; false for any other
- * node, and for products of two data tensors. */
+/* The data input of a linear layer with a weight (Gemm, MatMul, Conv ...), and the weight; false for any
+ * other node, and for products of two data tensors. */
 bool cnx_is_linear(const cnx_matcher *m, uint32_t node, uint32_t *data, uint32_t *weight);
 /* "64 -> 128" of a linear layer. *out, if not NULL, is its width when that is a number, else 0. */
 const char *cnx_widths_text(const cnx_matcher *m, uint32_t node, int64_t *out);
 
-/* Where two values come from together: the latest value that both are computed from (one of the two, perhaps).
- * *left and *right count the values that were passed on the way. CNX_NONE when there is none nearby. */
-uint32_t cnx_common_source(cnx_matcher *m, uint32_t a, uint32_t b, uint32_t *left, uint32_t *right);
+/* Where two values come from together. */
+typedef struct cnx_branches {
+    uint32_t source;    /* the latest value that both are computed from; one of the two, perhaps */
+    uint32_t length[2]; /* values passed on the way back from each */
+    bool products;      /* something with multiply-accumulates was passed */
+} cnx_branches;
+
+/* False when they have no common source nearby. */
+bool cnx_find_branches(cnx_matcher *m, uint32_t a, uint32_t b, cnx_branches *branches);
 
 /* ---- the matchers, by row of blocks.def ---- */
 

@@ -6,8 +6,8 @@
 /* ---- the common source of two values ----
  *
  * A walk back from both values at once, always from the value that is made latest, marking what each side
- * reaches. All readers of a value are passed before the value itself, so the first value that carries both marks
- * when its turn comes is the latest common source. */
+ * reaches. All readers of a value are passed before the value itself, so the first value that carries both
+ * marks when its turn comes is the latest common source. */
 
 #define MAX_WALK 4096u
 enum {
@@ -76,36 +76,43 @@ static bool reach(walk *w, uint32_t value, uint32_t sides)
     return true;
 }
 
-uint32_t cnx_common_source(cnx_matcher *m, uint32_t a, uint32_t b, uint32_t *left, uint32_t *right)
+bool cnx_find_branches(cnx_matcher *m, uint32_t a, uint32_t b, cnx_branches *branches)
 {
     walk w = {.m = m, .stamp = m->stamp += SIDES};
-    *left = *right = 0;
+    *branches = (cnx_branches){.source = CNX_NONE};
     if (a == b || !reach(&w, a, LEFT) || !reach(&w, b, RIGHT))
-        return CNX_NONE;
+        return false;
     for (uint32_t step = 0; w.count != 0 && step < MAX_WALK && m->steps_left != 0; step++, m->steps_left--) {
         uint32_t value = pop(&w), sides = m->view->marks[value] - w.stamp, node = cnx_producer(m, value);
-        if (sides == (LEFT | RIGHT))
-            return value;
-        *(sides == LEFT ? left : right) += 1;
+        if (sides == (LEFT | RIGHT)) {
+            branches->source = value;
+            return true;
+        }
+        branches->length[sides == RIGHT]++;
         if (node == CNX_NONE)
             continue;
+        branches->products |= !cnx_dim_equals(m->dims, m->view->macs[node], 0);
         for (uint32_t i = 0; i < cnx_node_at(m, node)->input_count; i++)
             if (cnx_is_data(m, cnx_input(m, node, i)) && !reach(&w, cnx_input(m, node, i), sides))
-                return CNX_NONE;
+                return false;
     }
-    return CNX_NONE;
+    return false;
 }
 
 /* ---- matchers ---- */
 
-/* "from X, branch of 7 nodes", or "from X, branches of 6 and 2 nodes". */
+/* "from X, branch of 7 nodes", or "from X, branches of 6 and 2 nodes". Without an identity on one side and
+ * without a layer on either, such as in x*x + y*y, it is arithmetic and nothing that people call a branch. */
 static bool say_branches(cnx_matcher *m, uint32_t a, uint32_t b)
 {
-    uint32_t left, right, source = cnx_common_source(m, a, b, &left, &right);
-    if (source == CNX_NONE)
+    cnx_branches found;
+    if (!cnx_find_branches(m, a, b, &found))
         return false;
+    uint32_t left = found.length[0], right = found.length[1];
     uint32_t longer = left > right ? left : right, shorter = left > right ? right : left;
-    cnx_say(m, "from %s", cnx_place(m, source));
+    if (shorter != 0 && !found.products)
+        return false;
+    cnx_say(m, "from %s", cnx_place(m, found.source));
     if (shorter == 0)
         cnx_say(m, "branch of %" PRIu32 " node%s", longer, longer == 1 ? "" : "s");
     else
@@ -117,7 +124,8 @@ static bool match_merge(cnx_matcher *m, uint32_t node)
 {
     uint32_t a = cnx_input(m, node, 0), b = cnx_input(m, node, 1);
     const char *name;
-    if (cnx_node_at(m, node)->input_count < 2 || !cnx_is_data(m, a) || !cnx_is_data(m, b) || !cnx_take(m, node))
+    if (cnx_node_at(m, node)->input_count < 2 || !cnx_is_data(m, a) || !cnx_is_data(m, b) ||
+        !cnx_take(m, node))
         return false;
     if (!say_branches(m, a, b))
         return false;
@@ -131,9 +139,20 @@ bool cnx_match_residual(cnx_matcher *m, uint32_t node)
     return (cnx_op(m, node) == OP_Add || cnx_op(m, node) == OP_Sum) && match_merge(m, node);
 }
 
+/* x * Sigmoid(x) is an activation; it is found by a later row. */
 bool cnx_match_gate(cnx_matcher *m, uint32_t node)
 {
-    return cnx_op(m, node) == OP_Mul && match_merge(m, node);
+    if (cnx_op(m, node) != OP_Mul)
+        return false;
+    for (uint32_t i = 0; i < 2; i++) {
+        const char *name;
+        bool activation =
+            cnx_take_activation(m, cnx_input(m, node, i), &name) != CNX_NONE && cnx_is_taken(m, node);
+        m->taken_count = 0;
+        if (activation)
+            return false;
+    }
+    return match_merge(m, node);
 }
 
 /* Pieces cut from one tensor and put together again are layout, not a joining of branches. */

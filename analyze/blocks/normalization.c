@@ -1,9 +1,9 @@
 /* Normalizations: operators, and the elementwise spellings of them.
  *
- * Spelled layer normalization is found from its square root outwards. Backwards lie the epsilon, the mean of the
- * squares, the squares, and before these the subtraction of the mean (without it, it is the root mean square that
- * normalizes). Forwards lie the division, then scale and shift. Exporters vary the square (Pow or Mul), the
- * division (Div, Reciprocal and Mul, or Pow by -1/2), add Casts, and some subtract the mean twice.
+ * Spelled layer normalization is found from its square root outwards. Backwards lie the epsilon, the mean of
+ * the squares, the squares, and before these the subtraction of the mean (without it, it is the root mean
+ * square that normalizes). Forwards lie the division, then scale and shift. Exporters vary the square (Pow or
+ * Mul), the division (Div, Reciprocal and Mul, or Pow by -1/2), add Casts, and some subtract the mean twice.
  */
 #include "analyze/blocks/matcher.h"
 
@@ -64,7 +64,8 @@ static uint32_t take_scale_and_shift(cnx_matcher *m, uint32_t value)
     static const cnx_block_op STEPS[] = {OP_Mul, OP_Add};
     for (size_t i = 0; i < 2; i++) {
         uint32_t user = reader(m, &value);
-        if (cnx_op(m, user) == STEPS[i] && cnx_is_weight(m, cnx_other_input(m, user, value)) && cnx_take(m, user))
+        if (cnx_op(m, user) == STEPS[i] && cnx_is_weight(m, cnx_other_input(m, user, value)) &&
+            cnx_take(m, user))
             value = cnx_output(m, user, 0);
     }
     return value;
@@ -143,7 +144,8 @@ static uint32_t look_ahead(cnx_matcher *m, const spelled *s, uint32_t root)
     }
     bool divides = !inverted && cnx_op(m, user) == OP_Div && cnx_reads(m, user, 1, value);
     bool multiplies = inverted && cnx_op(m, user) == OP_Mul;
-    if ((!divides && !multiplies) || !is_dividend(m, s, cnx_other_input(m, user, value)) || !cnx_take(m, user))
+    if ((!divides && !multiplies) || !is_dividend(m, s, cnx_other_input(m, user, value)) ||
+        !cnx_take(m, user))
         return CNX_NONE;
     return cnx_output(m, user, 0);
 }

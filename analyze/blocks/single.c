@@ -15,7 +15,8 @@ bool cnx_match_recurrent(cnx_matcher *m, uint32_t node)
     if (size > 0)
         hidden = cnx_print(m->arena, "%" PRId64, size);
     const char *direction = cnx_attribute_text(m->view->graph, cnx_node_at(m, node), "direction", "forward");
-    cnx_say(m, "%s %s -> %s", cnx_node_at(m, node)->op_type, cnx_extent_text(m, cnx_input(m, node, 1), -1), hidden);
+    cnx_say(m, "%s %s -> %s", cnx_node_at(m, node)->op_type, cnx_extent_text(m, cnx_input(m, node, 1), -1),
+            hidden);
     if (strcmp(direction, "forward") != 0)
         cnx_say(m, "%s", direction);
     return true;
@@ -102,9 +103,15 @@ bool cnx_match_pool(cnx_matcher *m, uint32_t node)
     if (reduction)
         say_reduced_axes(m, node, op == OP_ReduceMean ? "mean" : "maximum");
     else if (op == OP_GlobalAveragePool || op == OP_GlobalMaxPool || op == OP_GlobalLpPool)
-        cnx_say(m, "global %s", op == OP_GlobalAveragePool ? "average" : op == OP_GlobalMaxPool ? "maximum" : "norm");
+        cnx_say(m, "global %s",
+                op == OP_GlobalAveragePool ? "average"
+                : op == OP_GlobalMaxPool   ? "maximum"
+                                           : "norm");
     else
-        say_window(m, node, op == OP_MaxPool ? "maximum" : strcmp(cnx_node_at(m, node)->op_type, "AveragePool") == 0 ? "average" : "norm");
+        say_window(m, node,
+                   op == OP_MaxPool                                            ? "maximum"
+                   : strcmp(cnx_node_at(m, node)->op_type, "AveragePool") == 0 ? "average"
+                                                                               : "norm");
     return true;
 }
 
@@ -112,11 +119,13 @@ bool cnx_match_pool(cnx_matcher *m, uint32_t node)
 
 bool cnx_match_resize(cnx_matcher *m, uint32_t node)
 {
-    if ((cnx_op(m, node) != OP_Resize && cnx_op(m, node) != OP_Upsample) || !cnx_is_data(m, cnx_input(m, node, 0)))
+    if ((cnx_op(m, node) != OP_Resize && cnx_op(m, node) != OP_Upsample) ||
+        !cnx_is_data(m, cnx_input(m, node, 0)))
         return false;
     cnx_take(m, node);
     cnx_say(m, "%s", cnx_attribute_text(m->view->graph, cnx_node_at(m, node), "mode", "nearest"));
-    cnx_say(m, "%s -> %s", cnx_shape_text(m, cnx_input(m, node, 0)), cnx_shape_text(m, cnx_output(m, node, 0)));
+    cnx_say(m, "%s -> %s", cnx_shape_text(m, cnx_input(m, node, 0)),
+            cnx_shape_text(m, cnx_output(m, node, 0)));
     return true;
 }
 
@@ -148,37 +157,11 @@ bool cnx_match_parameter(cnx_matcher *m, uint32_t node)
     return false;
 }
 
-/* ---- control, functions ---- */
+/* ---- layout ---- */
 
-bool cnx_match_control(cnx_matcher *m, uint32_t node)
+static bool moves_data(cnx_block_op op)
 {
-    const cnx_node *control = cnx_node_at(m, node);
-    if (control->subgraph_count == 0)
-        return false;
-    cnx_take(m, node);
-    cnx_say(m, "%s", control->op_type);
-    for (uint32_t i = 0; i < control->subgraph_count; i++)
-        cnx_say(m, "%s of %" PRIu32 " nodes", control->subgraphs[i].attribute->name,
-                control->subgraphs[i].graph->order_count);
-    return true;
-}
-
-bool cnx_match_function(cnx_matcher *m, uint32_t node)
-{
-    const cnx_node *call = cnx_node_at(m, node);
-    if (call->function == NULL)
-        return false;
-    cnx_take(m, node);
-    cnx_say(m, "%s%s%s of %" PRIu32 " nodes", call->domain, call->domain[0] == '\0' ? "" : ".", call->op_type,
-            call->function->order_count);
-    return true;
-}
-
-/* ---- what is gathered ---- */
-
-bool cnx_gather_layout(const cnx_matcher *m, uint32_t node)
-{
-    switch (cnx_op(m, node)) {
+    switch (op) {
     case OP_Cast:
     case OP_CastLike:
     case OP_Concat:
@@ -197,10 +180,63 @@ bool cnx_gather_layout(const cnx_matcher *m, uint32_t node)
     case OP_Tile:
     case OP_Transpose:
     case OP_Unsqueeze:
-        return cnx_is_data(m, cnx_output(m, node, 0));
+        return true;
     default:
         return false;
     }
+}
+
+/* Whether a node does nothing but move data; also an If whose branches do nothing else, which is how some
+ * exporters write a squeeze that depends on the rank. */
+static bool only_moves_data(const cnx_view *view, uint32_t node)
+{
+    uint32_t bodies = view->graph->nodes[node].subgraph_count;
+    if (bodies == 0)
+        return moves_data(view->ops[node]);
+    for (uint32_t i = 0; i < bodies; i++) {
+        const cnx_view *body = view->children[view->first_child[node] + i];
+        for (uint32_t j = 0; j < body->graph->order_count; j++) {
+            uint32_t inner = body->graph->order[j];
+            if (body->ops[inner] != OP_Constant && !only_moves_data(body, inner))
+                return false;
+        }
+    }
+    return view->ops[node] == OP_If;
+}
+
+/* ---- control, functions ---- */
+
+bool cnx_match_control(cnx_matcher *m, uint32_t node)
+{
+    const cnx_node *control = cnx_node_at(m, node);
+    if (control->subgraph_count == 0 || only_moves_data(m->view, node))
+        return false;
+    cnx_take(m, node);
+    cnx_say(m, "%s", control->op_type);
+    for (uint32_t i = 0; i < control->subgraph_count; i++) {
+        uint32_t count = control->subgraphs[i].graph->order_count;
+        cnx_say(m, "%s of %" PRIu32 " node%s", control->subgraphs[i].attribute->name, count,
+                count == 1 ? "" : "s");
+    }
+    return true;
+}
+
+bool cnx_match_function(cnx_matcher *m, uint32_t node)
+{
+    const cnx_node *call = cnx_node_at(m, node);
+    if (call->function == NULL)
+        return false;
+    cnx_take(m, node);
+    cnx_say(m, "%s%s%s of %" PRIu32 " nodes", call->domain, call->domain[0] == '\0' ? "" : ".", call->op_type,
+            call->function->order_count);
+    return true;
+}
+
+/* ---- what is gathered ---- */
+
+bool cnx_gather_layout(const cnx_matcher *m, uint32_t node)
+{
+    return cnx_is_data(m, cnx_output(m, node, 0)) && only_moves_data(m->view, node);
 }
 
 bool cnx_gather_quantization(const cnx_matcher *m, uint32_t node)
