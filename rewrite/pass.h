@@ -1,0 +1,62 @@
+/* What a pass is, and the run it belongs to.
+ *
+ * A pass is a plain function with one job and one row in passes.def. It never edits a graph while it walks
+ * it: it collects edits (rewrite/edit.h) and applies them at the end, or changes what is no part of the
+ * graph's wiring (attributes, documentation, names). The runner (run.c) calls the chosen rows in order.
+ */
+#ifndef CNX_REWRITE_PASS_H
+#define CNX_REWRITE_PASS_H
+
+#include "onnx/model.h"
+
+struct cnx_analysis;
+struct cnx_report_builder;
+
+/* What is known to hold between two passes: passes.def says which of them a pass needs, makes and breaks.
+ * A missing property is no error (people choose passes by name), but the result is not canonical then. */
+typedef enum cnx_property {
+    CNX_PROPERTY_SIMPLE = 1,   /* no structure pass would change anything */
+    CNX_PROPERTY_SEPARATE = 2, /* no two uses of a dense initializer share a tensor record */
+    CNX_PROPERTY_COMMUTED = 4, /* inputs of commutative operators are in canonical order */
+    CNX_PROPERTY_NUMBERED = 8, /* ids of nodes and values follow the canonical order */
+} cnx_property;
+
+/* One run of cnx_canonicalize. */
+typedef struct cnx_rewrite {
+    cnx_model *model;
+    cnx_arena *arena; /* dies with the run; what stays in the model comes from model->arena */
+    bool keep_metadata;
+    struct cnx_report_builder *report;
+    struct cnx_analysis *facts; /* see cnx_rewrite_facts; NULL when a pass made them stale */
+    cnx_arena *facts_arena;
+} cnx_rewrite;
+
+/* A pass returns how many things it changed; the runner repeats a group of passes until that is 0. */
+typedef size_t (*cnx_pass_function)(cnx_rewrite *rewrite);
+
+#define PASS(symbol, ...) size_t cnx_pass_##symbol(cnx_rewrite *rewrite);
+#include "rewrite/passes.def"
+#undef PASS
+
+/* Runs the passes called `passes` (see cnx_canon_options) on the model. */
+void cnx_rewrite_run(cnx_rewrite *rewrite, const char *passes);
+
+/* Adds a line to the report's notes. */
+void cnx_rewrite_note(cnx_rewrite *rewrite, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Adds a row to the report's classes: what the permutation step did to one of them. Texts are copied. */
+void cnx_rewrite_class(cnx_rewrite *rewrite, const char *name, uint64_t extent, uint64_t moved,
+                       const char *sorted_by);
+
+/* Every graph of the model: the main one, functions, and nested ones, each after the graph that holds it.
+ * The array is in the run's arena. */
+cnx_graph **cnx_rewrite_graphs(cnx_rewrite *rewrite, size_t *count);
+
+/* Types and shapes of the main graph's values as it was when the pass began. Computed when first asked for.
+ */
+const struct cnx_analysis *cnx_rewrite_facts(cnx_rewrite *rewrite);
+
+/* Whether the node is the standard operator `name`, and not a function of the model that hides it. */
+bool cnx_node_is(const cnx_node *node, const char *name);
+
+#endif
