@@ -167,7 +167,8 @@ void cnx_apply_conv_transpose(cnx_rule *rule)
     uint32_t rank = rule->inputs[0].rank;
     cnx_fact output = cnx_rule_fact(rule, rule->inputs[0].type, rank);
     output.axes[0] = cnx_rule_axis(rule, 0, 0);
-    cnx_axis channels = cnx_rule_same(rule, cnx_rule_axis(rule, 0, 1), cnx_rule_axis(rule, 1, 0));
+    cnx_axis channels = cnx_rule_axis(rule, 1, 0);
+    cnx_rule_same(rule, cnx_rule_axis(rule, 0, 1), channels);
     cnx_axis features = cnx_rule_axis(rule, 1, 1);
     if (groups > 1) {
         cnx_axis blocks, inner;
