@@ -212,7 +212,7 @@ static void read_packed(const reader *r, uint64_t offset, uint8_t *out, size_t s
             if (element >= r->tensor->count)
                 break;
             uint64_t source = source_element(r, element / r->run) + element % r->run;
-            byte |= (unsigned)(r->bytes[source / each] >> (source % each * bits) & mask) << (part * bits);
+            byte |= ((unsigned)r->bytes[source / each] >> (source % each * bits) & mask) << (part * bits);
         }
         out[i] = (uint8_t)byte;
     }
