@@ -41,23 +41,31 @@ static void print_header(const struct screen *screen, const cnx_inspection *insp
     print_ports(screen, "outputs", inspection->outputs, inspection->output_count);
 }
 
+static void write_type(FILE *out, const cnx_type_total *type)
+{
+    char *elements = text_count(type->elements), *tensors = text_count(type->tensors);
+    fprintf(out, "%s %s in %s tensor%s", elements, type->type, tensors, type->tensors == 1 ? "" : "s");
+    free(tensors);
+    free(elements);
+}
+
+/* "4,546 float in 6 tensors, 18.2 kB", with a sum in front when there are several types. */
 static char *types_text(const cnx_inspection *inspection)
 {
     char *line;
     size_t size;
     FILE *out = text_open(&line, &size);
     char *count = text_count(inspection->parameter_count), *bytes = text_bytes(inspection->parameter_bytes);
-    fprintf(out, "%s in %s", count, bytes);
+    if (inspection->type_count != 1)
+        fprintf(out, "%s, %s%s", count, bytes, inspection->type_count ? ": " : "");
+    for (size_t i = 0; i < inspection->type_count; i++) {
+        fputs(i ? ", " : "", out);
+        write_type(out, &inspection->types[i]);
+    }
+    if (inspection->type_count == 1)
+        fprintf(out, ", %s", bytes);
     free(bytes);
     free(count);
-    for (size_t i = 0; i < inspection->type_count; i++) {
-        const cnx_type_total *type = &inspection->types[i];
-        char *elements = text_count(type->elements), *tensors = text_count(type->tensors);
-        fprintf(out, "%s %s %s in %s tensor%s", i ? "," : ":", elements, type->type, tensors,
-                type->tensors == 1 ? "" : "s");
-        free(tensors);
-        free(elements);
-    }
     text_close(out);
     return line;
 }
@@ -79,6 +87,17 @@ static char *operators_text(const cnx_inspection *inspection)
     return line;
 }
 
+/* A dash for nothing, which most blocks have. */
+static char *parameters_text(uint64_t parameters)
+{
+    return parameters ? text_count(parameters) : text_format("-");
+}
+
+static char *work_text(const cnx_quantity *macs)
+{
+    return macs->is_number && macs->value == 0 ? text_format("-") : text_format("%s", macs->text);
+}
+
 static void print_blocks(const struct screen *screen, const cnx_inspection *inspection, bool all)
 {
     static const struct column columns[] = {
@@ -91,9 +110,9 @@ static void print_blocks(const struct screen *screen, const cnx_inspection *insp
     for (size_t i = 0; i < inspection->block_count; i++) {
         const cnx_block *block = &inspection->blocks[i];
         char *cells[] = {
-            text_format("%zu", i + 1),           text_format("%s", block->kind),
-            text_format("%s", block->detail),    text_count(block->parameters),
-            text_format("%s", block->macs.text), text_join(block->nodes, block->node_count),
+            text_format("%zu", i + 1),        text_format("%s", block->kind),
+            text_format("%s", block->detail), parameters_text(block->parameters),
+            work_text(&block->macs),          text_join(block->nodes, block->node_count),
         };
         table_add(table, cells);
     }

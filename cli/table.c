@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAP = 2, NARROWEST_COLUMN = 12 };
+enum { GAP = 2, NARROWEST_COLUMN = 12, NARROWEST_LIST = 20 };
 
 struct table {
     const struct column *columns;
@@ -45,52 +45,6 @@ void table_add(struct table *table, char *const *cells)
     for (size_t column = 0; column < table->column_count; column++) {
         row[column] = text_printable(cells[column]);
         free(cells[column]);
-    }
-}
-
-static bool may_shrink(const struct column *column)
-{
-    return column->kind == COLUMN_LONG || column->kind == COLUMN_NAME || column->kind == COLUMN_LIST ||
-           column->kind == COLUMN_WRAPPED;
-}
-
-static size_t least_width(const struct column *column)
-{
-    size_t title = text_width(column->title, strlen(column->title));
-    return title > NARROWEST_COLUMN ? title : NARROWEST_COLUMN;
-}
-
-static void measure(const struct table *table, size_t *widths)
-{
-    for (size_t column = 0; column < table->column_count; column++) {
-        const char *title = table->columns[column].title;
-        widths[column] = text_width(title, strlen(title));
-        for (size_t row = 0; row < table->row_count; row++) {
-            const char *cell = table->cells[row * table->column_count + column];
-            size_t width = text_width(cell, strlen(cell));
-            if (width > widths[column])
-                widths[column] = width;
-        }
-    }
-}
-
-/* Takes columns away from the widest column that may shrink, until the row fits or none is left. */
-static void shrink(const struct table *table, size_t *widths, size_t available)
-{
-    for (;;) {
-        size_t total = GAP * (table->column_count - 1), widest = table->column_count;
-        for (size_t i = 0; i < table->column_count; i++) {
-            const struct column *column = &table->columns[i];
-            if (may_shrink(column) && widths[i] > available)
-                widths[i] = available > least_width(column) ? available : least_width(column);
-            total += widths[i];
-            bool can_give = may_shrink(column) && widths[i] > least_width(column);
-            if (can_give && (widest == table->column_count || widths[i] > widths[widest]))
-                widest = i;
-        }
-        if (total <= available || widest == table->column_count)
-            return;
-        widths[widest]--;
     }
 }
 
@@ -157,6 +111,108 @@ static char *shorten(enum column_kind kind, const char *text, size_t width)
     return kind == COLUMN_NAME ? shorten_name(text, strlen(text), width) : shorten_text(text, width);
 }
 
+static bool may_shrink(const struct column *column)
+{
+    return column->kind == COLUMN_LONG || column->kind == COLUMN_NAME || column->kind == COLUMN_LIST ||
+           column->kind == COLUMN_WRAPPED;
+}
+
+static size_t least_width(const struct column *column)
+{
+    size_t title = text_width(column->title, strlen(column->title));
+    size_t least = column->kind == COLUMN_LIST ? NARROWEST_LIST : NARROWEST_COLUMN;
+    return title > least ? title : least;
+}
+
+/* The widest cell of a column when none may be wider than `limit`. */
+static size_t widest_cell(const struct table *table, size_t column, size_t limit)
+{
+    const char *title = table->columns[column].title;
+    size_t widest = text_width(title, strlen(title));
+    for (size_t row = 0; row < table->row_count; row++) {
+        const char *cell = table->cells[row * table->column_count + column];
+        size_t width = text_width(cell, strlen(cell));
+        if (width > limit) {
+            char *shortened = shorten(table->columns[column].kind, cell, limit);
+            width = text_width(shortened, strlen(shortened));
+            free(shortened);
+        }
+        widest = width > widest ? width : widest;
+    }
+    return widest;
+}
+
+/* Which column gives up a place next: a list as long as it can, then the widest. column_count: none. */
+static size_t column_to_shrink(const struct table *table, const size_t *widths)
+{
+    size_t chosen = table->column_count;
+    for (size_t i = 0; i < table->column_count; i++) {
+        const struct column *column = &table->columns[i];
+        if (!may_shrink(column) || widths[i] <= least_width(column))
+            continue;
+        if (column->kind == COLUMN_LIST)
+            return i;
+        if (chosen == table->column_count || widths[i] > widths[chosen])
+            chosen = i;
+    }
+    return chosen;
+}
+
+static size_t row_width(const struct table *table, const size_t *widths)
+{
+    size_t total = GAP * (table->column_count - 1);
+    for (size_t i = 0; i < table->column_count; i++)
+        total += widths[i];
+    return total;
+}
+
+/* Makes columns narrower until a row fits or nothing can give. */
+static void shrink(const struct table *table, size_t *widths, size_t available)
+{
+    for (size_t i = 0; i < table->column_count; i++) {
+        size_t least = least_width(&table->columns[i]), most = available > least ? available : least;
+        if (may_shrink(&table->columns[i]) && widths[i] > most)
+            widths[i] = most;
+    }
+    for (size_t total = row_width(table, widths); total > available; total--) {
+        size_t column = column_to_shrink(table, widths);
+        if (column == table->column_count)
+            return;
+        widths[column]--;
+    }
+}
+
+/* A shortened list ends at an item, so it may leave room; others that were shortened get it. */
+static void hand_back(const struct table *table, size_t *widths, const size_t *wanted, size_t available)
+{
+    for (size_t i = 0; i < table->column_count; i++) {
+        if (table->columns[i].kind == COLUMN_LIST && widths[i] < wanted[i])
+            widths[i] = widest_cell(table, i, widths[i]);
+    }
+    size_t total = row_width(table, widths), spare = available > total ? available - total : 0;
+    for (size_t i = 0; i < table->column_count; i++) {
+        size_t missing = table->columns[i].kind == COLUMN_LIST ? 0 : wanted[i] - widths[i];
+        size_t given = missing < spare ? missing : spare;
+        widths[i] += given;
+        spare -= given;
+    }
+}
+
+/* The width of every column; on the heap. */
+static size_t *lay_out(const struct table *table, size_t available, bool whole)
+{
+    size_t *widths = calloc(2 * table->column_count, sizeof *widths), *wanted = widths + table->column_count;
+    if (!widths)
+        outcome_out_of_memory();
+    for (size_t i = 0; i < table->column_count; i++)
+        widths[i] = wanted[i] = widest_cell(table, i, SIZE_MAX);
+    if (!whole) {
+        shrink(table, widths, available);
+        hand_back(table, widths, wanted, available);
+    }
+    return widths;
+}
+
 static void print_cell(const struct table *table, const struct screen *screen, size_t column, size_t width,
                        const char *cell)
 {
@@ -195,12 +251,7 @@ static void print_row(const struct table *table, const struct screen *screen, si
 
 void table_print(const struct table *table, const struct screen *screen, size_t indent, bool whole)
 {
-    size_t *widths = calloc(table->column_count, sizeof *widths);
-    if (!widths)
-        outcome_out_of_memory();
-    measure(table, widths);
-    if (!whole)
-        shrink(table, widths, screen->width > indent ? screen->width - indent : 1);
+    size_t *widths = lay_out(table, screen->width > indent ? screen->width - indent : 1, whole);
     fprintf(screen->stream, "%*s%s", (int)indent, "", screen_style(screen, STYLE_BOLD));
     for (size_t column = 0; column < table->column_count; column++)
         print_cell(table, screen, column, widths[column], table->columns[column].title);

@@ -49,11 +49,19 @@ const char *screen_style(const struct screen *screen, enum style style)
     return screen->color ? sequences[style] : "";
 }
 
+/* The bytes up to where a line may break: the next space, but not one between a number and what it counts. */
+static size_t unbroken(const char *text)
+{
+    size_t length = strcspn(text, " "), digits = strspn(text, "0123456789.,");
+    bool is_number = digits == length && length > 0 && text[length - 1] != ',' && text[length] == ' ';
+    return is_number ? length + 1 + strcspn(text + length + 1, " ") : length;
+}
+
 void screen_wrap(const struct screen *screen, size_t indent, size_t column, const char *text)
 {
     bool at_start = true;
     for (const char *word = text + strspn(text, " "); *word;) {
-        size_t length = strcspn(word, " ");
+        size_t length = unbroken(word);
         size_t width = text_width(word, length);
         if (!at_start && column + 1 + width > screen->width) {
             fputc('\n', screen->stream);
