@@ -23,6 +23,7 @@ struct cnx_activation_row {
     const char *domain;
     const char *name;
     const char *variant;
+    const char *variant_name; /* for people: "Gelu (tanh)" */
     int64_t since;
     cnx_activation_parameters defaults;
     double (*value)(const cnx_activation_parameters *parameters, double x);
@@ -57,7 +58,8 @@ struct cnx_activation_row {
 static const struct cnx_activation_row rows[] = {
 #define ACTIVATION(symbol, domain, operator, variant, since, defaults, formula, rho, power, turn, infimum,   \
                    supremum)                                                                                 \
-    {domain, operator, variant, since, defaults, value_of_##symbol, describe_##symbol},
+    {domain,   operator, variant, operator" (" variant ")", since,                                           \
+     defaults, value_of_##symbol, describe_##symbol},
 #include "analyze/activations.def"
 #undef ACTIVATION
 };
@@ -89,7 +91,7 @@ static void evaluate_row(const struct cnx_activation_row *row, const cnx_activat
 {
     memset(activation, 0, sizeof *activation);
     activation->row = row;
-    activation->name = row->name;
+    activation->name = strcmp(row->variant, "tanh") == 0 ? row->variant_name : row->name;
     activation->parameters = row->defaults;
 #define PARAMETER(parameter)                                                                                 \
     if (given != NULL && !isnan(given->parameter))                                                           \

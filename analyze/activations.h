@@ -45,7 +45,7 @@ struct cnx_activation_row;
 
 typedef struct cnx_activation {
     const struct cnx_activation_row *row;
-    const char *name; /* the operator's, without domain */
+    const char *name; /* for people: "Relu", "Gelu (tanh)" */
     cnx_activation_parameters parameters;
     double lipschitz; /* on the whole line; INFINITY when there is none */
     bool homogeneous; /* s(c x) = c^degree s(x) for c > 0 */

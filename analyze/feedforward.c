@@ -43,6 +43,14 @@ static const bool *find_fixed(cnx_arena *arena, const cnx_graph *graph)
     return fixed;
 }
 
+static const uint32_t *find_positions(cnx_arena *arena, const cnx_graph *graph)
+{
+    uint32_t *positions = CNX_NEW_ARRAY(arena, uint32_t, graph->node_count);
+    for (uint32_t i = 0; i < graph->order_count; i++)
+        positions[graph->order[i]] = i;
+    return positions;
+}
+
 /* The first input that depends on the graph's inputs, or CNX_NONE. */
 static uint32_t data_input(const cnx_node *node, const bool *fixed)
 {
@@ -79,6 +87,7 @@ typedef struct reading {
     cnx_arena *arena;
     const cnx_analysis *analysis;
     const cnx_graph *graph;
+    const uint32_t *positions;
     const bool *fixed;
     cnx_feedforward *report;
     uint32_t input;
@@ -130,16 +139,15 @@ static const char *read_output(reading *r, uint32_t output)
     cnx_chain chain = {.arena = r->arena,
                        .analysis = r->analysis,
                        .graph = r->graph,
+                       .positions = r->positions,
                        .fixed = r->fixed,
                        .report = r->report};
     const char *why = cnx_chain_read(&chain, &path);
     if (why != NULL)
         return why;
     if (!first && (input != r->input || !same_trunk(&r->path, &r->chain, &path, &chain)))
-        return cnx_print(r->arena,
-                         "output \"%s\": does not leave the same last hidden layer as output \"%s\" "
-                         "(a layer that is also an output may not be permuted)",
-                         name, r->graph->values[r->graph->outputs[0]].name);
+        return cnx_print(r->arena, "outputs \"%s\" and \"%s\" are not last layers over one last hidden layer",
+                         r->graph->values[r->graph->outputs[0]].name, name);
     if (first) {
         r->input = input;
         r->path = path;
@@ -285,6 +293,7 @@ cnx_feedforward *cnx_feedforward_find(cnx_arena *arena, const cnx_analysis *anal
     report->final_lipschitz = 0.0;
     reading r = {.arena = arena, .analysis = analysis, .graph = graph, .report = report};
     r.fixed = find_fixed(arena, graph);
+    r.positions = find_positions(arena, graph);
     report->why_not = read_outputs(&r);
     if (report->why_not == NULL)
         report->why_not = measure(&r);

@@ -3,6 +3,7 @@
 #include "analyze/feedforward_internal.h"
 
 #include "analyze/constants.h"
+#include "analyze/spelled.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -332,18 +333,65 @@ static const char *take(cnx_chain *chain, const cnx_step *step)
     cnx_activation s;
     if (cnx_activation_of_node(chain->graph, node, &s))
         return take_activation(chain, node, &s);
+    for (uint32_t k = 0; k < node->input_count; k++)
+        if (node->inputs[k] != CNX_NONE && node->inputs[k] != step->data && !is_fixed(chain, node, k))
+            return refuse(chain, node, "joins two computed values");
     return refuse(chain, node, "is neither a fully connected layer nor a known activation");
+}
+
+/* Takes an activation that several nodes spell. Returns the position after it, or `position` when there is
+ * none. */
+static size_t take_spelled(cnx_chain *chain, const cnx_path *path, size_t position)
+{
+    const cnx_step *step = &path->steps[position];
+    cnx_spelled spelled;
+    if (chain->layer_count == 0 || !cnx_find_spelled(chain->graph, chain->positions, step->data, &spelled))
+        return position;
+    size_t end = position;
+    while (end < path->count &&
+           chain->graph->nodes[path->steps[end].node].outputs[path->steps[end].output] != spelled.result)
+        end++;
+    if (end == path->count)
+        return position;
+    const cnx_node *node = &chain->graph->nodes[path->steps[end].node];
+    const char *name = spelled.activation.name;
+    note(chain, node,
+         cnx_print(chain->arena, "the last of %u nodes that together are %s (compared at 65 points)",
+                   spelled.node_count, name));
+    return take_activation(chain, node, &spelled.activation) == NULL ? end + 1 : position;
+}
+
+/* Reads the node at `*position` and moves past it, or past all nodes of a spelled activation. */
+static const char *take_next(cnx_chain *chain, const cnx_path *path, size_t *position)
+{
+    const cnx_step *step = &path->steps[*position];
+    const char *why = NULL;
+    bool branches = chain->graph->values[step->data].use_count > 1;
+    size_t after = branches ? take_spelled(chain, path, *position) : *position;
+    if (after == *position) {
+        why = take(chain, step);
+        if (why == NULL)
+            after = *position + 1;
+        else if (!branches)
+            after = take_spelled(chain, path, *position);
+    }
+    if (after == *position)
+        return why;
+    *position = after;
+    return NULL;
 }
 
 const char *cnx_chain_read(cnx_chain *chain, const cnx_path *path)
 {
-    for (size_t i = 0; i < path->count; i++) {
+    size_t position = 0;
+    while (position < path->count) {
         size_t layers = chain->layer_count;
-        const char *why = take(chain, &path->steps[i]);
+        size_t here = position;
+        const char *why = take_next(chain, path, &position);
         if (why != NULL)
             return why;
         if (chain->layer_count > layers)
-            chain->last_layer_position = i;
+            chain->last_layer_position = here;
     }
     if (chain->layer_count == 0)
         return "no fully connected layer lies between the input and the output";

@@ -23,8 +23,9 @@ typedef struct cnx_chain {
     cnx_arena *arena;
     const cnx_analysis *analysis;
     const cnx_graph *graph;
-    const bool *fixed;       /* by value: computed from constants alone */
-    cnx_feedforward *report; /* takes the notes */
+    const uint32_t *positions; /* by node: place in topological order */
+    const bool *fixed;         /* by value: computed from constants alone */
+    cnx_feedforward *report;   /* takes the notes */
     size_t layer_count;
     size_t layer_capacity;
     cnx_feedforward_layer *layers;
