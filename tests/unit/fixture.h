@@ -169,13 +169,13 @@ static inline buffer make_small_model(void)
 
 /* ---- a folder for files ---- */
 
-static char test_folder[64];
+static char scratch_folder[64];
 
 static inline int enter_folder(void **state)
 {
     (void)state;
-    snprintf(test_folder, sizeof test_folder, "/tmp/canonnx-test-XXXXXX");
-    return mkdtemp(test_folder) == NULL || chdir(test_folder) != 0;
+    snprintf(scratch_folder, sizeof scratch_folder, "/tmp/canonnx-test-XXXXXX");
+    return mkdtemp(scratch_folder) == NULL || chdir(scratch_folder) != 0;
 }
 
 static inline int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
@@ -189,7 +189,7 @@ static inline int remove_entry(const char *path, const struct stat *status, int 
 static inline int leave_folder(void **state)
 {
     (void)state;
-    return chdir("/") != 0 || nftw(test_folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS) != 0;
+    return chdir("/") != 0 || nftw(scratch_folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS) != 0;
 }
 
 static inline void write_bytes(const char *path, const void *bytes, size_t size)

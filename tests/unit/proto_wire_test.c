@@ -292,26 +292,67 @@ static void test_malformed(void **state)
     }
 }
 
-/* Types inside types: the only other recursion of the format. */
+/* A message of `depth` levels: each holds some bytes, and then the next level in a field. The fields and
+ * bytes of `period` levels repeat. */
+typedef struct level {
+    const char *before;
+    uint32_t field;
+} level;
+
+static buffer nest(const level *levels, size_t period, size_t depth)
+{
+    uint64_t *sizes = calloc(depth + 1, sizeof *sizes); /* of the content at each level; the last is empty */
+    for (size_t i = depth; i-- > 0;)
+        sizes[i] = strlen(levels[i % period].before) + 1 + cnx_varint_size(sizes[i + 1]) + sizes[i + 1];
+    buffer out = {0};
+    for (size_t i = 0; i < depth; i++) {
+        put_bytes(&out, levels[i % period].before, strlen(levels[i % period].before));
+        put_varint(&out, (uint64_t)levels[i % period].field << 3 | 2);
+        put_varint(&out, sizes[i + 1]);
+    }
+    free(sizes);
+    return out;
+}
+
+/* Types inside types are one way to recurse, graphs inside graphs the other. */
 static void test_deep_types(void **state)
 {
     (void)state;
-    for (size_t depth = 100; depth < 20000; depth = depth * 5) {
-        buffer type = {0}, info = {0}, graph = {0};
-        for (size_t i = 0; i < depth; i++) {
-            buffer sequence = {0}, outer = {0};
-            put_message(&sequence, 1, &type);
-            put_message(&outer, 4, &sequence);
-            type = outer;
-        }
+    static const level levels[] = {{"", 4}, {"", 1}};
+    for (size_t depth = 200; depth <= 40000; depth += 40000 - 200) {
+        buffer type = nest(levels, 2, depth), info = {0}, graph = {0};
         put_message(&info, 2, &type);
         put_message(&graph, GRAPH_INPUT, &info);
         buffer model = make_model(&graph);
-        if (depth == 100)
+        if (depth == 200)
             assert_returns(&model, 0);
         else
             assert_fails(&model, CNX_ERROR_LIMIT, "in TypeProto", "limit message-depth");
     }
+}
+
+static void test_deep_graphs(void **state)
+{
+    (void)state;
+    static const level levels[] = {{"", GRAPH_NODE}, {"\x22\x02If", 5}, {"", 6}};
+    for (size_t depth = 240; depth <= 60000; depth += 60000 - 240) {
+        buffer graph = nest(levels, 3, depth);
+        buffer model = make_model(&graph);
+        if (depth == 240)
+            assert_returns(&model, 0);
+        else
+            assert_fails(&model, CNX_ERROR_LIMIT, "byte ", "limit message-depth");
+    }
+}
+
+static void test_many_empty_nodes(void **state)
+{
+    (void)state;
+    buffer graph = {0};
+    for (size_t i = 0; i < 1500000; i++)
+        put_field(&graph, GRAPH_NODE, "", 0);
+    buffer model = make_model(&graph);
+    assert_fails(&model, CNX_ERROR_FORMAT, "byte ", "no op_type");
 }
 
 static void test_many_empty_messages(void **state)
@@ -320,7 +361,7 @@ static void test_many_empty_messages(void **state)
     static const uint32_t fields[] = {GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_VALUE_INFO, 14, 15, 16};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         buffer graph = {0};
-        for (size_t k = 0; k < 1500000; k++)
+        for (size_t k = 0; k < 500000; k++)
             put_field(&graph, fields[i], "", 0);
         buffer model = make_model(&graph);
         trip out;
@@ -393,6 +434,8 @@ int main(void)
         cmocka_unit_test(test_packing_is_free),
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_deep_types),
+        cmocka_unit_test(test_deep_graphs),
+        cmocka_unit_test(test_many_empty_nodes),
         cmocka_unit_test(test_many_empty_messages),
         cmocka_unit_test(test_damage),
     };
