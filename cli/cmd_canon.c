@@ -127,8 +127,11 @@ static void print_classes(const struct screen *screen, const cnx_canon_report *r
         table_add(table, cells);
         moved++;
     }
-    if (report->class_count > 0)
+    if (moved > 0)
         fprintf(screen->stream, "\npermutations: %zu of %zu classes brought into canonical order\n", moved,
+                report->class_count);
+    else if (report->class_count > 0)
+        fprintf(screen->stream, "\npermutations: all %zu classes were in canonical order\n",
                 report->class_count);
     if (moved > 0)
         table_print(table, screen, 2, false);
