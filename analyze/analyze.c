@@ -259,8 +259,28 @@ static bool inputs_known(const cnx_rule *rule)
     return rule->input_count == 0 || rule->present[0];
 }
 
+/* A Gemm is between matrices and a Conv's input has as many axes as its weight, whatever came before. */
+static void assume_rank(cnx_rule *rule)
+{
+    uint32_t rank = 0;
+    if (rule->op == NULL || rule->input_count < 2 || !rule->present[0] || rule->inputs[0].known ||
+        !rule->inputs[1].known)
+        return;
+    if (rule->op->rule == cnx_apply_gemm)
+        rank = 2;
+    else if (rule->op->rule == cnx_apply_conv || rule->op->rule == cnx_apply_conv_transpose)
+        rank = rule->inputs[1].rank;
+    if (rank == 0)
+        return;
+    cnx_fact fact = cnx_rule_fact(rule, rule->inputs[0].type, rank);
+    for (uint32_t k = 0; k < rank; k++)
+        fact.axes[k] = cnx_axis_pinned(cnx_dim_fresh(rule->dims), cnx_rule_reason(rule, "unknown input"));
+    rule->inputs[0] = fact;
+}
+
 static void apply_row(cnx_rule *rule)
 {
+    assume_rank(rule);
     if (rule->op == NULL) {
         note_unknown(rule->analysis, rule->node);
         cnx_rule_pin_all(rule, "unknown operator, use");

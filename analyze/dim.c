@@ -8,9 +8,9 @@
  *
  *  (2) multiples of the denominator leave the floor: floor((2N + 3) / 2) = N + 1;
  *
- *  (3) over a number, the constant is rounded to what matters, floor((2N + 1) / 4) = floor(N/2); nested
- * floors become one, floor(floor(H/2) / 2) = floor(H/4); and ceil(p / q) is floor((p + q - 1) / q), so that
- *      both ways to write the size of a strided output agree.
+ *  (3) over a number, the constant is rounded to what matters: floor((2N + 1) / 4) = floor(N/2). Nested
+ *      floors become one: floor(floor(H/2) / 2) = floor(H/4). And ceil(p / q) is floor((p + q - 1) / q),
+ *      so that both ways to write the size of a strided output agree.
  *
  * Not handled: relations between different atoms (floor(N/2) + ceil(N/2) stays as it is).
  *

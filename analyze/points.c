@@ -383,14 +383,16 @@ static bool all_distinct(cnx_points *points, const uint32_t *members, uint32_t c
 }
 
 /* A part of a concatenation as labels, or NULL when it has none that can be laid side by side. */
-static const cnx_labels *part_labels(cnx_points *points, cnx_axis part, uint32_t reason)
+static const cnx_labels *part_labels(cnx_points *points, cnx_axis part)
 {
     int64_t extent = 0;
     if (!cnx_dim_is_number(points->dims, part.extent, &extent) || extent > (int64_t)CNX_LARGEST_AXIS)
         return NULL;
     if (part.kind == CNX_AXIS_LABELS)
         return has_plain_labels(part) ? part.labels : NULL;
-    return cnx_labels_pinned(points, (uint32_t)extent, part.kind == CNX_AXIS_PINNED ? part.reason : reason);
+    if (part.kind == CNX_AXIS_ANY) /* constant along the axis: its positions are alike */
+        return fresh_labels(points, (uint32_t)extent, NULL);
+    return cnx_labels_pinned(points, (uint32_t)extent, part.reason);
 }
 
 cnx_axis cnx_axis_concat(cnx_points *points, const cnx_axis *parts, size_t count, cnx_dim extent,
@@ -404,7 +406,7 @@ cnx_axis cnx_axis_concat(cnx_points *points, const cnx_axis *parts, size_t count
     for (size_t i = 0; i < count && free && possible; i++) {
         if (cnx_dim_equals(points->dims, parts[i].extent, 0))
             continue;
-        labels[i] = part_labels(points, parts[i], reason);
+        labels[i] = part_labels(points, parts[i]);
         possible = labels[i] != NULL;
         total += possible ? labels[i]->sequence->count : 0;
     }
@@ -437,6 +439,27 @@ cnx_axis cnx_axis_concat(cnx_points *points, const cnx_axis *parts, size_t count
         offset += part->count;
     }
     return labelled(extent, make_labels(points, sequence, size, NULL));
+}
+
+cnx_axis cnx_axis_pad(cnx_points *points, cnx_axis axis, uint32_t before, uint32_t after, cnx_dim extent,
+                      uint32_t reason)
+{
+    axis = cnx_axis_settle(points, axis, reason);
+    if (before + after == 0)
+        return axis;
+    if (axis.kind != CNX_AXIS_LABELS || axis.labels->over != NULL) {
+        cnx_axis_pin(points, axis, reason);
+        return cnx_axis_pinned(extent, axis.kind == CNX_AXIS_PINNED ? axis.reason : reason);
+    }
+    const cnx_sequence *inside = axis.labels->sequence;
+    const cnx_sequence *padding = fresh_labels(points, before + after, NULL)->sequence;
+    uint32_t *members = CNX_NEW_ARRAY(points->arena, uint32_t, (size_t)inside->count + before + after);
+    touch(axis.labels);
+    memcpy(members, padding->points, before * sizeof *members);
+    memcpy(members + before, inside->points, inside->count * sizeof *members);
+    memcpy(members + before + inside->count, padding->points + before, after * sizeof *members);
+    uint32_t count = inside->count + before + after;
+    return labelled(extent, make_labels(points, add_sequence(points, members, count), count, NULL));
 }
 
 /* ---- merge and split ---- */
@@ -490,6 +513,23 @@ cnx_axis cnx_axis_settle(cnx_points *points, cnx_axis axis, uint32_t reason)
     return settled;
 }
 
+/* Positions inside blocks times blocks, in that order (a channel shuffle): the same points in another order.
+ */
+static cnx_axis merge_transposed(cnx_points *points, cnx_axis outer, cnx_axis inner, cnx_dim extent)
+{
+    uint32_t n = outer.labels->extent, blocks = inner.labels->extent;
+    uint32_t *index = CNX_NEW_ARRAY(points->arena, uint32_t, (size_t)n * blocks);
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t b = 0; b < blocks; b++)
+            index[i * blocks + b] = b * n + i;
+    touch(outer.labels);
+    const cnx_sequence *sequence = gather_sequence(points, outer.labels->sequence, index, n * blocks);
+    cnx_labels *labels = make_labels(points, sequence, n * blocks, NULL);
+    labels->merged_outer = keep(points, outer);
+    labels->merged_inner = keep(points, inner);
+    return labelled(extent, labels);
+}
+
 cnx_axis cnx_axis_merge(cnx_points *points, cnx_axis outer, cnx_axis inner, uint32_t reason)
 {
     cnx_dim extent = cnx_dim_multiply(points->dims, outer.extent, inner.extent);
@@ -512,6 +552,10 @@ cnx_axis cnx_axis_merge(cnx_points *points, cnx_axis outer, cnx_axis inner, uint
         merged.repeats = outer.repeats;
         return merged;
     }
+    if (outer.kind == CNX_AXIS_LABELS && inner.kind == CNX_AXIS_LABELS &&
+        outer.labels->over == inner.labels && inner.labels->over == NULL && outer.repeats == NULL &&
+        inner.repeats == NULL)
+        return merge_transposed(points, outer, inner, extent);
     if (outer.kind != CNX_AXIS_LABELS && inner.repeats == NULL) {
         merged = inner;
         merged.extent = extent;

@@ -109,6 +109,10 @@ cnx_axis cnx_axis_gather(cnx_points *points, cnx_axis axis, const uint32_t *inde
 cnx_axis cnx_axis_concat(cnx_points *points, const cnx_axis *parts, size_t count, cnx_dim extent,
                          uint32_t reason);
 
+/* The axis with `before` and `after` positions of one constant added at its ends: those are alike. */
+cnx_axis cnx_axis_pad(cnx_points *points, cnx_axis axis, uint32_t before, uint32_t after, cnx_dim extent,
+                      uint32_t reason);
+
 /* (outer, inner) seen as one axis of outer * inner positions. */
 cnx_axis cnx_axis_merge(cnx_points *points, cnx_axis outer, cnx_axis inner, uint32_t reason);
 

@@ -10,16 +10,6 @@ const cnx_cells *cnx_analysis_cells(cnx_analysis *analysis)
     return analysis->cells;
 }
 
-double cnx_symmetry_log10_order(cnx_analysis *analysis)
-{
-    const cnx_cells *cells = cnx_analysis_cells(analysis);
-    double sum = 0;
-    for (uint32_t k = 0; k < cells->cell_count; k++)
-        if (cells->cells[k].home == CNX_NONE)
-            sum += cnx_cell_log10_order(cells, k);
-    return sum;
-}
-
 const cnx_labels *cnx_parameter_labels(const cnx_parameter *parameter, uint32_t axis)
 {
     const cnx_axis *a = &parameter->axes[axis];
@@ -189,6 +179,14 @@ const cnx_symmetry *cnx_describe_symmetry(cnx_arena *arena, cnx_analysis *analys
     symmetry->unknown_operator_count = analysis->unknown_count;
     symmetry->unknown_operators = analysis->unknown;
     return symmetry;
+}
+
+double cnx_symmetry_log10_order(cnx_analysis *analysis)
+{
+    cnx_arena *scratch = cnx_arena_create(analysis->arena);
+    double log10_order = cnx_describe_symmetry(scratch, analysis)->log10_order;
+    cnx_arena_destroy(scratch);
+    return log10_order;
 }
 
 cnx_code cnx_find_symmetry(cnx_model *model, const cnx_symmetry **symmetry, cnx_error *error)

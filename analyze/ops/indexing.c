@@ -120,7 +120,7 @@ void cnx_apply_resize(cnx_rule *rule)
     cnx_fact fact = cnx_rule_input(rule, 0);
     for (uint32_t i = 1; i < rule->input_count; i++)
         if (cnx_rule_has(rule, i))
-            cnx_rule_input(rule, i); /* numbers, not positions */
+            cnx_rule_pin_fact(rule, cnx_rule_input(rule, i), "numbers");
     const cnx_dim *sizes = NULL;
     size_t count;
     if (!upsample && (!cnx_rule_content(rule, 3, &sizes, &count) || count != fact.rank))

@@ -374,14 +374,13 @@ void cnx_apply_pad(cnx_rule *rule)
             continue;
         uint32_t reason = cnx_rule_reason(rule, "padded axis");
         cnx_dim extent = cnx_dim_add(rule->dims, fact.axes[k].extent, cnx_rule_number(rule, before + after));
-        if (!constant || before < 0 || after < 0 || fact.axes[k].kind != CNX_AXIS_LABELS) {
+        if (!constant || before < 0 || after < 0 || before + after > (int64_t)CNX_LARGEST_AXIS) {
             cnx_rule_pin_fact_axis(rule, &fact, k, "padded axis");
             fact.axes[k] = cnx_axis_pinned(extent, reason);
             continue;
         }
-        cnx_axis parts[3] = {cnx_axis_pinned(cnx_rule_number(rule, before), reason), fact.axes[k],
-                             cnx_axis_pinned(cnx_rule_number(rule, after), reason)};
-        fact.axes[k] = cnx_axis_concat(rule->points, parts, 3, extent, reason);
+        fact.axes[k] =
+            cnx_axis_pad(rule->points, fact.axes[k], (uint32_t)before, (uint32_t)after, extent, reason);
     }
     cnx_rule_output(rule, 0, fact);
 }
