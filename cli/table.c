@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAP = 2, NARROWEST_COLUMN = 12, NARROWEST_LIST = 20 };
+enum { GAP = 2, NARROWEST_COLUMN = 12, NARROWEST_LIST = 20, SHORT_NAME = 24 };
 
 struct table {
     const struct column *columns;
@@ -66,10 +66,11 @@ static char *shorten_text(const char *text, size_t width)
     return text_format("%.*s...", (int)fitting(text, width - 3), text);
 }
 
-/* Keeps a third of the room for the beginning of `length` bytes of text, the rest for their end. */
+/* Keeps a third of the room for the beginning of `length` bytes of text, the rest for their end; a little
+ * room goes to the end alone. */
 static char *shorten_name(const char *text, size_t length, size_t width)
 {
-    size_t head = fitting(text, (width - 3) / 3), tail = head;
+    size_t head = width < SHORT_NAME ? 0 : fitting(text, (width - 3) / 3), tail = head;
     size_t room = width - 3 - text_width(text, head);
     uint32_t character;
     while (tail < length && text_width(text + tail, length - tail) > room)
@@ -117,10 +118,12 @@ static bool may_shrink(const struct column *column)
            column->kind == COLUMN_WRAPPED;
 }
 
-static size_t least_width(const struct column *column)
+static size_t least_width(const struct column *column, size_t available)
 {
     size_t title = text_width(column->title, strlen(column->title));
-    size_t least = column->kind == COLUMN_LIST ? NARROWEST_LIST : NARROWEST_COLUMN;
+    size_t least = NARROWEST_COLUMN;
+    if (column->kind == COLUMN_LIST)
+        least = available / 4 > NARROWEST_LIST ? available / 4 : NARROWEST_LIST;
     return title > least ? title : least;
 }
 
@@ -143,12 +146,12 @@ static size_t widest_cell(const struct table *table, size_t column, size_t limit
 }
 
 /* Which column gives up a place next: a list as long as it can, then the widest. column_count: none. */
-static size_t column_to_shrink(const struct table *table, const size_t *widths)
+static size_t column_to_shrink(const struct table *table, const size_t *widths, size_t available)
 {
     size_t chosen = table->column_count;
     for (size_t i = 0; i < table->column_count; i++) {
         const struct column *column = &table->columns[i];
-        if (!may_shrink(column) || widths[i] <= least_width(column))
+        if (!may_shrink(column) || widths[i] <= least_width(column, available))
             continue;
         if (column->kind == COLUMN_LIST)
             return i;
@@ -170,12 +173,13 @@ static size_t row_width(const struct table *table, const size_t *widths)
 static void shrink(const struct table *table, size_t *widths, size_t available)
 {
     for (size_t i = 0; i < table->column_count; i++) {
-        size_t least = least_width(&table->columns[i]), most = available > least ? available : least;
+        size_t least = least_width(&table->columns[i], available),
+               most = available > least ? available : least;
         if (may_shrink(&table->columns[i]) && widths[i] > most)
             widths[i] = most;
     }
     for (size_t total = row_width(table, widths); total > available; total--) {
-        size_t column = column_to_shrink(table, widths);
+        size_t column = column_to_shrink(table, widths, available);
         if (column == table->column_count)
             return;
         widths[column]--;
