@@ -95,6 +95,8 @@ typedef struct reading {
     cnx_chain chain; /* idem */
     size_t head_capacity;
     cnx_feedforward_layer *heads;
+    size_t without_bias_count;
+    uint32_t first_without_bias;
 } reading;
 
 /* Adds the last layer of a chain unless it is there already, and what follows it. */
@@ -251,11 +253,21 @@ static const char *measure_layer(reading *r, cnx_intern *seen, const cnx_feedfor
         return why;
     if (layer->bias != NULL)
         return measure_tensor(r, seen, layer->bias, layer->bias_name, layer->bias_scale);
-    cnx_feedforward_note(r->arena, r->report,
-                         cnx_print(r->arena,
-                                   "%s: has no bias; the class has one (zero here), and S counts it",
-                                   cnx_node_place(r->graph, &r->graph->nodes[layer->node])));
+    if (r->without_bias_count++ == 0)
+        r->first_without_bias = layer->node;
     return NULL;
+}
+
+static void note_missing_biases(const reading *r)
+{
+    if (r->without_bias_count == 0)
+        return;
+    const char *place = cnx_node_place(r->graph, &r->graph->nodes[r->first_without_bias]);
+    const char *others =
+        r->without_bias_count == 1 ? "" : cnx_print(r->arena, " and %zu more", r->without_bias_count - 1);
+    cnx_feedforward_note(
+        r->arena, r->report,
+        cnx_print(r->arena, "%s%s: no bias; the class has one (zero here), and S counts it", place, others));
 }
 
 static const char *measure(reading *r)
@@ -267,6 +279,8 @@ static const char *measure(reading *r)
         why = measure_layer(r, &seen, &r->report->hidden[l]);
     for (size_t i = 0; i < r->report->head_count && why == NULL; i++)
         why = measure_layer(r, &seen, &r->report->heads[i]);
+    if (why == NULL)
+        note_missing_biases(r);
     return why;
 }
 

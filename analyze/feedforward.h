@@ -35,7 +35,8 @@ typedef struct cnx_feedforward_layer {
     cnx_tensor *bias; /* NULL: none */
     double bias_scale;
     const char *activation; /* "Relu", or "Relu, Clip" where one follows the other; NULL: none */
-    cnx_growth growth;      /* of that function; of the identity when there is none */
+    size_t activation_count;
+    cnx_growth growth; /* of that function; of the identity when there is none */
 } cnx_feedforward_layer;
 
 typedef struct cnx_feedforward {

@@ -10,6 +10,8 @@
 
 /* Weights may pass through this many nodes between the file and the layer. */
 #define WEIGHT_STEPS 8
+/* Of activations in a row, so many are named. */
+#define MOST_NAMES 4
 
 typedef const char *(*taker)(cnx_chain *chain, const cnx_node *node);
 
@@ -261,8 +263,13 @@ static void compose(cnx_chain *chain, const char *name, const cnx_activation *s,
 {
     cnx_feedforward_layer *layer = &chain->layers[chain->layer_count - 1];
     cnx_growth before = layer->growth;
-    layer->activation =
-        layer->activation == NULL ? name : cnx_print(chain->arena, "%s, %s", layer->activation, name);
+    layer->activation_count++;
+    if (layer->activation == NULL)
+        layer->activation = name;
+    else if (layer->activation_count <= MOST_NAMES)
+        layer->activation = cnx_print(chain->arena, "%s, %s", layer->activation, name);
+    else if (layer->activation_count == MOST_NAMES + 1)
+        layer->activation = cnx_print(chain->arena, "%s ...", layer->activation);
     layer->growth.lipschitz = before.lipschitz * after->lipschitz;
     layer->growth.at_zero = s == NULL ? 0.0 : cnx_activation_value(s, before.at_zero);
     layer->growth.bound = fmin(after->bound, fabs(after->at_zero) + after->lipschitz * before.bound);
@@ -339,6 +346,19 @@ static const char *take(cnx_chain *chain, const cnx_step *step)
     return refuse(chain, node, "is neither a fully connected layer nor a known activation");
 }
 
+/* Says so once for every activation that is spelled. */
+static void note_spelled(cnx_chain *chain, const cnx_node *last, const cnx_spelled *spelled)
+{
+    const char *start = cnx_print(chain->arena, "%s is spelled with", spelled->activation.name);
+    for (size_t i = 0; i < chain->report->note_count; i++)
+        if (strncmp(chain->report->notes[i], start, strlen(start)) == 0)
+            return;
+    cnx_feedforward_note(chain->arena, chain->report,
+                         cnx_print(chain->arena,
+                                   "%s %u nodes, up to %s (the function was compared at 65 points)", start,
+                                   spelled->node_count, cnx_node_place(chain->graph, last)));
+}
+
 /* Takes an activation that several nodes spell. Returns the position after it, or `position` when there is
  * none. */
 static size_t take_spelled(cnx_chain *chain, const cnx_path *path, size_t position)
@@ -354,10 +374,7 @@ static size_t take_spelled(cnx_chain *chain, const cnx_path *path, size_t positi
     if (end == path->count)
         return position;
     const cnx_node *node = &chain->graph->nodes[path->steps[end].node];
-    const char *name = spelled.activation.name;
-    note(chain, node,
-         cnx_print(chain->arena, "the last of %u nodes that together are %s (compared at 65 points)",
-                   spelled.node_count, name));
+    note_spelled(chain, node, &spelled);
     return take_activation(chain, node, &spelled.activation) == NULL ? end + 1 : position;
 }
 

@@ -143,7 +143,7 @@ static void test_spellings_of_a_layer(void **state)
     assert_int_equal(bound->layer_count, 3);
     assert_memory_equal(bound->layers, widths, sizeof widths);
     assert_int_equal(bound->size, 4 * 6 + 6 + 6 * 3 + 3);
-    expect_note(bound, "node \"last\" (MatMul): has no bias");
+    expect_note(bound, "node \"last\" (MatMul): no bias");
     maker_destroy(m);
 }
 
@@ -284,8 +284,8 @@ static void test_spelled_activation(void **state)
     x = maker_binary(m, "Mul", "silu", maker_unary(m, "Sigmoid", "sigmoid", x), x);
     maker_output(m, maker_dense(m, "three", x, 4, 2));
     const cnx_bound *bound = bound_of(m, &usual);
-    expect_note(bound, "the last of 5 nodes that together are Gelu");
-    expect_note(bound, "the last of 2 nodes that together are Swish");
+    expect_note(bound, "Gelu is spelled with 5 nodes");
+    expect_note(bound, "Swish is spelled with 2 nodes");
     expect_close(input_named(bound, "rho_1")->value, 1.12890414518515478630);
     expect_close(input_named(bound, "rho_2")->value, 1.09983932012886691700);
     maker_destroy(m);
