@@ -2,6 +2,7 @@
 #include "command.h"
 #include "document.h"
 #include "options.h"
+#include "outcome.h"
 #include "table.h"
 #include "text.h"
 
@@ -150,17 +151,17 @@ static void print_text(const struct request *request, const cnx_bound *bound)
         screen_label(&screen, 6, "note:", text_format("%s", bound->notes[i]));
 }
 
-static cnx_code work(const struct request *request, const void *settings, cnx_model *model, cnx_error *error)
+static int work(const struct request *request, const void *settings, cnx_model *model)
 {
+    cnx_error error = {0};
     const cnx_bound *bound;
-    cnx_code code = cnx_find_bound(model, settings, &bound, error);
-    if (code != CNX_OK)
-        return code;
+    if (cnx_find_bound(model, settings, &bound, &error) != CNX_OK)
+        return outcome_failure(request->operands[0], &error);
     if (request->json)
         print_document(request->operands[0], bound);
     else
         print_text(request, bound);
-    return CNX_OK;
+    return OUTCOME_SUCCESS;
 }
 
 int cmd_bound(const struct command *command, int argc, char **argv)

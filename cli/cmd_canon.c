@@ -2,6 +2,7 @@
 #include "command.h"
 #include "document.h"
 #include "options.h"
+#include "outcome.h"
 #include "table.h"
 #include "text.h"
 
@@ -154,22 +155,21 @@ static void print_text(const struct request *request, const char *output, uint64
         screen_label(&screen, 6, "note:", text_format("%s", report->notes[i]));
 }
 
-static cnx_code work(const struct request *request, const void *settings_given, cnx_model *model,
-                     cnx_error *error)
+static int work(const struct request *request, const void *settings_given, cnx_model *model)
 {
     const struct settings *settings = settings_given;
     const cnx_canon_report *report;
+    cnx_error error = {0};
     uint64_t bytes;
-    cnx_code code = cnx_canonicalize(model, &settings->canon, &report, error);
-    if (code == CNX_OK)
-        code = cnx_model_write(model, settings->output, &bytes, error);
-    if (code != CNX_OK)
-        return code;
+    if (cnx_canonicalize(model, &settings->canon, &report, &error) != CNX_OK)
+        return outcome_failure(request->operands[0], &error);
+    if (cnx_model_write(model, settings->output, &bytes, &error) != CNX_OK)
+        return outcome_failure(settings->output, &error);
     if (request->json)
         print_document(request->operands[0], settings->output, bytes, report);
     else if (!request->quiet)
         print_text(request, settings->output, bytes, report);
-    return CNX_OK;
+    return OUTCOME_SUCCESS;
 }
 
 int cmd_canon(const struct command *command, int argc, char **argv)

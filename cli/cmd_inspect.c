@@ -3,6 +3,7 @@
 #include "document.h"
 #include "inspect_text.h"
 #include "options.h"
+#include "outcome.h"
 
 enum { KEY_ALL = 'a' };
 
@@ -111,17 +112,17 @@ static void print_document(const char *path, const cnx_inspection *inspection)
     document_print(document);
 }
 
-static cnx_code work(const struct request *request, const void *settings, cnx_model *model, cnx_error *error)
+static int work(const struct request *request, const void *settings, cnx_model *model)
 {
+    cnx_error error = {0};
     const cnx_inspection *inspection;
-    cnx_code code = cnx_inspect(model, &inspection, error);
-    if (code != CNX_OK)
-        return code;
+    if (cnx_inspect(model, &inspection, &error) != CNX_OK)
+        return outcome_failure(request->operands[0], &error);
     if (request->json)
         print_document(request->operands[0], inspection);
     else
         inspect_print(request, inspection, ((const struct settings *)settings)->all);
-    return CNX_OK;
+    return OUTCOME_SUCCESS;
 }
 
 int cmd_inspect(const struct command *command, int argc, char **argv)

@@ -2,6 +2,7 @@
 #include "command.h"
 #include "document.h"
 #include "options.h"
+#include "outcome.h"
 #include "text.h"
 
 #include <errno.h>
@@ -67,17 +68,17 @@ static void print_result(const struct request *request, const struct settings *s
     }
 }
 
-static cnx_code work(const struct request *request, const void *settings_given, cnx_model *model,
-                     cnx_error *error)
+static int work(const struct request *request, const void *settings_given, cnx_model *model)
 {
     const struct settings *settings = settings_given;
+    cnx_error error = {0};
     uint64_t bytes;
-    cnx_code code = cnx_sample(model, settings->seed, error);
-    if (code == CNX_OK)
-        code = cnx_model_write(model, settings->output, &bytes, error);
-    if (code == CNX_OK)
-        print_result(request, settings, bytes);
-    return code;
+    if (cnx_sample(model, settings->seed, &error) != CNX_OK)
+        return outcome_failure(request->operands[0], &error);
+    if (cnx_model_write(model, settings->output, &bytes, &error) != CNX_OK)
+        return outcome_failure(settings->output, &error);
+    print_result(request, settings, bytes);
+    return OUTCOME_SUCCESS;
 }
 
 int cmd_sample(const struct command *command, int argc, char **argv)

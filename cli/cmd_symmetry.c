@@ -3,6 +3,7 @@
 #include "command.h"
 #include "document.h"
 #include "options.h"
+#include "outcome.h"
 #include "perm_spec.h"
 #include "symmetry_text.h"
 
@@ -68,21 +69,20 @@ static void print_document(const char *path, const cnx_symmetry *symmetry)
     document_print(document);
 }
 
-static cnx_code work(const struct request *request, const void *settings_given, cnx_model *model,
-                     cnx_error *error)
+static int work(const struct request *request, const void *settings_given, cnx_model *model)
 {
+    cnx_error error = {0};
     const struct settings *settings = settings_given;
     const cnx_symmetry *symmetry;
-    cnx_code code = cnx_find_symmetry(model, &symmetry, error);
-    if (code != CNX_OK)
-        return code;
+    if (cnx_find_symmetry(model, &symmetry, &error) != CNX_OK)
+        return outcome_failure(request->operands[0], &error);
     if (settings->perm_spec)
         perm_spec_print(request->operands[0], symmetry);
     else if (request->json)
         print_document(request->operands[0], symmetry);
     else
         symmetry_print(request, symmetry, settings->all);
-    return CNX_OK;
+    return OUTCOME_SUCCESS;
 }
 
 int cmd_symmetry(const struct command *command, int argc, char **argv)

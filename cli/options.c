@@ -276,10 +276,10 @@ int options_run(const struct command *command, const struct syntax *syntax, int 
     cnx_error error = {0};
     if (options_parse(command, syntax, argc, argv, &request)) {
         const char *path = request.operands[0];
-        cnx_code code = cnx_model_open(path, &model, &error);
-        if (code == CNX_OK)
-            code = work(&request, syntax->settings, model, &error);
-        request.outcome = code == CNX_OK ? OUTCOME_SUCCESS : outcome_failure(path, &error);
+        if (cnx_model_open(path, &model, &error) == CNX_OK)
+            request.outcome = work(&request, syntax->settings, model);
+        else
+            request.outcome = outcome_failure(path, &error);
         cnx_model_close(model);
     }
     options_release(&request);

@@ -42,12 +42,12 @@ void options_release(struct request *request);
 /* What is wrong with the name of a file to write, or NULL. */
 const char *options_check_output(const char *path);
 
-/* The work of a command that takes one model, with the syntax's settings. Prints the result. */
-typedef cnx_code model_work(const struct request *request, const void *settings, cnx_model *model,
-                            cnx_error *error);
+/* The work of a command that takes one model, with the syntax's settings. Prints the result, or what went
+ * wrong; returns the outcome. */
+typedef int model_work(const struct request *request, const void *settings, cnx_model *model);
 
-/* A whole command: parses, opens the model that the only operand names, does the work, says what went wrong.
- * Returns the outcome. */
+/* A whole command: parses, opens the model that the only operand names, does the work. Returns the outcome.
+ */
 int options_run(const struct command *command, const struct syntax *syntax, int argc, char **argv,
                 model_work *work);
 
