@@ -107,48 +107,57 @@ static void list_parents(cnx_cells *cells, cnx_arena *arena)
 
 /* ---- colours ---- */
 
+typedef struct coloured_class {
+    uint64_t colour;
+    uint32_t class;
+} coloured_class;
+
 typedef struct colouring {
     uint64_t *colour; /* by class */
     uint64_t *next;
-    uint64_t *sorted;
+    coloured_class *sorted; /* by colour, then class */
     size_t distinct;
 } colouring;
 
-static int compare_u64(const void *a, const void *b)
+static int compare_coloured(const void *a, const void *b)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
+    const coloured_class *x = a, *y = b;
+    if (x->colour != y->colour)
+        return x->colour < y->colour ? -1 : 1;
+    return (x->class > y->class) - (x->class < y->class);
 }
 
 static size_t count_distinct(colouring *c, uint32_t class_count)
 {
     if (class_count == 0)
         return 0;
-    memcpy(c->sorted, c->colour, class_count * sizeof *c->sorted);
-    qsort(c->sorted, class_count, sizeof *c->sorted, compare_u64);
+    for (uint32_t i = 0; i < class_count; i++)
+        c->sorted[i] = (coloured_class){c->colour[i], i};
+    qsort(c->sorted, class_count, sizeof *c->sorted, compare_coloured);
     size_t distinct = 1;
     for (uint32_t i = 1; i < class_count; i++)
-        distinct += c->sorted[i] != c->sorted[i - 1];
+        distinct += c->sorted[i].colour != c->sorted[i - 1].colour;
     return distinct;
 }
 
-/* How many classes have this colour. */
-static uint32_t multiplicity(const colouring *c, uint32_t class_count, uint64_t colour)
+/* Where the classes of this colour begin in `sorted`. */
+static size_t first_of_colour(const colouring *c, uint32_t class_count, uint64_t colour)
 {
     size_t low = 0, high = class_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (c->sorted[middle] < colour)
+        if (c->sorted[middle].colour < colour)
             low = middle + 1;
         else
             high = middle;
     }
-    uint32_t count = 0;
-    while (low < class_count && c->sorted[low] == colour && count < 2) {
-        low++;
-        count++;
-    }
-    return count;
+    return low;
+}
+
+static bool is_alone(const colouring *c, uint32_t class_count, uint64_t colour)
+{
+    size_t first = first_of_colour(c, class_count, colour);
+    return first + 1 >= class_count || c->sorted[first + 1].colour != colour;
 }
 
 static void first_colours(const cnx_cells *cells, colouring *c)
@@ -232,7 +241,7 @@ static uint32_t movable_parents(home_search *s, uint32_t class, uint32_t **paren
         for (uint32_t e = cells->parent_start[p]; e < cells->parent_start[p + 1]; e++) {
             uint32_t block = cells->class_of[cells->parent_point[e]];
             if (cells->pinned[block] != CNX_NONE || block == class ||
-                multiplicity(s->colours, cells->class_count, s->colours->colour[block]) < 2)
+                is_alone(s->colours, cells->class_count, s->colours->colour[block]))
                 continue;
             bool known = false;
             for (size_t k = 0; k < count && !known; k++)
@@ -260,11 +269,11 @@ static bool are_all_siblings(home_search *s, const uint32_t *blocks, uint32_t co
     for (uint32_t k = 1; k < count; k++)
         if (s->colours->colour[blocks[k]] != colour || cells->home[blocks[k]] != home)
             return false;
-    for (uint32_t c = 0; c < cells->class_count; c++)
-        if (s->colours->colour[c] == colour) {
-            find_home(s, c, 1);
-            siblings += cells->home[c] == home;
-        }
+    for (size_t i = first_of_colour(s->colours, cells->class_count, colour);
+         i < cells->class_count && s->colours->sorted[i].colour == colour; i++) {
+        find_home(s, s->colours->sorted[i].class, 1);
+        siblings += cells->home[s->colours->sorted[i].class] == home;
+    }
     return siblings == count;
 }
 
@@ -582,7 +591,7 @@ cnx_cells *cnx_find_cells(cnx_arena *arena, cnx_points *points)
     cells->home = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
     colouring colours = {.colour = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count),
                          .next = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count),
-                         .sorted = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count)};
+                         .sorted = CNX_NEW_ARRAY(arena, coloured_class, cells->class_count)};
     for (unsigned attempt = 0; !build(cells, &colours, arena); attempt++)
         if (attempt == 100)
             pin_everything(cells);

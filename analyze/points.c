@@ -346,26 +346,60 @@ cnx_axis cnx_axis_gather(cnx_points *points, cnx_axis axis, const uint32_t *inde
     return labelled(extent, make_labels(points, sequence, count, labels->over));
 }
 
-cnx_axis cnx_axis_gather_blocks(cnx_points *points, cnx_axis axis, const cnx_labels *old_blocks,
-                                const cnx_labels *new_blocks, const uint32_t *index, uint32_t count,
-                                uint32_t reason)
+/* Labels after a selection of blocks `from`: rows of the sequence are picked. Block order and what is inside
+ * stay. */
+static const cnx_labels *carry_labels(cnx_points *points, const cnx_labels *labels, cnx_block_gather *g)
 {
-    if (axis.kind != CNX_AXIS_LABELS || axis.labels->over == NULL)
-        return axis;
+    if (labels == g->from)
+        return g->to;
+    if (labels->over == NULL)
+        return labels;
+    for (size_t i = 0; i < g->known_count; i++)
+        if (g->known[i].before == labels)
+            return g->known[i].after;
+    const cnx_labels *over = carry_labels(points, labels->over, g);
+    if (over == labels->over)
+        return labels;
+    if (over == g->to && g->count == 1) /* one block is left: its axis is about to go */
+        over = g->from->over;
+    uint32_t above = g->from->sequence->count / g->from->extent;
+    uint32_t inside = labels->sequence->count / g->from->sequence->count;
+    uint32_t *positions = CNX_NEW_ARRAY(points->arena, uint32_t, (size_t)above * g->count * inside);
+    uint32_t size = 0;
+    for (uint32_t a = 0; a < above; a++)
+        for (uint32_t k = 0; k < g->count; k++)
+            for (uint32_t i = 0; i < inside; i++)
+                positions[size++] = (a * g->from->extent + g->index[k]) * inside + i;
+    touch(labels);
+    const cnx_sequence *sequence = gather_sequence(points, labels->sequence, positions, size);
+    const cnx_labels *result = make_labels(points, sequence, labels->extent, over);
+    if (over != NULL)
+        relate(points, sequence, over->sequence, labels->extent, 1, CNX_CONTAIN);
+    struct cnx_carried carried = {labels, result};
+    CNX_PUSH(points->arena, g->known, g->known_count, g->known_capacity, carried);
+    return result;
+}
+
+cnx_axis cnx_axis_gather_blocks(cnx_points *points, cnx_axis axis, cnx_block_gather *gather)
+{
+    if (axis.kind == CNX_AXIS_LABELS && axis.labels->over != NULL)
+        axis.labels = carry_labels(points, axis.labels, gather);
+    return axis;
+}
+
+cnx_axis cnx_axis_repeat_blocks(cnx_points *points, cnx_axis axis, const cnx_labels *blocks,
+                                const cnx_labels *finer)
+{
     const cnx_labels *labels = axis.labels;
-    if (labels->over != old_blocks || old_blocks->over != NULL) {
-        cnx_axis_pin(points, axis, reason); /* blocks of blocks: not followed through an indexing */
-        return cnx_axis_pinned(axis.extent, reason);
-    }
-    uint32_t inner = labels->extent;
-    uint32_t *positions = CNX_NEW_ARRAY(points->arena, uint32_t, (size_t)count * inner);
-    for (uint32_t b = 0; b < count; b++)
-        for (uint32_t i = 0; i < inner; i++)
-            positions[b * inner + i] = index[b] * inner + i;
-    const cnx_sequence *sequence = gather_sequence(points, labels->sequence, positions, count * inner);
-    if (new_blocks != NULL)
-        relate(points, sequence, new_blocks->sequence, inner, 1, CNX_CONTAIN);
-    return labelled(axis.extent, make_labels(points, sequence, inner, count > 1 ? new_blocks : NULL));
+    if (blocks->over != NULL || labels->over != blocks)
+        return axis;
+    const cnx_labels *result = fresh_labels(points, labels->extent, finer);
+    uint32_t copies = finer->sequence->count / blocks->sequence->count;
+    touch(labels);
+    relate(points, result->sequence, labels->sequence, copies, labels->extent, CNX_IDENTIFY);
+    relate(points, result->sequence, finer->sequence, labels->extent, 1, CNX_CONTAIN);
+    axis.labels = result;
+    return axis;
 }
 
 static bool all_distinct(cnx_points *points, const uint32_t *members, uint32_t count)
@@ -382,63 +416,101 @@ static bool all_distinct(cnx_points *points, const uint32_t *members, uint32_t c
     return distinct;
 }
 
-/* A part of a concatenation as labels, or NULL when it has none that can be laid side by side. */
-static const cnx_labels *part_labels(cnx_points *points, cnx_axis part)
+/* A part of a concatenation as labels over `blocks`, or NULL when that is impossible. */
+static const cnx_labels *part_labels(cnx_points *points, cnx_axis part, const cnx_labels *blocks)
 {
-    int64_t extent = 0;
-    if (!cnx_dim_is_number(points->dims, part.extent, &extent) || extent > (int64_t)CNX_LARGEST_AXIS)
+    uint32_t extent;
+    if (!number_of(points, part.extent, &extent))
         return NULL;
-    if (part.kind == CNX_AXIS_LABELS)
-        return has_plain_labels(part) ? part.labels : NULL;
-    if (part.kind == CNX_AXIS_ANY) /* constant along the axis: its positions are alike */
-        return fresh_labels(points, (uint32_t)extent, NULL);
-    return cnx_labels_pinned(points, (uint32_t)extent, part.reason);
+    if (part.kind == CNX_AXIS_LABELS && part.repeats == NULL && part.labels->over == blocks)
+        return part.labels;
+    if (part.kind == CNX_AXIS_LABELS && (part.repeats != NULL || part.labels->over != NULL))
+        return NULL;
+    const cnx_labels *labels = fresh_labels(points, extent, blocks);
+    if (blocks != NULL)
+        relate(points, labels->sequence, blocks->sequence, extent, 1, CNX_CONTAIN);
+    if (part.kind == CNX_AXIS_LABELS) /* the same in every block */
+        relate(points, labels->sequence, part.labels->sequence, blocks->sequence->count, extent,
+               CNX_IDENTIFY);
+    if (part.kind == CNX_AXIS_PINNED)
+        pin_labels(points, labels, part.reason);
+    return labels;
+}
+
+static cnx_axis pin_parts(cnx_points *points, const cnx_axis *parts, size_t count, cnx_dim extent,
+                          uint32_t reason)
+{
+    uint32_t why = reason;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].kind == CNX_AXIS_PINNED)
+            why = parts[i].reason;
+        cnx_axis_pin(points, parts[i], reason);
+    }
+    return cnx_axis_pinned(extent, why);
+}
+
+/* The members of a concatenation, block by block; each part as a piece of its own when points would repeat.
+ */
+static const cnx_sequence *join(cnx_points *points, const cnx_labels *const *labels, size_t count,
+                                uint32_t extent, uint32_t blocks)
+{
+    uint32_t total = extent * blocks, offset = 0;
+    uint32_t *members = CNX_NEW_ARRAY(points->arena, uint32_t, total);
+    for (size_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; labels[i] != NULL && k < labels[i]->sequence->count; k++)
+            members[k / labels[i]->extent * extent + offset + k % labels[i]->extent] =
+                labels[i]->sequence->points[k];
+        offset += labels[i] != NULL ? labels[i]->extent : 0;
+    }
+    bool distinct = all_distinct(points, members, total);
+    if (!distinct)
+        members = room_for_points(points, total);
+    const cnx_sequence *sequence = add_sequence(points, members, total);
+    offset = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (labels[i] == NULL)
+            continue;
+        touch(labels[i]);
+        const cnx_sequence *part = labels[i]->sequence;
+        uint32_t *piece = CNX_NEW_ARRAY(points->arena, uint32_t, part->count);
+        for (uint32_t k = 0; k < part->count && !distinct; k++)
+            piece[k] = members[k / labels[i]->extent * extent + offset + k % labels[i]->extent];
+        if (!distinct)
+            relate(points, add_sequence(points, piece, part->count), part, 1, part->count, CNX_IDENTIFY);
+        offset += labels[i]->extent;
+    }
+    return sequence;
 }
 
 cnx_axis cnx_axis_concat(cnx_points *points, const cnx_axis *parts, size_t count, cnx_dim extent,
                          uint32_t reason)
 {
     const cnx_labels **labels = CNX_NEW_ARRAY(points->arena, const cnx_labels *, count);
+    const cnx_labels *blocks = NULL;
     uint64_t total = 0;
     bool free = false, possible = count != 0;
-    for (size_t i = 0; i < count; i++)
+    if (count == 1)
+        return parts[0];
+    for (size_t i = 0; i < count; i++) {
         free = free || parts[i].kind == CNX_AXIS_LABELS;
+        if (blocks == NULL && parts[i].kind == CNX_AXIS_LABELS)
+            blocks = parts[i].labels->over;
+    }
     for (size_t i = 0; i < count && free && possible; i++) {
         if (cnx_dim_equals(points->dims, parts[i].extent, 0))
             continue;
-        labels[i] = part_labels(points, parts[i]);
+        labels[i] = part_labels(points, parts[i], blocks);
         possible = labels[i] != NULL;
         total += possible ? labels[i]->sequence->count : 0;
     }
-    if (!free || !possible || total > CNX_LARGEST_AXIS) {
-        for (size_t i = 0; i < count; i++)
-            cnx_axis_pin(points, parts[i], reason);
-        uint32_t why = count != 0 && !free && parts[0].kind == CNX_AXIS_PINNED ? parts[0].reason : reason;
-        return cnx_axis_pinned(extent, why);
-    }
-    if (count == 1)
-        return parts[0];
-    uint32_t *members = CNX_NEW_ARRAY(points->arena, uint32_t, total);
-    uint32_t size = 0;
-    for (size_t i = 0; i < count; i++)
-        for (uint32_t k = 0; labels[i] != NULL && k < labels[i]->sequence->count; k++)
-            members[size++] = labels[i]->sequence->points[k];
-    bool distinct = all_distinct(points, members, size);
-    if (!distinct)
-        members = room_for_points(points, size);
-    const cnx_sequence *sequence = add_sequence(points, members, size);
-    uint32_t offset = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (labels[i] == NULL)
-            continue;
-        touch(labels[i]);
-        const cnx_sequence *part = labels[i]->sequence;
-        if (!distinct)
-            relate(points, add_sequence(points, members + offset, part->count), part, 1, part->count,
-                   CNX_IDENTIFY);
-        offset += part->count;
-    }
-    return labelled(extent, make_labels(points, sequence, size, NULL));
+    if (!free || !possible || total > CNX_LARGEST_AXIS)
+        return pin_parts(points, parts, count, extent, reason);
+    uint32_t block_count = blocks != NULL ? blocks->sequence->count : 1;
+    uint32_t size = (uint32_t)total / block_count;
+    const cnx_sequence *sequence = join(points, labels, count, size, block_count);
+    if (blocks != NULL)
+        relate(points, sequence, blocks->sequence, size, 1, CNX_CONTAIN);
+    return labelled(extent, make_labels(points, sequence, size, blocks));
 }
 
 cnx_axis cnx_axis_pad(cnx_points *points, cnx_axis axis, uint32_t before, uint32_t after, cnx_dim extent,
@@ -469,11 +541,22 @@ cnx_axis cnx_axis_pad(cnx_points *points, cnx_axis axis, uint32_t before, uint32
 static const cnx_labels *product_labels(cnx_points *points, cnx_axis outer, cnx_axis inner, uint32_t m,
                                         uint32_t n, uint32_t reason)
 {
+    cnx_labels *product = (cnx_labels *)(uintptr_t)fresh_labels(points, m * n, NULL);
+    product->merged_outer = keep(points, outer);
+    product->merged_inner = keep(points, inner);
+    if (outer.kind == CNX_AXIS_ANY || inner.kind == CNX_AXIS_ANY) { /* copies, in any order */
+        const cnx_labels *named = outer.kind == CNX_AXIS_ANY ? inner.labels : outer.labels;
+        touch(named);
+        if (outer.kind == CNX_AXIS_ANY)
+            relate(points, product->sequence, named->sequence, m, n, CNX_CONTAIN);
+        else
+            relate(points, product->sequence, named->sequence, n, 1, CNX_CONTAIN);
+        return product;
+    }
     const cnx_labels *a = outer.kind == CNX_AXIS_LABELS ? outer.labels : cnx_labels_pinned(points, m, reason);
     const cnx_labels *c = inner.kind == CNX_AXIS_LABELS ? inner.labels : cnx_labels_pinned(points, n, reason);
     touch(a);
     touch(c);
-    cnx_labels *product = (cnx_labels *)(uintptr_t)fresh_labels(points, m * n, NULL);
     bool inner_is_free = inner.kind == CNX_AXIS_LABELS;
     relate(points, product->sequence, a->sequence, n, 1, inner_is_free ? CNX_CONTAIN : CNX_IDENTIFY);
     relate(points, product->sequence, c->sequence, m, n, inner_is_free ? CNX_IDENTIFY : CNX_CONTAIN);

@@ -127,11 +127,28 @@ void cnx_axis_split(cnx_points *points, cnx_axis axis, cnx_dim outer_extent, cnx
  * contraction: the copies in all blocks move together. Returns `axis` when it does not vary over them. */
 cnx_axis cnx_axis_forget_blocks(cnx_points *points, cnx_axis axis, const cnx_labels *blocks);
 
-/* The labels of an axis that varies over `old_blocks`, with those replaced by `new_blocks`, which list
- * the old blocks `index[0..count)`. */
-cnx_axis cnx_axis_gather_blocks(cnx_points *points, cnx_axis axis, const cnx_labels *old_blocks,
-                                const cnx_labels *new_blocks, const uint32_t *index, uint32_t count,
-                                uint32_t reason);
+/* Blocks that were selected by number: `to` lists the blocks index[0 .. count) of `from`. */
+typedef struct cnx_block_gather {
+    const cnx_labels *from;
+    const cnx_labels *to;
+    const uint32_t *index;
+    uint32_t count;
+    size_t known_count; /* labels that were carried over already, so that axes keep naming each other */
+    size_t known_capacity;
+    struct cnx_carried {
+        const cnx_labels *before;
+        const cnx_labels *after;
+    } * known;
+} cnx_block_gather;
+
+/* What becomes of an axis that varies over `gather->from`, directly or through other blocks; any other axis
+ * is unchanged. */
+cnx_axis cnx_axis_gather_blocks(cnx_points *points, cnx_axis axis, cnx_block_gather *gather);
+
+/* An axis that varies over `blocks`, seen over `finer`, whose positions are (block, copy): every copy of a
+ * block has the same inside. */
+cnx_axis cnx_axis_repeat_blocks(cnx_points *points, cnx_axis axis, const cnx_labels *blocks,
+                                const cnx_labels *finer);
 
 /* The same labels varying over `blocks`, which is known to move as the present blocks do. */
 cnx_axis cnx_axis_over(cnx_points *points, cnx_axis axis, const cnx_labels *blocks);

@@ -248,10 +248,11 @@ cnx_fact cnx_rule_gather(cnx_rule *rule, cnx_fact fact, uint32_t k, const uint32
     if (before.kind != CNX_AXIS_LABELS || fact.axes[k].kind != CNX_AXIS_LABELS ||
         fact.axes[k].labels == before.labels)
         return fact;
+    cnx_block_gather gather = {
+        .from = before.labels, .to = fact.axes[k].labels, .index = index, .count = count};
     for (uint32_t j = 0; j < fact.rank; j++)
         if (j != k)
-            fact.axes[j] = cnx_axis_gather_blocks(rule->points, fact.axes[j], before.labels,
-                                                  fact.axes[k].labels, index, count, reason);
+            fact.axes[j] = cnx_axis_gather_blocks(rule->points, fact.axes[j], &gather);
     return fact;
 }
 
@@ -305,8 +306,29 @@ static bool take_extent(reshape_state *state, cnx_dim extent, cnx_axis *result)
     return true;
 }
 
+/* Blocks that were merged with copies of themselves (key heads shared by a group of query heads): what varies
+ * over them varies over the copies from then on. */
+static void repeat_orphans(cnx_rule *rule, cnx_fact *fact)
+{
+    for (uint32_t k = 0; k < fact->rank; k++) {
+        cnx_axis *axis = &fact->axes[k];
+        if (axis->kind != CNX_AXIS_LABELS || axis->labels->over == NULL || place_of_blocks(fact, *axis) != 0)
+            continue;
+        for (uint32_t j = 0; j < fact->rank; j++) {
+            const cnx_labels *finer = fact->axes[j].kind == CNX_AXIS_LABELS ? fact->axes[j].labels : NULL;
+            if (finer != NULL && fact->axes[j].repeats == NULL && finer->merged_inner != NULL &&
+                finer->merged_inner->kind == CNX_AXIS_ANY &&
+                finer->merged_outer->labels == axis->labels->over) {
+                *axis = cnx_axis_repeat_blocks(rule->points, *axis, axis->labels->over, finer);
+                break;
+            }
+        }
+    }
+}
+
 void cnx_rule_pin_orphans(cnx_rule *rule, cnx_fact *fact)
 {
+    repeat_orphans(rule, fact);
     for (uint32_t k = 0; k < fact->rank; k++)
         if (fact->axes[k].kind == CNX_AXIS_LABELS && fact->axes[k].labels->over != NULL &&
             place_of_blocks(fact, fact->axes[k]) == 0)

@@ -151,6 +151,20 @@ void cnx_apply_unsqueeze(cnx_rule *rule)
 
 /* ---- joining and cutting ---- */
 
+/* A part that varies over blocks of its own tensor, varying over the axis that the output has there. */
+static cnx_axis over_output_blocks(cnx_rule *rule, cnx_axis part, const cnx_fact *fact,
+                                   const cnx_fact *output)
+{
+    if (part.kind != CNX_AXIS_LABELS || part.labels->over == NULL)
+        return part;
+    for (uint32_t k = 0; k < fact->rank; k++)
+        if (fact->axes[k].kind == CNX_AXIS_LABELS && fact->axes[k].labels == part.labels->over &&
+            output->axes[k].kind == CNX_AXIS_LABELS &&
+            output->axes[k].labels->sequence->count == part.labels->over->sequence->count)
+            return cnx_axis_over(rule->points, part, output->axes[k].labels);
+    return part;
+}
+
 void cnx_apply_concat(cnx_rule *rule)
 {
     uint32_t rank = rule->inputs[0].rank;
@@ -176,6 +190,8 @@ void cnx_apply_concat(cnx_rule *rule)
                 cnx_rule_pin_fact_axis(rule, &facts[i], k, "blocks joined at an input");
     }
     cnx_fact output = cnx_rule_broadcast(rule, facts, rule->input_count, rule->inputs[0].type);
+    for (uint32_t i = 0; i < rule->input_count; i++) /* blocks of other axes, as the output names them */
+        parts[i] = over_output_blocks(rule, parts[i], &facts[i], &output);
     output.axes[axis] = cnx_axis_concat(rule->points, parts, rule->input_count, extent,
                                         cnx_rule_reason(rule, "concatenated axis"));
     cnx_rule_output(rule, 0, output);
