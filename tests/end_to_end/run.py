@@ -4,14 +4,17 @@
     run.py [--list] [--json FILE] [FILTER...]
 
 A test's name is MODULE/.../WHAT; with filters, the tests whose name contains any of them run (or, for a filter that
-starts with !, does not contain it). Prints a line per test that fails or cannot run, a line per module, and ends with
-"N passed, M failed"; FILE gets the same as JSON. The program is $CANONNX (default build/release/cli/canonnx), its
+starts with !, does not contain it). Prints every failure, why tests could not run, a line per module, and ends with
+"N passed, M failed"; FILE gets every result as JSON. The program is $CANONNX (default build/release/cli/canonnx), its
 build with sanitizers $CANONNX_DEV (default build/dev/cli/canonnx).
 """
 
 import argparse
+import collections
+import concurrent.futures
 import importlib
 import json
+import os
 import pathlib
 import sys
 import time
@@ -19,10 +22,12 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import catalogue  # noqa: E402
 from harness import JUDGE, SANITIZED_TOOL, TOOL, CannotRun, Failure  # noqa: E402
 
-MODULES = ("bad_input", "storage", "round_trip", "orders", "bounds", "determinism", "disguise", "judge_itself",
-           "equivalence")
+# The two that take longest first: modules are shared out between worker processes.
+MODULES = ("equivalence", "round_trip", "bad_input", "judge_itself", "orders", "conformance", "storage", "disguise",
+           "determinism", "bounds")
 SHOWN = 40  # troubles of one module that are printed in full
 
 
@@ -45,9 +50,9 @@ def run_case(function):
     return "passed", ""
 
 
-def run_module(name, filters, verbose):
+def run_module(name, filters):
     """All results of one module: a list of {name, verdict, text, seconds}."""
-    results, troubles = [], 0
+    results = []
     try:
         for case, function in importlib.import_module(name).cases():
             full_name = f"{name}/{case}"
@@ -55,17 +60,33 @@ def run_module(name, filters, verbose):
                 continue
             started = time.time()
             verdict, text = run_case(function)
-            seconds = time.time() - started
-            results.append({"name": full_name, "verdict": verdict, "text": text, "seconds": round(seconds, 3)})
-            troubles += verdict != "passed"
-            if verbose or verdict != "passed" and troubles <= SHOWN:
-                print(f"  {verdict:13} {full_name} ({seconds:.1f} s){': ' + text[:1000] if text else ''}", flush=True)
-    except (Failure, CannotRun) as trouble:
+            results.append({"name": full_name, "verdict": verdict, "text": text,
+                            "seconds": round(time.time() - started, 3)})
+    except (Failure, CannotRun) as trouble:  # while listing the cases
         results.append({"name": name, "verdict": "failed", "text": str(trouble), "seconds": 0})
-        print(f"  failed        {name}: {trouble}", flush=True)
-    if troubles > SHOWN and not verbose:
-        print(f"  ... and {troubles - SHOWN} more of {name}; --verbose shows all")
+    finally:
+        JUDGE.close()
     return results
+
+
+def show(module, results, seconds, verbose):
+    """Failures in full, what could not run by reason, and one line for the module."""
+    shown = [r for r in results if verbose or r["verdict"] == "failed"]
+    for result in shown if verbose else shown[:SHOWN]:
+        text = f": {result['text'][:1000]}" if result["text"] else ""
+        print(f"  {result['verdict']:9} {result['name']} ({result['seconds']:.1f} s){text}")
+    if len(shown) > SHOWN and not verbose:
+        print(f"  ... and {len(shown) - SHOWN} more of {module}; --verbose shows all")
+    reasons = collections.Counter(r["text"] for r in results if r["verdict"] == "could not run")
+    for reason, count in reasons.most_common():
+        print(f"  {count} could not run: {reason}")
+    good = sum(result["verdict"] == "passed" for result in results)
+    print(f"{module:14} {good:5} of {len(results)} passed in {seconds:.0f} s", flush=True)
+
+
+def timed(module, filters):
+    started = time.time()
+    return run_module(module, filters), time.time() - started
 
 
 def main():
@@ -73,30 +94,29 @@ def main():
     parser.add_argument("filters", nargs="*", metavar="FILTER")
     parser.add_argument("--list", action="store_true", help="only print the names")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all results there")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count()), help="worker processes (default: %(default)s)")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for every test")
     options = parser.parse_args()
 
+    catalogue.made()  # before there are several processes that want them
+    wanted = {}
+    for module in MODULES:
+        names = [f"{module}/{case}" for case, _ in importlib.import_module(module).cases()]
+        wanted[module] = [name for name in names if selected(name, options.filters)]
     if options.list:
-        for module in MODULES:
-            for case, _ in importlib.import_module(module).cases():
-                if selected(f"{module}/{case}", options.filters):
-                    print(f"{module}/{case}")
+        print("\n".join(name for names in wanted.values() for name in names))
         return 0
     for tool in (TOOL, SANITIZED_TOOL):
         if not tool.exists():
             sys.exit(f"run.py: {tool} is not built")
 
     results = []
-    try:
-        for module in MODULES:
-            started = time.time()
-            of_module = run_module(module, options.filters, options.verbose)
+    with concurrent.futures.ProcessPoolExecutor(options.jobs) as workers:
+        running = {workers.submit(timed, name, options.filters): name for name in MODULES if wanted[name]}
+        for done in concurrent.futures.as_completed(running):
+            of_module, seconds = done.result()
+            show(running[done], of_module, seconds, options.verbose)
             results += of_module
-            if of_module:
-                good = sum(result["verdict"] == "passed" for result in of_module)
-                print(f"{module:14} {good:5} of {len(of_module)} passed in {time.time() - started:.0f} s", flush=True)
-    finally:
-        JUDGE.close()
     counts = {verdict: sum(r["verdict"] == verdict for r in results) for verdict in ("passed", "failed", "could not run")}
     if options.json:
         options.json.write_text(json.dumps({"counts": counts, "results": results}, indent=1) + "\n")

@@ -2,9 +2,12 @@
 //
 // One JSON request per line on standard input, one JSON answer per line on standard output:
 //
-//   {"reference": PATH, "other": PATH, "inputs": [{"name", "type", "shape", "low"?, "high"?, "value"?}], "rounds": 2}
+//   {"reference": PATH, "other": PATH, "inputs": [INPUT], "rounds": 2}
 //   {"ok": true, "outputs": [{"name", "shape", "difference", "scale", "finite", "varies", "variation"}]}
 //   {"ok": false, "stage": "load reference" | "run reference" | "load other" | "run other" | "request", "error": TEXT}
+//
+// INPUT is {"name", "type", "shape"} and one of: nothing (noise), "low" and "high" (integers from low to below high),
+// "value" (that everywhere), "data" (all elements, 64-bit integers as strings).
 //
 // Every round draws new inputs. `scale` is the largest magnitude of the reference output in any round.
 // `varies` is true when the output differs both from element to element and from round to round by more than
@@ -40,7 +43,8 @@ function generator(seed) {
 
 const ARRAYS = {
   float32: Float32Array, float64: Float64Array, int32: Int32Array, int64: BigInt64Array, uint8: Uint8Array,
-  int8: Int8Array, bool: Uint8Array,
+  int8: Int8Array, bool: Uint8Array, uint16: Uint16Array, int16: Int16Array, uint32: Uint32Array,
+  uint64: BigUint64Array, float16: Uint16Array,
 };
 
 /**
@@ -50,9 +54,11 @@ const ARRAYS = {
 function draw(spec, random) {
   const size = spec.shape.reduce((product, extent) => product * extent, 1);
   const data = new ARRAYS[spec.type](size);
-  const isBig = spec.type === "int64";
+  const isBig = spec.type.endsWith("int64");
   const put = (i, value) => { data[i] = isBig ? BigInt(value) : value; };
-  if (spec.value !== undefined) {
+  if (spec.data !== undefined) {
+    spec.data.forEach((value, i) => put(i, value));
+  } else if (spec.value !== undefined) {
     for (let i = 0; i < size; i++) put(i, spec.value);
   } else if (!spec.type.startsWith("float")) {
     const low = spec.low ?? 0, high = spec.high ?? 2;
@@ -101,7 +107,7 @@ async function outputsOf(file, request, role) {
   }
 }
 
-/** Compares one output over all rounds. A NaN or infinity where the reference has none is an infinite difference. */
+/** Compares one output over all rounds. A NaN or infinity on one side only is an infinite difference. */
 function compare(name, references, others) {
   let difference = 0, scale = 0, finite = true, least = Infinity, most = -Infinity, between = 0;
   references.forEach((reference, round) => {
@@ -114,7 +120,7 @@ function compare(name, references, others) {
     for (let i = 0; i < reference.data.length; i++) {
       const expected = Number(reference.data[i]), actual = Number(other.data[i]);
       if (!Number.isFinite(expected)) finite = false;
-      const gap = Math.abs(expected - actual);
+      const gap = Object.is(expected, actual) ? 0 : Math.abs(expected - actual);
       if (!(gap <= difference)) difference = Number.isNaN(gap) ? Infinity : gap;
       scale = Math.max(scale, Math.abs(expected));
       least = Math.min(least, expected);

@@ -288,7 +288,31 @@ static void test_text(void **state)
     assert_string_equal(cnx_dim_short_text(d, number(f, 2500000000000)), "2.50 T");
     assert_string_equal(cnx_dim_short_text(d, number(f, INT64_MAX)), "9.22 E");
     cnx_dim sum = cnx_dim_add(d, cnx_dim_multiply(d, product(f, 0, 1500), n), cnx_dim_multiply(d, n, h));
-    assert_string_equal(cnx_dim_short_text(d, cnx_dim_subtract(d, sum, h)), "H*N + 1.50 k * N^2 - H");
+    assert_string_equal(cnx_dim_short_text(d, cnx_dim_subtract(d, sum, h)), "1.50 k * N^2 + H*N - H");
+}
+
+static void test_brief_text(void **state)
+{
+    fixture *f = *state;
+    cnx_dims *d = f->dims;
+    cnx_dim dim = cnx_dim_multiply(d, product(f, 0, 1814073344), cnx_dim_symbol(d, "a_rather_long_name"));
+    assert_string_equal(cnx_dim_brief_text(d, dim, 100), "1.81 G * N*a_rather_long_name");
+    assert_string_equal(cnx_dim_brief_text(d, dim, 20), "1.81 G * ...");
+    assert_string_equal(cnx_dim_brief_text(d, number(f, 0), 0), "0");
+}
+
+static void test_unknowns(void **state)
+{
+    fixture *f = *state;
+    cnx_dims *d = f->dims;
+    cnx_dim known = cnx_dim_add(d, product(f, 0, 3), number(f, 4)), unknown = cnx_dim_fresh(d);
+    cnx_dim hidden = cnx_dim_max(d, cnx_dim_floor_divide(d, unknown, number(f, 2)), symbol(f, 1));
+    assert_false(cnx_dim_has_unknown(d, known));
+    assert_true(cnx_dim_has_unknown(d, hidden));
+    cnx_dim sum = cnx_dim_add(d, known, cnx_dim_multiply(d, hidden, symbol(f, 2)));
+    assert_true(cnx_dim_has_unknown(d, sum));
+    assert_int_equal(cnx_dim_known_part(d, sum), known);
+    assert_int_equal(cnx_dim_known_part(d, known), known);
 }
 
 /* The text does not depend on the order in which symbols were first seen. */
@@ -367,6 +391,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_quotients, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_strided_sizes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_text, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_brief_text, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unknowns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_text_is_canonical, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
