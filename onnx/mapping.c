@@ -69,11 +69,10 @@ void cnx_view_prefetch(const uint8_t *bytes, size_t size)
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t first = (uintptr_t)bytes & ~(page - 1);
     uintptr_t end = (uintptr_t)bytes + size;
+    madvise((void *)first, end - first, MADV_WILLNEED); /* starts reading what is not in memory */
 #ifdef MADV_POPULATE_READ
-    if (madvise((void *)first, end - first, MADV_POPULATE_READ) == 0)
-        return;
+    madvise((void *)first, end - first, MADV_POPULATE_READ); /* one walk instead of a fault every few pages */
 #endif
-    madvise((void *)first, end - first, MADV_WILLNEED);
 }
 
 void cnx_view_release(const uint8_t *bytes, size_t size)
