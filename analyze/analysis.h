@@ -31,7 +31,7 @@ typedef struct cnx_fact {
     bool known;   /* the rank and axes are known */
     uint32_t rank;
     cnx_axis *axes;
-    bool has_content; /* an integer tensor of rank 0 or 1 whose elements are known as dimensions */
+    bool has_content; /* an integer tensor whose elements, in row-major order, are known as dimensions */
     size_t content_count;
     const cnx_dim *content;
 } cnx_fact;

@@ -84,8 +84,8 @@ static bool carries_weights(int32_t type)
 static void read_content(sweep *s, cnx_tensor *tensor, cnx_fact *fact)
 {
     cnx_type_kind kind = cnx_type_kind_of(tensor->type);
-    if (tensor->rank > 1 || tensor->count > CNX_LARGEST_CONTENT ||
-        (kind != CNX_KIND_INTEGER && kind != CNX_KIND_BOOL) || tensor->type == CNX_TYPE_UINT64)
+    if (tensor->count > CNX_LARGEST_CONTENT || (kind != CNX_KIND_INTEGER && kind != CNX_KIND_BOOL) ||
+        tensor->type == CNX_TYPE_UINT64)
         return;
     cnx_dim *content = CNX_NEW_ARRAY(s->analysis->arena, cnx_dim, tensor->count);
     for (uint64_t k = 0; k < tensor->count; k++)

@@ -2,6 +2,9 @@
 
 #include "analyze/points.h"
 
+/* Tensors with more axes are not followed. */
+#define MOST_AXES 8
+
 typedef struct content {
     const cnx_dim *elements;
     size_t count;
@@ -17,13 +20,29 @@ static cnx_dim *new_elements(cnx_rule *rule, size_t count)
     return CNX_NEW_ARRAY(rule->arena, cnx_dim, count);
 }
 
+/* The extents of a fact as numbers; false when one is symbolic. The product is returned in *count. */
+static bool extents_of(const cnx_rule *rule, const cnx_fact *fact, int64_t *extents, size_t *count)
+{
+    *count = 1;
+    for (uint32_t k = 0; k < fact->rank; k++) {
+        if (fact->rank > MOST_AXES || !cnx_dim_is_number(rule->dims, fact->axes[k].extent, &extents[k]) ||
+            extents[k] < 0 || extents[k] > CNX_LARGEST_CONTENT)
+            return false;
+        *count *= (size_t)extents[k];
+        if (*count > CNX_LARGEST_CONTENT)
+            return false;
+    }
+    return true;
+}
+
 static void set(cnx_rule *rule, uint32_t output, const cnx_dim *elements, size_t count)
 {
-    if (output >= rule->output_count || count > CNX_LARGEST_CONTENT)
+    int64_t extents[MOST_AXES];
+    size_t expected;
+    if (output >= rule->output_count || !rule->outputs[output].known ||
+        !extents_of(rule, &rule->outputs[output], extents, &expected) || expected != count)
         return;
     cnx_fact *fact = &rule->outputs[output];
-    if (!fact->known || fact->rank > 1)
-        return;
     fact->has_content = true;
     fact->content = elements;
     fact->content_count = count;
@@ -136,37 +155,108 @@ static void content_size(cnx_rule *rule)
     set(rule, 0, result, 1);
 }
 
+/* An input with contents, seen as (outer, extent of the axis, inner). */
+typedef struct axis_view {
+    content data;
+    size_t outer;
+    size_t extent;
+    size_t inner;
+} axis_view;
+
+static bool view_along(const cnx_rule *rule, uint32_t i, int64_t axis, axis_view *view)
+{
+    int64_t extents[MOST_AXES];
+    size_t count;
+    const cnx_fact *fact = &rule->inputs[i];
+    if (!input_content(rule, i, &view->data) || fact->rank == 0 || !extents_of(rule, fact, extents, &count) ||
+        count != view->data.count)
+        return false;
+    uint32_t at = cnx_rule_axis_number(rule, axis, fact->rank);
+    view->outer = view->inner = 1;
+    view->extent = (size_t)extents[at];
+    for (uint32_t k = 0; k < fact->rank; k++)
+        if (k != at)
+            *(k < at ? &view->outer : &view->inner) *= (size_t)extents[k];
+    return true;
+}
+
+/* Positions `index` along the axis of the view. */
+static void set_selected(cnx_rule *rule, uint32_t output, const axis_view *view, const int64_t *index,
+                         size_t count)
+{
+    if (view->outer * view->inner * count > CNX_LARGEST_CONTENT)
+        return;
+    cnx_dim *result = new_elements(rule, view->outer * count * view->inner);
+    size_t size = 0;
+    for (size_t o = 0; o < view->outer; o++)
+        for (size_t k = 0; k < count; k++)
+            for (size_t i = 0; i < view->inner; i++)
+                result[size++] = view->data.elements[(o * view->extent + (size_t)index[k]) * view->inner + i];
+    set(rule, output, result, size);
+}
+
 static void content_gather(cnx_rule *rule)
 {
-    content data;
-    const int64_t *index;
+    axis_view view;
+    const int64_t *given;
     size_t count;
-    if (!input_content(rule, 0, &data) || rule->inputs[0].rank != 1 ||
-        !cnx_rule_numbers(rule, 1, &index, &count))
+    if (!cnx_rule_numbers(rule, 1, &given, &count) ||
+        !view_along(rule, 0, cnx_rule_int(rule, "axis", 0), &view))
         return;
-    cnx_dim *result = new_elements(rule, count);
+    int64_t *index = CNX_NEW_ARRAY(rule->arena, int64_t, count);
     for (size_t k = 0; k < count; k++)
-        result[k] = data.elements[cnx_rule_axis_number(rule, index[k], (uint32_t)data.count)];
-    set(rule, 0, result, count);
+        index[k] = cnx_rule_axis_number(rule, given[k], (uint32_t)view.extent);
+    set_selected(rule, 0, &view, index, count);
 }
 
 static void content_concat(cnx_rule *rule)
 {
-    size_t total = 0;
-    content part;
+    axis_view view;
+    size_t total = 0, outer = 0;
+    int64_t axis = cnx_rule_int(rule, "axis", 1);
     for (uint32_t i = 0; i < rule->input_count; i++) {
-        if (!input_content(rule, i, &part))
+        if (!view_along(rule, i, axis, &view) || (i > 0 && view.outer != outer))
             return;
-        total += part.count;
+        outer = view.outer;
+        total += view.data.count;
     }
     cnx_dim *result = new_elements(rule, total);
-    total = 0;
+    size_t row = outer == 0 ? 0 : total / outer, offset = 0;
     for (uint32_t i = 0; i < rule->input_count; i++) {
-        input_content(rule, i, &part);
-        for (size_t k = 0; k < part.count; k++)
-            result[total++] = part.elements[k];
+        view_along(rule, i, axis, &view);
+        size_t width = view.extent * view.inner;
+        for (size_t k = 0; k < view.data.count; k++)
+            result[k / width * row + offset + k % width] = view.data.elements[k];
+        offset += width;
     }
     set(rule, 0, result, total);
+}
+
+static void content_transpose(cnx_rule *rule)
+{
+    content data;
+    int64_t extents[MOST_AXES];
+    size_t count, orders, stride[MOST_AXES], step = 1;
+    uint32_t rank = rule->inputs[0].rank;
+    const int64_t *order = cnx_rule_ints(rule, "perm", &orders);
+    if (!input_content(rule, 0, &data) || !extents_of(rule, &rule->inputs[0], extents, &count) ||
+        count != data.count || (order != NULL && orders != rank))
+        return;
+    for (uint32_t k = rank; k-- > 0;) {
+        stride[k] = step;
+        step *= (size_t)extents[k];
+    }
+    cnx_dim *result = new_elements(rule, count);
+    for (size_t e = 0; e < count; e++) {
+        size_t rest = e, source = 0;
+        for (uint32_t k = rank; k-- > 0;) {
+            uint32_t from = order != NULL ? cnx_rule_axis_number(rule, order[k], rank) : rank - 1 - k;
+            source += rest % (size_t)extents[from] * stride[from];
+            rest /= (size_t)extents[from];
+        }
+        result[e] = data.elements[source];
+    }
+    set(rule, 0, result, count);
 }
 
 /* Numbers of a Slice argument: an input, or an attribute of the older form. */
@@ -196,43 +286,47 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
 
 static void content_slice(cnx_rule *rule)
 {
-    content data;
-    int64_t start, end, step;
-    if (!input_content(rule, 0, &data) || rule->inputs[0].rank != 1 ||
-        !slice_number(rule, 1, "starts", 0, &start) || !slice_number(rule, 2, "ends", INT64_MAX, &end) ||
-        !slice_number(rule, 4, "steps", 1, &step) || step == 0)
+    axis_view view;
+    int64_t start, end, step, axis;
+    if (!slice_number(rule, 1, "starts", 0, &start) || !slice_number(rule, 2, "ends", INT64_MAX, &end) ||
+        !slice_number(rule, 3, "axes", 0, &axis) || !slice_number(rule, 4, "steps", 1, &step) || step == 0 ||
+        !view_along(rule, 0, axis, &view))
         return;
-    int64_t size = (int64_t)data.count;
+    int64_t size = (int64_t)view.extent;
     start = clamp(start < 0 ? start + size : start, step > 0 ? 0 : -1, step > 0 ? size : size - 1);
     end = end < -size ? -1 : end < 0 ? end + size : end;
     end = clamp(end, step > 0 ? 0 : -1, size);
-    cnx_dim *result = new_elements(rule, data.count);
+    int64_t *index = CNX_NEW_ARRAY(rule->arena, int64_t, view.extent);
     size_t count = 0;
     for (int64_t k = start; step > 0 ? k < end : k > end; k += clamp(step, -size - 1, size + 1))
-        result[count++] = data.elements[k];
-    set(rule, 0, result, count);
+        index[count++] = k;
+    set_selected(rule, 0, &view, index, count);
 }
 
 static void content_split(cnx_rule *rule)
 {
-    content data;
-    size_t offset = 0;
-    int64_t size;
-    if (!input_content(rule, 0, &data) || rule->inputs[0].rank != 1)
+    axis_view view;
+    int64_t offset = 0, size, axis = cnx_rule_int(rule, "axis", 0);
+    if (!view_along(rule, 0, axis, &view))
         return;
-    for (uint32_t i = 0; i < rule->output_count; i++) {
-        if (!rule->outputs[i].known ||
-            !cnx_dim_is_number(rule->dims, rule->outputs[i].axes[0].extent, &size) || size < 0 ||
-            offset + (size_t)size > data.count)
+    for (uint32_t o = 0; o < rule->output_count; o++) {
+        const cnx_fact *fact = &rule->outputs[o];
+        if (!fact->known ||
+            !cnx_dim_is_number(rule->dims, fact->axes[cnx_rule_axis_number(rule, axis, fact->rank)].extent,
+                               &size) ||
+            size < 0 || offset + size > (int64_t)view.extent)
             return;
-        set(rule, i, data.elements + offset, (size_t)size);
-        offset += (size_t)size;
+        int64_t *index = CNX_NEW_ARRAY(rule->arena, int64_t, (size_t)size);
+        for (int64_t k = 0; k < size; k++)
+            index[k] = offset + k;
+        set_selected(rule, o, &view, index, (size_t)size);
+        offset += size;
     }
 }
 
 static void content_constant_of_shape(cnx_rule *rule)
 {
-    int64_t count = 1, value = 0;
+    int64_t value = 0;
     const cnx_fact *fact = &rule->outputs[0];
     const Onnx__AttributeProto *attribute = cnx_attribute(rule->node, "value");
     if (!fact->known || fact->rank > 1 || !is_integer(fact->type) || attribute == NULL ||
@@ -242,13 +336,14 @@ static void content_constant_of_shape(cnx_rule *rule)
     if (tensor == NULL || tensor->count != 1)
         return;
     value = cnx_tensor_integer(rule->analysis->model, tensor, 0);
-    if (fact->rank == 1 && (!cnx_dim_is_number(rule->dims, fact->axes[0].extent, &count) || count < 0 ||
-                            count > CNX_LARGEST_CONTENT))
+    int64_t extents[MOST_AXES];
+    size_t count;
+    if (!extents_of(rule, fact, extents, &count))
         return;
-    cnx_dim *result = new_elements(rule, (size_t)count);
-    for (int64_t k = 0; k < count; k++)
+    cnx_dim *result = new_elements(rule, count);
+    for (size_t k = 0; k < count; k++)
         result[k] = cnx_rule_number(rule, value);
-    set(rule, 0, result, (size_t)count);
+    set(rule, 0, result, count);
 }
 
 static void content_range(cnx_rule *rule)
@@ -312,23 +407,15 @@ static const struct {
     const char *name;
     void (*function)(cnx_rule *);
 } table[] = {
-    {"Shape", content_shape},
-    {"Size", content_size},
-    {"Gather", content_gather},
-    {"Concat", content_concat},
-    {"Slice", content_slice},
-    {"Split", content_split},
-    {"Cast", content_cast},
-    {"Identity", content_copy},
-    {"Reshape", content_copy},
-    {"Squeeze", content_copy},
-    {"Unsqueeze", content_copy},
-    {"Flatten", content_copy},
-    {"ConstantOfShape", content_constant_of_shape},
-    {"Range", content_range},
-    {"Where", content_where},
-    {"ReduceProd", content_reduce},
-    {"ReduceSum", content_reduce},
+    {"Shape", content_shape},         {"Size", content_size},
+    {"Gather", content_gather},       {"Concat", content_concat},
+    {"Slice", content_slice},         {"Split", content_split},
+    {"Transpose", content_transpose}, {"Cast", content_cast},
+    {"Identity", content_copy},       {"Reshape", content_copy},
+    {"Squeeze", content_copy},        {"Unsqueeze", content_copy},
+    {"Flatten", content_copy},        {"ConstantOfShape", content_constant_of_shape},
+    {"Range", content_range},         {"Where", content_where},
+    {"ReduceProd", content_reduce},   {"ReduceSum", content_reduce},
 };
 
 void cnx_propagate_content(cnx_rule *rule)

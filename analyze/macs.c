@@ -195,6 +195,7 @@ static const char *read_term(counter *c, equation *e, const char *text, const cn
             c->unknown = true;
         }
     }
+    c->unknown |= axis != fact->rank;
     return end;
 }
 

@@ -132,6 +132,14 @@ static uint32_t draft_of_point(describer *d, uint32_t point, uint32_t *pinned_dr
     return *pinned_draft;
 }
 
+static bool is_listed(const draft *t, const char *tensor, uint32_t axis)
+{
+    for (size_t k = 0; k < t->class.parameter_count; k++)
+        if (t->parameters[k].axis == axis && strcmp(t->parameters[k].tensor, tensor) == 0)
+            return true;
+    return false;
+}
+
 static void describe_axis(describer *d, const cnx_parameter *parameter, uint32_t axis,
                           const cnx_labels *labels)
 {
@@ -146,11 +154,27 @@ static void describe_axis(describer *d, const cnx_parameter *parameter, uint32_t
     for (size_t k = 0; k < touched_count; k++) {
         draft *t = &d->drafts[touched[k] - 1];
         uint64_t copies = t->class.extent != 0 && t->seen >= t->class.extent ? t->seen / t->class.extent : 1;
-        cnx_parameter_axis use = {.tensor = parameter->name, .axis = axis, .copies = copies};
+        cnx_parameter_axis use = {
+            .tensor = parameter->name, .axis = axis, .copies = copies, .again = parameter->again};
+        t->seen = 0;
+        if (parameter->again && is_listed(t, use.tensor, axis))
+            continue;
         if (t->class.name == NULL)
             t->class.name = cnx_print(d->arena, "%s:%u", parameter->name, axis);
         CNX_PUSH(d->arena, t->parameters, t->class.parameter_count, t->capacity, use);
-        t->seen = 0;
+    }
+}
+
+/* Further uses of shared tensors come last, so that they name no class that has a parameter of its own. */
+static void describe_parameters(describer *d, bool again)
+{
+    for (size_t p = 0; p < d->analysis->parameter_count; p++) {
+        const cnx_parameter *parameter = &d->analysis->parameters[p];
+        for (uint32_t k = 0; parameter->again == again && k < parameter->tensor->rank; k++) {
+            const cnx_labels *labels = cnx_parameter_labels(parameter, k);
+            if (labels != NULL)
+                describe_axis(d, parameter, k, labels);
+        }
     }
 }
 
@@ -159,14 +183,8 @@ const cnx_symmetry *cnx_describe_symmetry(cnx_arena *arena, cnx_analysis *analys
 {
     describer d = {.arena = arena, .analysis = analysis, .cells = cnx_analysis_cells(analysis)};
     d.draft_of = CNX_NEW_ARRAY(arena, uint32_t, d.cells->class_count);
-    for (size_t p = 0; p < analysis->parameter_count; p++) {
-        const cnx_parameter *parameter = &analysis->parameters[p];
-        for (uint32_t k = 0; k < parameter->tensor->rank; k++) {
-            const cnx_labels *labels = cnx_parameter_labels(parameter, k);
-            if (labels != NULL)
-                describe_axis(&d, parameter, k, labels);
-        }
-    }
+    describe_parameters(&d, false);
+    describe_parameters(&d, true);
     cnx_symmetry *symmetry = CNX_NEW(arena, cnx_symmetry);
     cnx_symmetry_class *classes = CNX_NEW_ARRAY(arena, cnx_symmetry_class, d.draft_count);
     for (size_t k = 0; k < d.draft_count; k++) {

@@ -245,22 +245,24 @@ uint32_t cnx_take_activation(cnx_matcher *m, uint32_t value, const char **name)
     return take_hard_sigmoid(m, value);
 }
 
+/* A spelled one goes before a single operator, which may be the first node of it. */
 bool cnx_match_activation(cnx_matcher *m, uint32_t node)
 {
-    uint32_t value = cnx_input(m, node, 0);
     const char *name;
-    if (!cnx_is_data(m, value))
-        value = cnx_other_input(m, node, value);
-    if (!cnx_is_data(m, value))
-        return false;
-    if (is_activation(m, node)) {
-        cnx_take(m, node);
-        cnx_say(m, "%s", operator_name(m, node));
-        return true;
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t value = cnx_input(m, node, i);
+        if (!cnx_is_data(m, value) || !is_elementwise(cnx_op(m, node)))
+            continue;
+        m->taken_count = 0;
+        if (cnx_take_activation(m, value, &name) != CNX_NONE && cnx_is_taken(m, node)) {
+            cnx_say(m, "%s", name);
+            return true;
+        }
     }
-    if (!is_elementwise(cnx_op(m, node)) || cnx_take_activation(m, value, &name) == CNX_NONE ||
-        !cnx_is_taken(m, node))
+    m->taken_count = 0;
+    if (!is_activation(m, node) || !cnx_is_data(m, cnx_input(m, node, 0)))
         return false;
-    cnx_say(m, "%s", name);
+    cnx_take(m, node);
+    cnx_say(m, "%s", operator_name(m, node));
     return true;
 }

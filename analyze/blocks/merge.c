@@ -101,34 +101,46 @@ bool cnx_find_branches(cnx_matcher *m, uint32_t a, uint32_t b, cnx_branches *bra
 
 /* ---- matchers ---- */
 
-/* "from X, branch of 7 nodes", or "from X, branches of 6 and 2 nodes". Without an identity on one side and
- * without a layer on either, such as in x*x + y*y, it is arithmetic and nothing that people call a branch. */
-static bool say_branches(cnx_matcher *m, uint32_t a, uint32_t b)
+/* "from X, branch of 7 nodes", or "from X, branches of 6 and 2 nodes". */
+static void say_branches(cnx_matcher *m, const cnx_branches *found)
 {
-    cnx_branches found;
-    if (!cnx_find_branches(m, a, b, &found))
-        return false;
-    uint32_t left = found.length[0], right = found.length[1];
+    uint32_t left = found->length[0], right = found->length[1];
     uint32_t longer = left > right ? left : right, shorter = left > right ? right : left;
-    if (shorter != 0 && !found.products)
-        return false;
-    cnx_say(m, "from %s", cnx_place(m, found.source));
+    cnx_say(m, "from %s", cnx_place(m, found->source));
     if (shorter == 0)
         cnx_say(m, "branch of %" PRIu32 " node%s", longer, longer == 1 ? "" : "s");
     else
         cnx_say(m, "branches of %" PRIu32 " and %" PRIu32 " nodes", longer, shorter);
-    return true;
+}
+
+/* Without an identity on one side and without a layer on either, such as in x*x + y*y, it is arithmetic and
+ * nothing that people call a branch. */
+static bool is_arithmetic(const cnx_branches *found)
+{
+    return found->length[0] != 0 && found->length[1] != 0 && !found->products;
+}
+
+/* Whether the node is inside an activation that starts where the branches do, as in x * Sigmoid(x). */
+static bool is_in_activation(cnx_matcher *m, uint32_t source, uint32_t node)
+{
+    const char *name;
+    bool inside = cnx_take_activation(m, source, &name) != CNX_NONE && cnx_is_taken(m, node);
+    m->taken_count = 0;
+    return inside;
 }
 
 static bool match_merge(cnx_matcher *m, uint32_t node)
 {
     uint32_t a = cnx_input(m, node, 0), b = cnx_input(m, node, 1);
+    cnx_branches found;
     const char *name;
-    if (cnx_node_at(m, node)->input_count < 2 || !cnx_is_data(m, a) || !cnx_is_data(m, b) ||
-        !cnx_take(m, node))
+    if (cnx_node_at(m, node)->input_count < 2 || !cnx_is_data(m, a) || !cnx_is_data(m, b))
         return false;
-    if (!say_branches(m, a, b))
+    if (!cnx_find_branches(m, a, b, &found) || is_arithmetic(&found) ||
+        is_in_activation(m, found.source, node))
         return false;
+    cnx_take(m, node);
+    say_branches(m, &found);
     if (cnx_take_activation(m, cnx_output(m, node, 0), &name) != CNX_NONE)
         cnx_say(m, "%s", name);
     return true;
@@ -139,20 +151,9 @@ bool cnx_match_residual(cnx_matcher *m, uint32_t node)
     return (cnx_op(m, node) == OP_Add || cnx_op(m, node) == OP_Sum) && match_merge(m, node);
 }
 
-/* x * Sigmoid(x) is an activation; it is found by a later row. */
 bool cnx_match_gate(cnx_matcher *m, uint32_t node)
 {
-    if (cnx_op(m, node) != OP_Mul)
-        return false;
-    for (uint32_t i = 0; i < 2; i++) {
-        const char *name;
-        bool activation =
-            cnx_take_activation(m, cnx_input(m, node, i), &name) != CNX_NONE && cnx_is_taken(m, node);
-        m->taken_count = 0;
-        if (activation)
-            return false;
-    }
-    return match_merge(m, node);
+    return cnx_op(m, node) == OP_Mul && match_merge(m, node);
 }
 
 /* Pieces cut from one tensor and put together again are layout, not a joining of branches. */
