@@ -1,4 +1,5 @@
 /* Operators that treat every position alike. */
+#include "analyze/constants.h"
 #include "analyze/rule.h"
 
 static cnx_fact broadcast_inputs(cnx_rule *rule, uint32_t first, int32_t type)
@@ -55,7 +56,11 @@ void cnx_apply_dropout(cnx_rule *rule)
     if (cnx_rule_has(rule, 2)) {
         const int64_t *training;
         size_t count;
-        if (!cnx_rule_numbers(rule, 2, &training, &count) || count != 1 || training[0] != 0) {
+        double ratio;
+        bool drops_nothing = cnx_rule_has(rule, 1) &&
+                             cnx_constant_number(rule->graph, rule->node->inputs[1], &ratio) && ratio == 0;
+        if (!drops_nothing &&
+            (!cnx_rule_numbers(rule, 2, &training, &count) || count != 1 || training[0] != 0)) {
             cnx_rule_pin_all(rule, "random training mode");
             return;
         }
