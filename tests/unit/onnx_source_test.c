@@ -349,7 +349,7 @@ static void test_many_external_files(void **state)
     for (size_t count = CNX_LIMIT_EXTERNAL_FILES; count <= CNX_LIMIT_EXTERNAL_FILES + 1; count++) {
         buffer graph = {0};
         for (size_t i = 0; i < count; i++) {
-            char name[16], path[32];
+            char name[32], path[48];
             snprintf(name, sizeof name, "d%zu", i);
             snprintf(path, sizeof path, "ext/%s", name);
             write_bytes(path, "abcd", 4);
