@@ -352,7 +352,8 @@ static void test_many_external_files(void **state)
             char name[32], path[48];
             snprintf(name, sizeof name, "d%zu", i);
             snprintf(path, sizeof path, "ext/%s", name);
-            write_bytes(path, "abcd", 4);
+            if (access(path, F_OK) != 0)
+                write_bytes(path, "abcd", 4);
             buffer tensor = make_tensor(name, CNX_TYPE_FLOAT, 0, NULL), entry = {0};
             put_text(&entry, 1, "location");
             put_text(&entry, 2, name);
