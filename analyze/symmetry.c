@@ -140,8 +140,11 @@ static bool is_listed(const draft *t, const char *tensor, uint32_t axis)
     return false;
 }
 
+/* What is done with the classes on a parameter's axes. */
+typedef enum listing { NAME_ONLY, LIST, LIST_AGAIN } listing;
+
 static void describe_axis(describer *d, const cnx_parameter *parameter, uint32_t axis,
-                          const cnx_labels *labels)
+                          const cnx_labels *labels, listing what)
 {
     uint32_t pinned_draft = 0;
     size_t touched_count = 0, touched_capacity = 0;
@@ -157,23 +160,27 @@ static void describe_axis(describer *d, const cnx_parameter *parameter, uint32_t
         cnx_parameter_axis use = {
             .tensor = parameter->name, .axis = axis, .copies = copies, .again = parameter->again};
         t->seen = 0;
-        if (parameter->again && is_listed(t, use.tensor, axis))
-            continue;
         if (t->class.name == NULL)
             t->class.name = cnx_print(d->arena, "%s:%u", parameter->name, axis);
-        CNX_PUSH(d->arena, t->parameters, t->class.parameter_count, t->capacity, use);
+        if (what == LIST || (what == LIST_AGAIN && !is_listed(t, use.tensor, axis)))
+            CNX_PUSH(d->arena, t->parameters, t->class.parameter_count, t->capacity, use);
     }
 }
 
-/* Further uses of shared tensors come last, so that they name no class that has a parameter of its own. */
-static void describe_parameters(describer *d, bool again)
+static bool has_turn(const cnx_parameter *parameter, listing what)
+{
+    return what == NAME_ONLY ? !parameter->again && parameter->tensor->rank > 1
+                             : parameter->again == (what == LIST_AGAIN);
+}
+
+static void describe_parameters(describer *d, listing what)
 {
     for (size_t p = 0; p < d->analysis->parameter_count; p++) {
         const cnx_parameter *parameter = &d->analysis->parameters[p];
-        for (uint32_t k = 0; parameter->again == again && k < parameter->tensor->rank; k++) {
+        for (uint32_t k = 0; has_turn(parameter, what) && k < parameter->tensor->rank; k++) {
             const cnx_labels *labels = cnx_parameter_labels(parameter, k);
             if (labels != NULL)
-                describe_axis(d, parameter, k, labels);
+                describe_axis(d, parameter, k, labels, what);
         }
     }
 }
@@ -183,8 +190,11 @@ const cnx_symmetry *cnx_describe_symmetry(cnx_arena *arena, cnx_analysis *analys
 {
     describer d = {.arena = arena, .analysis = analysis, .cells = cnx_analysis_cells(analysis)};
     d.draft_of = CNX_NEW_ARRAY(arena, uint32_t, d.cells->class_count);
-    describe_parameters(&d, false);
-    describe_parameters(&d, true);
+    /* Matrices come in the order of the graph; exporters move vectors, above all shared ones, to its start.
+     */
+    describe_parameters(&d, NAME_ONLY);
+    describe_parameters(&d, LIST);
+    describe_parameters(&d, LIST_AGAIN);
     cnx_symmetry *symmetry = CNX_NEW(arena, cnx_symmetry);
     cnx_symmetry_class *classes = CNX_NEW_ARRAY(arena, cnx_symmetry_class, d.draft_count);
     for (size_t k = 0; k < d.draft_count; k++) {

@@ -68,6 +68,8 @@ void perm_spec_print(const char *path, const cnx_symmetry *symmetry)
         const cnx_symmetry_class *class = &symmetry->classes[i];
         char *name = class->free ? text_format("P_%zu", free_count++) : NULL;
         for (size_t j = 0; j < class->parameter_count; j++) {
+            if (class->parameters[j].again)
+                continue;
             note_axis(axes_to_perm, &class->parameters[j], name);
             if (name && class->parameters[j].copies > 1)
                 note_copies(copies, &class->parameters[j], name);

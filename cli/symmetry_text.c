@@ -60,11 +60,22 @@ static char *group_formula(const cnx_symmetry *symmetry)
     return formula;
 }
 
-/* The parameter axes of a class from number `first` on, behind those of other classes when *any. */
-static void write_axes(FILE *out, const cnx_symmetry_class *class, size_t first, bool *any)
+/* Whether the class is called after this axis. */
+static bool is_name(const cnx_symmetry_class *class, const cnx_parameter_axis *parameter)
 {
-    for (size_t i = first; i < class->parameter_count; i++) {
+    char *axis = text_format("%s:%" PRIu32, parameter->tensor, parameter->axis);
+    bool same = strcmp(axis, class->name) == 0;
+    free(axis);
+    return same;
+}
+
+/* The parameter axes of a class, behind those of other classes when *any; without its name if asked. */
+static void write_axes(FILE *out, const cnx_symmetry_class *class, bool with_name, bool *any)
+{
+    for (size_t i = 0; i < class->parameter_count; i++) {
         const cnx_parameter_axis *parameter = &class->parameters[i];
+        if (!with_name && is_name(class, parameter))
+            continue;
         fprintf(out, "%s%s:%" PRIu32, *any ? ", " : "", parameter->tensor, parameter->axis);
         if (parameter->copies > 1)
             fprintf(out, " (x%" PRIu64 ")", parameter->copies);
@@ -72,14 +83,13 @@ static void write_axes(FILE *out, const cnx_symmetry_class *class, size_t first,
     }
 }
 
-/* A class is named after its first axis, so that one is left out. */
 static char *other_axes_text(const cnx_symmetry_class *class)
 {
     char *axes;
     size_t size;
     bool any = false;
     FILE *out = text_open(&axes, &size);
-    write_axes(out, class, 1, &any);
+    write_axes(out, class, false, &any);
     text_close(out);
     return axes;
 }
@@ -153,7 +163,7 @@ static void add_reason(struct table *table, const cnx_symmetry *symmetry, const 
     bool any = false;
     FILE *out = text_open(&axes, &size);
     for (size_t i = 0; i < count; i++)
-        write_axes(out, &symmetry->classes[items[i].index], 0, &any);
+        write_axes(out, &symmetry->classes[items[i].index], true, &any);
     text_close(out);
     char *cells[] = {reason_text(symmetry, items, count), text_format("%zu", count), axes};
     table_add(table, cells);

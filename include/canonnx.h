@@ -136,11 +136,13 @@ typedef struct cnx_parameter_axis {
     const char *tensor;
     uint32_t axis;
     uint64_t copies; /* positions of this axis per member of the class (49 for a flattened 7x7 map) */
+    bool again; /* another use of a shared tensor that is constant along this axis: whatever moves, the tensor
+                   stays as it is */
 } cnx_parameter_axis;
 
 /* A class of points that move together. Free classes carry a group; the others a reason. */
 typedef struct cnx_symmetry_class {
-    const char *name;      /* the first parameter axis, such as "features.0.weight:0" */
+    const char *name;      /* one of its parameter axes, such as "features.0.weight:0" */
     uint64_t extent;       /* members */
     const char *group;     /* "S_64", "S_64 wr S_12", "1" */
     double log10_order;    /* log10 of the order of that group */
