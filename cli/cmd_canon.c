@@ -7,9 +7,10 @@
 #include "text.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
-enum { KEY_OUTPUT = 'o', KEY_PASSES = 0x2000, KEY_KEEP_METADATA };
+enum { KEY_OUTPUT = 'o', KEY_PASSES = 0x2000, KEY_KEEP_METADATA, SHOWN_CLASSES = 40 };
 
 struct settings {
     const char *output;
@@ -83,7 +84,8 @@ static char *percent_text(uint64_t before, uint64_t after)
 {
     if (before == 0)
         return text_format("new");
-    return text_format("%+.1f %%", 100 * ((double)after - (double)before) / (double)before);
+    double percent = 100 * ((double)after - (double)before) / (double)before;
+    return text_format(fabs(percent) < 0.05 ? "%+.1g %%" : "%+.1f %%", percent);
 }
 
 static void print_counts(const struct screen *screen, const cnx_canon_report *report)
@@ -113,7 +115,7 @@ static void print_counts(const struct screen *screen, const cnx_canon_report *re
 
 static void print_classes(const struct screen *screen, const cnx_canon_report *report)
 {
-    static const struct column columns[] = {{"class", COLUMN_LONG},
+    static const struct column columns[] = {{"class", COLUMN_NAME},
                                             {"extent", COLUMN_NUMBER},
                                             {"moved", COLUMN_NUMBER},
                                             {"sorted by", COLUMN_LONG}};
@@ -121,12 +123,11 @@ static void print_classes(const struct screen *screen, const cnx_canon_report *r
     size_t moved = 0;
     for (size_t i = 0; i < report->class_count; i++) {
         const cnx_canon_class *class = &report->classes[i];
-        if (class->moved == 0)
+        if (class->moved == 0 || moved++ >= SHOWN_CLASSES)
             continue;
         char *cells[] = {text_format("%s", class->name), text_count(class->extent), text_count(class->moved),
                          text_format("%s", class->sorted_by)};
         table_add(table, cells);
-        moved++;
     }
     if (moved > 0)
         fprintf(screen->stream, "\npermutations: %zu of %zu classes brought into canonical order\n", moved,
@@ -136,6 +137,8 @@ static void print_classes(const struct screen *screen, const cnx_canon_report *r
                 report->class_count);
     if (moved > 0)
         table_print(table, screen, 2, false);
+    if (moved > SHOWN_CLASSES)
+        fprintf(screen->stream, "  ... and %zu more classes (--json lists them)\n", moved - SHOWN_CLASSES);
     table_destroy(table);
 }
 
@@ -162,7 +165,8 @@ static int work(const struct request *request, const void *settings_given, cnx_m
     cnx_error error = {0};
     uint64_t bytes;
     if (cnx_canonicalize(model, &settings->canon, &report, &error) != CNX_OK)
-        return outcome_failure(request->operands[0], &error);
+        return error.code == CNX_ERROR_USAGE ? outcome_usage("canon", "%s", error.message)
+                                             : outcome_failure(request->operands[0], &error);
     if (cnx_model_write(model, settings->output, &bytes, &error) != CNX_OK)
         return outcome_failure(settings->output, &error);
     if (request->json)

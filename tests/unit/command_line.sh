@@ -52,6 +52,8 @@ refuses "canonnx bound: --parameter-bound=much: expected a number above 0" bound
 refuses "canonnx canon: option -o is missing (usage: canonnx canon MODEL -o OUT)" canon "$model"
 refuses "canonnx canon: option '-o' needs a value (OUT)" canon "$model" -o
 refuses "canonnx canon: option '--passes' needs a value (LIST)" canon "$model" -o "$work/m.onnx" --passes
+refuses 'canonnx canon: there is no pass "sparkle" (canonnx list passes shows them)' \
+    canon "$model" -o "$work/m.onnx" --passes=dead,sparkle
 refuses "canonnx canon: --output=-: a model is not written to standard output: name a file" canon "$model" -o -
 refuses "canonnx sample: option --seed is missing (usage: canonnx sample MODEL --seed=N -o OUT)" \
     sample "$model" -o "$work/m.onnx"
