@@ -45,7 +45,8 @@ typedef struct cnx_graph_facts {
 typedef struct cnx_parameter {
     cnx_tensor *tensor;
     const char *name;
-    uint32_t value;       /* id in the main graph */
+    const cnx_graph *graph; /* the graph that holds it, and its value there */
+    uint32_t value;
     const cnx_axis *axes; /* tensor->rank of them */
     bool again;           /* a further use of a shared tensor, with points of its own along constant axes: for
                              reports; nothing has to be permuted for it */
@@ -61,6 +62,10 @@ typedef struct cnx_analysis {
     size_t parameter_count;  /* in order of first use */
     size_t parameter_capacity;
     cnx_parameter *parameters;
+    cnx_intern swept_tensors; /* addresses of the parameters' tensors, and their facts by number */
+    size_t tensor_fact_count;
+    size_t tensor_fact_capacity;
+    cnx_fact *tensor_facts;
     size_t unknown_count; /* operators without a rule, each once */
     size_t unknown_capacity;
     const char **unknown;

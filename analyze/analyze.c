@@ -16,6 +16,9 @@
 typedef struct sweep {
     cnx_analysis *analysis;
     const cnx_graph *graph;
+    struct sweep
+        *outer;      /* of the enclosing graph, for captured values; NULL in the main graph and functions */
+    cnx_fact *facts; /* by value */
     cnx_tensor **tensors;    /* by value: the parameter it names, or NULL */
     uint64_t *constant_axes; /* by value: bits of the axes along which a shared initializer is constant */
     bool *examined;
@@ -100,15 +103,22 @@ static void add_parameter(sweep *s, uint32_t id, const cnx_axis *axes, bool agai
     cnx_analysis *a = s->analysis;
     cnx_parameter parameter = {.tensor = s->tensors[id],
                                .name = s->graph->values[id].name,
+                               .graph = s->graph,
                                .value = id,
                                .axes = axes,
                                .again = again};
     CNX_PUSH(a->arena, a->parameters, a->parameter_count, a->parameter_capacity, parameter);
 }
 
+/* A tensor has one set of points, however often the body that holds it is swept. */
 static cnx_fact tensor_fact(sweep *s, uint32_t id, cnx_tensor *tensor)
 {
     cnx_points *points = s->analysis->points;
+    cnx_analysis *a = s->analysis;
+    uint32_t known = cnx_intern_find(&a->swept_tensors, &tensor, sizeof tensor);
+    s->tensors[id] = tensor;
+    if (known != CNX_NONE)
+        return a->tensor_facts[known];
     cnx_fact fact = {.type = tensor->type, .known = tensor->rank <= 60, .rank = tensor->rank};
     fact.axes = CNX_NEW_ARRAY(s->analysis->arena, cnx_axis, fact.rank);
     bool weights = carries_weights(tensor->type);
@@ -125,8 +135,9 @@ static cnx_fact tensor_fact(sweep *s, uint32_t id, cnx_tensor *tensor)
         }
     }
     read_content(s, tensor, &fact);
-    s->tensors[id] = tensor;
     add_parameter(s, id, fact.axes, false);
+    cnx_intern_add(&a->swept_tensors, &tensor, sizeof tensor);
+    CNX_PUSH(a->arena, a->tensor_facts, a->tensor_fact_count, a->tensor_fact_capacity, fact);
     return fact;
 }
 
@@ -177,8 +188,8 @@ static uint64_t constant_axes(sweep *s, uint32_t id, cnx_tensor *tensor)
 /* The fact of a value as one use of it sees it. */
 static cnx_fact fact_of_use(sweep *s, uint32_t id)
 {
-    cnx_fact fact = s->analysis->facts[id];
-    if (s->tensors[id] == NULL || s->graph->values[id].use_count < 2 || !fact.known ||
+    cnx_fact fact = s->facts[id];
+    if (s->tensors[id] == NULL || s->graph->values[id].use_count < 2 || s->outer != NULL || !fact.known ||
         !carries_weights(fact.type))
         return fact;
     uint64_t constant = constant_axes(s, id, s->tensors[id]);
@@ -211,21 +222,21 @@ static void note_unknown(cnx_analysis *a, const cnx_node *node)
     CNX_PUSH(a->arena, a->unknown, a->unknown_count, a->unknown_capacity, name);
 }
 
+static cnx_fact known_or_initializer(sweep *s, uint32_t id);
+
 /* Values that a nested graph reads from outside may not move: its body is not followed. */
-static void pin_captured(cnx_rule *rule, const cnx_graph *body)
+static void pin_captured(sweep *s, cnx_rule *rule, const cnx_graph *body)
 {
     uint32_t reason = cnx_rule_reason(rule, "use inside the body");
     for (uint32_t v = 0; v < body->value_count; v++) {
         uint32_t outer = body->values[v].captured_from;
         if (outer == CNX_NONE || body->parent != rule->graph)
             continue;
-        const cnx_fact *fact = &rule->analysis->facts[outer];
-        for (uint32_t k = 0; k < fact->rank; k++)
-            cnx_axis_pin(rule->points, fact->axes[k], reason);
+        cnx_fact fact = known_or_initializer(s, outer);
+        for (uint32_t k = 0; k < fact.rank; k++)
+            cnx_axis_pin(rule->points, fact.axes[k], reason);
     }
 }
-
-static cnx_fact known_or_initializer(sweep *s, uint32_t id);
 
 static cnx_rule start_rule(sweep *s, const cnx_node *node)
 {
@@ -234,6 +245,7 @@ static cnx_rule start_rule(sweep *s, const cnx_node *node)
                      .arena = a->arena,
                      .points = a->points,
                      .dims = a->dims,
+                     .sweep = s,
                      .graph = s->graph,
                      .node = node,
                      .op = cnx_operator_find(node->domain, node->op_type, node->opset),
@@ -281,12 +293,14 @@ static void assume_rank(cnx_rule *rule)
 static void apply_row(cnx_rule *rule)
 {
     assume_rank(rule);
-    if (rule->op == NULL) {
+    if (rule->node->function != NULL) {
+        cnx_apply_function(rule);
+    } else if (rule->op == NULL) {
         note_unknown(rule->analysis, rule->node);
         cnx_rule_pin_all(rule, "unknown operator, use");
     } else if (rule->op->rule == NULL) {
         cnx_rule_pin_all(rule, "positions that matter to every input");
-    } else if (!inputs_known(rule)) {
+    } else if (!inputs_known(rule) && rule->op->class != CNX_OP_CONTROL) {
         cnx_rule_pin_all(rule, "input of unknown rank");
     } else {
         rule->op->rule(rule);
@@ -323,7 +337,7 @@ static void store_outputs(sweep *s, cnx_rule *rule)
         cnx_rule_pin_orphans(rule, &rule->outputs[o]);
         if (rule->outputs[o].type == 0 && declared_tensor(value) != NULL)
             rule->outputs[o].type = declared_tensor(value)->elem_type;
-        s->analysis->facts[id] = rule->outputs[o];
+        s->facts[id] = rule->outputs[o];
     }
 }
 
@@ -336,7 +350,7 @@ static bool constant_fact(sweep *s, const cnx_node *node)
     if (strcmp(node->op_type, "Constant") != 0 || node->domain[0] != '\0' || node->output_count != 1 ||
         node->outputs[0] == CNX_NONE)
         return false;
-    cnx_fact *fact = &s->analysis->facts[node->outputs[0]];
+    cnx_fact *fact = &s->facts[node->outputs[0]];
     cnx_dims *dims = s->analysis->dims;
     if (tensor != NULL) {
         *fact = tensor_fact(s, node->outputs[0], tensor);
@@ -372,8 +386,8 @@ static void visit_node(sweep *s, const cnx_node *node)
     cnx_rule rule = start_rule(s, node);
     apply_row(&rule);
     pin_unread(&rule);
-    for (uint32_t g = 0; g < node->subgraph_count; g++)
-        pin_captured(&rule, node->subgraphs[g].graph);
+    for (uint32_t g = 0; g < node->subgraph_count && !rule.follows_bodies; g++)
+        pin_captured(s, &rule, node->subgraphs[g].graph);
     store_outputs(s, &rule);
 }
 
@@ -392,13 +406,34 @@ static cnx_fact given_fact(sweep *s, uint32_t id)
     return input_fact(s, value);
 }
 
+/* A parameter axis that was refined is read in its finer form from then on: the coarse points are no longer
+ * tied to anything. */
+static cnx_fact with_finer_axes(sweep *s, cnx_fact fact)
+{
+    bool refined = false;
+    for (uint32_t k = 0; k < fact.rank && !refined; k++)
+        refined = fact.axes[k].kind == CNX_AXIS_LABELS && fact.axes[k].labels->finer != NULL;
+    if (!refined)
+        return fact;
+    cnx_axis *axes = CNX_NEW_ARRAY(s->analysis->arena, cnx_axis, fact.rank);
+    for (uint32_t k = 0; k < fact.rank; k++) {
+        axes[k] = fact.axes[k];
+        if (axes[k].kind == CNX_AXIS_LABELS && axes[k].labels->finer != NULL)
+            axes[k].labels = axes[k].labels->finer;
+    }
+    fact.axes = axes;
+    return fact;
+}
+
 static cnx_fact known_or_initializer(sweep *s, uint32_t id)
 {
     const cnx_value *value = &s->graph->values[id];
-    cnx_fact *fact = &s->analysis->facts[id];
+    cnx_fact *fact = &s->facts[id];
+    if (value->captured_from != CNX_NONE && s->outer != NULL)
+        return known_or_initializer(s->outer, value->captured_from);
     if (!fact->known && fact->type == 0 && value->producer == CNX_NONE)
         *fact = given_fact(s, id);
-    return fact_of_use(s, id);
+    return with_finer_axes(s, fact_of_use(s, id));
 }
 
 static void pin_outputs(sweep *s)
@@ -414,22 +449,52 @@ static void pin_outputs(sweep *s)
     }
 }
 
+static sweep new_sweep(cnx_analysis *a, const cnx_graph *graph, sweep *outer)
+{
+    sweep s = {.analysis = a, .graph = graph, .outer = outer};
+    s.facts = CNX_NEW_ARRAY(a->arena, cnx_fact, graph->value_count);
+    s.tensors = CNX_NEW_ARRAY(a->arena, cnx_tensor *, graph->value_count);
+    s.constant_axes = CNX_NEW_ARRAY(a->arena, uint64_t, graph->value_count);
+    s.used = CNX_NEW_ARRAY(a->arena, bool, graph->value_count);
+    s.examined = CNX_NEW_ARRAY(a->arena, bool, graph->value_count);
+    return s;
+}
+
+static void visit_nodes(sweep *s)
+{
+    for (uint32_t i = 0; i < s->graph->order_count; i++)
+        visit_node(s, &s->graph->nodes[s->graph->order[i]]);
+}
+
+cnx_fact *cnx_sweep_body(cnx_rule *rule, const cnx_graph *body, const cnx_fact *inputs, uint32_t count)
+{
+    sweep s = new_sweep(rule->analysis, body, body->parent != NULL ? rule->sweep : NULL);
+    for (uint32_t i = 0; i < body->input_count; i++) {
+        cnx_fact *fact = &s.facts[body->inputs[i]];
+        *fact = i < count ? inputs[i] : (cnx_fact){.known = false};
+        if (!fact->known && fact->type == 0)
+            fact->type =
+                CNX_TYPE_UNDEFINED - 1; /* bound to something unknown: not to be taken from the file */
+    }
+    visit_nodes(&s);
+    cnx_fact *outputs = CNX_NEW_ARRAY(rule->arena, cnx_fact, body->output_count);
+    for (uint32_t i = 0; i < body->output_count; i++)
+        outputs[i] = known_or_initializer(&s, body->outputs[i]);
+    return outputs;
+}
+
 cnx_analysis *cnx_analyze(cnx_arena *arena, cnx_model *model)
 {
     const cnx_graph *graph = model->graph;
     cnx_analysis *a = CNX_NEW(arena, cnx_analysis);
     *a = (cnx_analysis){.arena = arena, .model = model, .dims = cnx_dims_create(arena)};
     a->points = cnx_points_create(arena, a->dims);
-    a->facts = CNX_NEW_ARRAY(arena, cnx_fact, graph->value_count);
-    sweep s = {.analysis = a, .graph = graph};
-    s.tensors = CNX_NEW_ARRAY(arena, cnx_tensor *, graph->value_count);
-    s.constant_axes = CNX_NEW_ARRAY(arena, uint64_t, graph->value_count);
-    s.used = CNX_NEW_ARRAY(arena, bool, graph->value_count);
-    s.examined = CNX_NEW_ARRAY(arena, bool, graph->value_count);
+    cnx_intern_init(&a->swept_tensors, arena);
+    sweep s = new_sweep(a, graph, NULL);
+    a->facts = s.facts;
     for (uint32_t i = 0; i < graph->input_count; i++)
-        a->facts[graph->inputs[i]] = given_fact(&s, graph->inputs[i]);
-    for (uint32_t i = 0; i < graph->order_count; i++)
-        visit_node(&s, &graph->nodes[graph->order[i]]);
+        s.facts[graph->inputs[i]] = given_fact(&s, graph->inputs[i]);
+    visit_nodes(&s);
     pin_outputs(&s);
     return a;
 }

@@ -760,7 +760,7 @@ cnx_axis cnx_axis_over(cnx_points *points, cnx_axis axis, const cnx_labels *bloc
 cnx_axis cnx_axis_refine(cnx_points *points, cnx_axis axis, const cnx_labels *blocks)
 {
     if (axis.kind != CNX_AXIS_LABELS || !axis.labels->untouched || axis.labels->over != NULL)
-        return axis;
+        return axis; /* too late, or refined before: by another convolution that shares the weight */
     const cnx_labels *finer = fresh_labels(points, axis.labels->extent, blocks);
     relate(points, finer->sequence, blocks->sequence, finer->extent, 1, CNX_CONTAIN);
     cnx_labels *coarse = (cnx_labels *)(uintptr_t)axis.labels;

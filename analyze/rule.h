@@ -16,9 +16,11 @@ typedef struct cnx_rule {
     cnx_arena *arena;
     cnx_points *points;
     cnx_dims *dims;
+    struct sweep *sweep; /* of analyze.c, for cnx_sweep_body */
     const cnx_graph *graph;
     const cnx_node *node;
     const cnx_operator *op;
+    bool follows_bodies; /* the rule follows the nested graphs: what they capture need not be pinned */
     uint32_t input_count;
     cnx_fact *inputs; /* an omitted input has known = false and present = false */
     bool *present;
@@ -83,6 +85,15 @@ void cnx_rule_pin_fact_axis(cnx_rule *rule, cnx_fact *fact, uint32_t k, const ch
 void cnx_rule_pin_orphans(cnx_rule *rule, cnx_fact *fact);
 
 cnx_dim cnx_rule_number(const cnx_rule *rule, int64_t number);
+
+/* ---- nested graphs: ops/control.c ---- */
+
+/* Sweeps a nested graph or a function body with these facts for its inputs (known = false: unknown), as part
+ * of the rule's node. Returns the facts of its outputs. */
+cnx_fact *cnx_sweep_body(cnx_rule *rule, const cnx_graph *body, const cnx_fact *inputs, uint32_t count);
+
+/* A call of one of the model's own functions. */
+void cnx_apply_function(cnx_rule *rule);
 
 /* ---- rules: one function a family, in analyze/ops/ ---- */
 

@@ -422,22 +422,12 @@ static void take_biases(cnx_prints *prints, const cnx_parameter *parameter)
 
 static void read_biases(cnx_prints *prints)
 {
-    const cnx_graph *graph = prints->analysis->model->graph;
-    cnx_arena *scratch = cnx_arena_create(prints->arena);
-    const cnx_parameter **by_value = CNX_NEW_ARRAY(scratch, const cnx_parameter *, graph->value_count);
-    bool *bias = CNX_NEW_ARRAY(scratch, bool, prints->analysis->parameter_count);
     for (size_t p = 0; p < prints->analysis->parameter_count; p++) {
         const cnx_parameter *parameter = &prints->analysis->parameters[p];
-        if (!parameter->again && parameter->tensor->rank == 1)
-            by_value[parameter->value] = parameter;
+        if (!parameter->again && parameter->tensor->rank == 1 &&
+            is_bias_use(parameter->graph, &parameter->graph->values[parameter->value]))
+            take_biases(prints, parameter);
     }
-    for (uint32_t v = 0; v < graph->value_count; v++)
-        if (by_value[v] != NULL)
-            bias[by_value[v] - prints->analysis->parameters] = is_bias_use(graph, &graph->values[v]);
-    for (size_t p = 0; p < prints->analysis->parameter_count; p++)
-        if (bias[p])
-            take_biases(prints, &prints->analysis->parameters[p]);
-    cnx_arena_destroy(scratch);
 }
 
 /* ---- all together ---- */
