@@ -1,6 +1,6 @@
 #include "document.h"
 
-#include "outcome.h"
+#include "memory.h"
 #include "text.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 static json_t *checked(json_t *value)
 {
     if (!value)
-        outcome_out_of_memory();
+        memory_exhausted();
     return value;
 }
 
@@ -77,7 +77,7 @@ void document_print(json_t *document)
 void field_value(json_t *object, const char *key, json_t *value)
 {
     if (json_object_set_new(object, key, checked(value)) != 0)
-        outcome_out_of_memory();
+        memory_exhausted();
 }
 
 void field_text(json_t *object, const char *key, const char *text)
@@ -133,7 +133,7 @@ void item_count(json_t *array, uint64_t count)
 void item_value(json_t *array, json_t *value)
 {
     if (json_array_append_new(array, checked(value)) != 0)
-        outcome_out_of_memory();
+        memory_exhausted();
 }
 
 void item_text(json_t *array, const char *text)

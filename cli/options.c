@@ -2,8 +2,10 @@
  * code, so they are switched off (ARGP_NO_ERRS) and the offending word is diagnosed here. */
 #include "options.h"
 
+#include "memory.h"
 #include "nearest.h"
 #include "outcome.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,9 +65,7 @@ static const struct argp_option *option_by_name(const struct parser *parser, con
 static void diagnose_unknown_long(const struct parser *parser, const char *word, size_t length)
 {
     const char *names[64] = {0};
-    char *name = strndup(word, length);
-    if (!name)
-        outcome_out_of_memory();
+    char *name = text_format("%.*s", (int)length, word);
     for (size_t i = 0; i < parser->option_count && i < 64; i++)
         names[i] = parser->table[i].name;
     const char *near = nearest_word(name, names, 64);
@@ -178,9 +178,7 @@ static void build_table(struct parser *parser)
     while (own && (own[own_count].name || own[own_count].doc))
         own_count++;
     parser->option_count = own_count + common_count - 1;
-    parser->table = calloc(own_count + common_count, sizeof *parser->table);
-    if (!parser->table)
-        outcome_out_of_memory();
+    parser->table = memory_array(own_count + common_count, sizeof *parser->table);
     if (own_count)
         memcpy(parser->table, own, own_count * sizeof *own);
     memcpy(parser->table + own_count, common_options, sizeof common_options);
@@ -189,17 +187,12 @@ static void build_table(struct parser *parser)
 /* The text above and below the options, as argp wants it: summary, vertical tab, details. */
 static char *build_description(const struct command *command, const struct syntax *syntax)
 {
-    char *description = NULL;
-    if (asprintf(&description, "%s.\v%s", command->summary, syntax->details ? syntax->details : "") < 0)
-        outcome_out_of_memory();
-    return description;
+    return text_format("%s.\v%s", command->summary, syntax->details ? syntax->details : "");
 }
 
 static void print_help(const struct command *command, const struct argp *grammar)
 {
-    char *name = NULL;
-    if (asprintf(&name, "canonnx %s", command->name) < 0)
-        outcome_out_of_memory();
+    char *name = text_format("canonnx %s", command->name);
     argp_help(grammar, stdout, ARGP_HELP_STD_HELP, name);
     free(name);
 }
@@ -229,9 +222,7 @@ bool options_parse(const struct command *command, const struct syntax *syntax, i
 {
     struct parser parser = {.command = command, .syntax = syntax, .request = request};
     *request =
-        (struct request){.outcome = OUTCOME_TROUBLE, .operands = calloc((size_t)argc + 1, sizeof(char *))};
-    if (!request->operands)
-        outcome_out_of_memory();
+        (struct request){.outcome = OUTCOME_TROUBLE, .operands = memory_array((size_t)argc, sizeof(char *))};
     build_table(&parser);
     char *description = build_description(command, syntax);
     const struct argp grammar = {.options = parser.table,

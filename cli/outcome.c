@@ -1,5 +1,6 @@
 #include "outcome.h"
 
+#include "memory.h"
 #include "text.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ int outcome_usage(const char *command, const char *format, ...)
     int length = vasprintf(&message, format, arguments);
     va_end(arguments);
     if (length < 0)
-        outcome_out_of_memory();
+        memory_exhausted();
     char *clean = text_printable(message);
     fprintf(stderr, "canonnx%s%s: %s\n", command ? " " : "", command ? command : "", clean);
     free(clean);
@@ -47,10 +48,4 @@ int outcome_finish(int outcome)
         return outcome;
     fprintf(stderr, "canonnx: standard output: %s\n", errno ? strerror(errno) : "write error");
     return OUTCOME_TROUBLE;
-}
-
-_Noreturn void outcome_out_of_memory(void)
-{
-    fputs("canonnx: out of memory\n", stderr);
-    exit(OUTCOME_TROUBLE);
 }

@@ -21,7 +21,4 @@ int outcome_usage(const char *command, const char *format, ...) __attribute__((f
  * OUTCOME_TROUBLE: a report cut short by a full disk must not look like a report. */
 int outcome_finish(int outcome);
 
-/* Says that memory ran out and exits. The operating system cleans up: nothing is half-written here. */
-_Noreturn void outcome_out_of_memory(void);
-
 #endif

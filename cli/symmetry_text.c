@@ -1,7 +1,7 @@
 #include "symmetry_text.h"
 
 #include "grouping.h"
-#include "outcome.h"
+#include "memory.h"
 #include "table.h"
 #include "text.h"
 
@@ -19,10 +19,10 @@ struct workspace {
 
 static struct workspace workspace_create(size_t class_count)
 {
-    struct workspace space = {calloc(class_count + 1, sizeof *space.items),
-                              calloc(class_count + 1, sizeof *space.runs)};
-    if (!space.items || !space.runs)
-        outcome_out_of_memory();
+    struct workspace space = {
+        .items = memory_array(class_count, sizeof *space.items),
+        .runs = memory_array(class_count, sizeof *space.runs),
+    };
     return space;
 }
 

@@ -1,6 +1,6 @@
 #include "table.h"
 
-#include "outcome.h"
+#include "memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +16,7 @@ struct table {
 
 struct table *table_create(const struct column *columns, size_t column_count)
 {
-    struct table *table = calloc(1, sizeof *table);
-    if (!table)
-        outcome_out_of_memory();
+    struct table *table = memory_array(1, sizeof *table);
     table->columns = columns;
     table->column_count = column_count;
     return table;
@@ -37,9 +35,7 @@ void table_add(struct table *table, char *const *cells)
     if (table->row_count == table->row_capacity) {
         table->row_capacity = table->row_capacity ? 2 * table->row_capacity : 16;
         table->cells =
-            reallocarray(table->cells, table->row_capacity * table->column_count, sizeof *table->cells);
-        if (!table->cells)
-            outcome_out_of_memory();
+            memory_resize(table->cells, table->row_capacity * table->column_count, sizeof *table->cells);
     }
     char **row = table->cells + table->row_count++ * table->column_count;
     for (size_t column = 0; column < table->column_count; column++) {
@@ -205,9 +201,8 @@ static void hand_back(const struct table *table, size_t *widths, const size_t *w
 /* The width of every column; on the heap. */
 static size_t *lay_out(const struct table *table, size_t available, bool whole)
 {
-    size_t *widths = calloc(2 * table->column_count, sizeof *widths), *wanted = widths + table->column_count;
-    if (!widths)
-        outcome_out_of_memory();
+    size_t *widths = memory_array(2 * table->column_count, sizeof *widths),
+           *wanted = widths + table->column_count;
     for (size_t i = 0; i < table->column_count; i++)
         widths[i] = wanted[i] = widest_cell(table, i, SIZE_MAX);
     if (!whole) {

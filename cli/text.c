@@ -1,6 +1,6 @@
 #include "text.h"
 
-#include "outcome.h"
+#include "memory.h"
 
 #include <inttypes.h>
 #include <locale.h>
@@ -97,7 +97,7 @@ FILE *text_open(char **text, size_t *size)
     *size = 0;
     FILE *stream = open_memstream(text, size);
     if (!stream)
-        outcome_out_of_memory();
+        memory_exhausted();
     return stream;
 }
 
@@ -105,7 +105,7 @@ void text_close(FILE *stream)
 {
     bool failed = ferror(stream) != 0;
     if (fclose(stream) != 0 || failed)
-        outcome_out_of_memory();
+        memory_exhausted();
 }
 
 size_t text_decode(const char *text, uint32_t *character)
@@ -182,7 +182,7 @@ char *text_format(const char *format, ...)
     int length = vasprintf(&text, format, arguments);
     va_end(arguments);
     if (length < 0)
-        outcome_out_of_memory();
+        memory_exhausted();
     return text;
 }
 
