@@ -35,6 +35,11 @@ typedef struct raw_block {
     const uint32_t *nodes;
 } raw_block;
 
+typedef struct gathered_node {
+    const cnx_view *view;
+    uint32_t node;
+} gathered_node;
+
 /* What all views share while the blocks are found. */
 typedef struct search {
     cnx_matcher matcher;
@@ -49,7 +54,7 @@ typedef struct search {
     size_t left_count, left_capacity;
     cnx_node_reference *left; /* gathered by no row */
     size_t rest_count[ROW_COUNT(GATHERED_ROWS)], rest_capacity[ROW_COUNT(GATHERED_ROWS)];
-    cnx_node_reference *rest[ROW_COUNT(GATHERED_ROWS)];
+    gathered_node *rest[ROW_COUNT(GATHERED_ROWS)];
 } search;
 
 /* ---- matching ---- */
@@ -142,17 +147,22 @@ static cnx_dim macs_of_node(search *s, const cnx_view *view, uint32_t node)
                                            : macs;
 }
 
-/* Elements of the parameters that a node reads and no block before it. */
+/* Elements of a parameter, when nothing before has counted it. */
+static uint64_t count_parameter(search *s, const cnx_view *view, uint32_t value)
+{
+    const cnx_tensor *tensor = value == CNX_NONE ? NULL : view->parameters[value];
+    size_t before = s->counted.count;
+    bool is_new = tensor != NULL && cnx_intern_add(&s->counted, &tensor, sizeof tensor) == before;
+    return is_new ? tensor->count : 0;
+}
+
+/* Elements of the parameters that a node reads, and nothing before it. */
 static uint64_t count_parameters(search *s, const cnx_view *view, uint32_t id)
 {
     const cnx_node *node = &view->graph->nodes[id];
     uint64_t elements = 0;
-    for (uint32_t i = 0; i < node->input_count; i++) {
-        const cnx_tensor *tensor = node->inputs[i] == CNX_NONE ? NULL : view->parameters[node->inputs[i]];
-        size_t before = s->counted.count;
-        if (tensor != NULL && cnx_intern_add(&s->counted, &tensor, sizeof tensor) == before)
-            elements += tensor->count;
-    }
+    for (uint32_t i = 0; i < node->input_count; i++)
+        elements += count_parameter(s, view, node->inputs[i]);
     return elements;
 }
 
@@ -178,13 +188,14 @@ static void emit_block(search *s, const raw_block *raw)
 static void gather_node(search *s, uint32_t node)
 {
     cnx_matcher *m = &s->matcher;
-    cnx_node_reference reference = {m->view->graph, node};
+    gathered_node gathered = {m->view, node};
     for (size_t i = 0; i < ROW_COUNT(GATHERED_ROWS); i++)
         if (GATHERED_ROWS[i].gather(m, node)) {
-            CNX_PUSH(m->arena, s->rest[i], s->rest_count[i], s->rest_capacity[i], reference);
+            CNX_PUSH(m->arena, s->rest[i], s->rest_count[i], s->rest_capacity[i], gathered);
             return;
         }
-    CNX_PUSH(m->arena, s->left, s->left_count, s->left_capacity, reference);
+    cnx_node_reference left = {m->view->graph, node};
+    CNX_PUSH(m->arena, s->left, s->left_count, s->left_capacity, left);
 }
 
 /* Emits the blocks of a view at their first node; those of nested graphs behind the node that holds them. */
@@ -242,19 +253,30 @@ static const char *tally_text(cnx_arena *arena, const cnx_node_reference *nodes,
     return said == count ? text : cnx_print(arena, "%s, %zu more", text, count - said);
 }
 
-static void emit_gathered(search *s)
+/* Parameters count here when no block reads them: a constant that is an output, say. */
+static void emit_row(search *s, const char *kind, const gathered_node *gathered, size_t count)
 {
     cnx_matcher *m = &s->matcher;
-    for (size_t i = 0; i < ROW_COUNT(GATHERED_ROWS); i++) {
-        if (s->rest_count[i] == 0)
-            continue;
-        cnx_block_found found = {.kind = GATHERED_ROWS[i].kind,
-                                 .detail = tally_text(m->arena, s->rest[i], s->rest_count[i]),
-                                 .node_count = s->rest_count[i],
-                                 .nodes = s->rest[i],
-                                 .macs = cnx_dim_number(m->dims, 0)};
-        CNX_PUSH(m->arena, s->found, s->found_count, s->found_capacity, found);
+    cnx_node_reference *nodes = CNX_NEW_ARRAY(m->arena, cnx_node_reference, count);
+    cnx_block_found found = {
+        .kind = kind, .node_count = count, .nodes = nodes, .macs = cnx_dim_number(m->dims, 0)};
+    for (size_t i = 0; i < count; i++) {
+        const cnx_view *view = gathered[i].view;
+        nodes[i] = (cnx_node_reference){view->graph, gathered[i].node};
+        found.parameters += count_parameters(s, view, gathered[i].node);
+        const cnx_node *node = &view->graph->nodes[gathered[i].node];
+        for (uint32_t j = 0; j < node->output_count; j++)
+            found.parameters += count_parameter(s, view, node->outputs[j]);
     }
+    found.detail = tally_text(m->arena, nodes, count);
+    CNX_PUSH(m->arena, s->found, s->found_count, s->found_capacity, found);
+}
+
+static void emit_gathered(search *s)
+{
+    for (size_t i = 0; i < ROW_COUNT(GATHERED_ROWS); i++)
+        if (s->rest_count[i] != 0)
+            emit_row(s, GATHERED_ROWS[i].kind, s->rest[i], s->rest_count[i]);
 }
 
 /* ---- the cost of an evaluation ---- */

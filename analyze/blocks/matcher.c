@@ -124,37 +124,14 @@ bool cnx_is_weight(const cnx_matcher *m, uint32_t value)
            (m->view->origins[value] & (CNX_FROM_DATA | CNX_FROM_PARAMETER)) == CNX_FROM_PARAMETER;
 }
 
-static bool reads_contents(const cnx_matcher *m, const cnx_use *use)
+uint32_t cnx_use_count(const cnx_matcher *m, uint32_t value)
 {
-    cnx_block_op op = cnx_op(m, use->node);
-    return op != OP_Shape && op != OP_Size;
+    return value == CNX_NONE ? 0 : m->view->read_counts[value];
 }
 
-uint32_t cnx_use_count(const cnx_matcher *m, uint32_t id)
+uint32_t cnx_only_user(const cnx_matcher *m, uint32_t value)
 {
-    if (id == CNX_NONE)
-        return 0;
-    const cnx_value *value = &m->view->graph->values[id];
-    uint32_t count = value->is_output;
-    for (uint32_t i = 0; i < value->use_count; i++)
-        count += reads_contents(m, &value->uses[i]);
-    return count;
-}
-
-uint32_t cnx_only_user(const cnx_matcher *m, uint32_t id)
-{
-    if (id == CNX_NONE)
-        return CNX_NONE;
-    const cnx_value *value = &m->view->graph->values[id];
-    uint32_t user = CNX_NONE;
-    for (uint32_t i = 0; i < value->use_count; i++) {
-        if (!reads_contents(m, &value->uses[i]))
-            continue;
-        if (user != CNX_NONE && user != value->uses[i].node)
-            return CNX_NONE;
-        user = value->uses[i].node;
-    }
-    return value->is_output ? CNX_NONE : user;
+    return value == CNX_NONE ? CNX_NONE : m->view->only_readers[value];
 }
 
 bool cnx_number(const cnx_matcher *m, uint32_t value, double *number)

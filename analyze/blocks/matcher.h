@@ -46,6 +46,8 @@ typedef struct cnx_view {
     uint8_t *origins;              /* of values */
     uint32_t *marks;               /* of values: scratch for walks */
     const cnx_tensor **parameters; /* of values that are parameters; else NULL */
+    uint32_t *read_counts;         /* of values: how often their contents are read, as a graph output too */
+    uint32_t *only_readers;        /* of values: the node, if one node alone reads them; or CNX_NONE */
     uint32_t *first_child;         /* of nodes: index into children, one for each nested graph */
     uint32_t child_count;
     struct cnx_view **children;

@@ -105,6 +105,29 @@ static void find_origins(cnx_view *view)
     }
 }
 
+/* ---- who reads what ---- */
+
+/* Shape and Size look at a value without reading it. Counted once here, because matchers ask often and some
+ * values have very many readers. */
+static void find_readers(cnx_view *view)
+{
+    for (uint32_t id = 0; id < view->graph->value_count; id++) {
+        const cnx_value *value = &view->graph->values[id];
+        uint32_t count = 0, reader = CNX_NONE;
+        bool alone = !value->is_output;
+        for (uint32_t i = 0; i < value->use_count; i++) {
+            uint32_t node = value->uses[i].node;
+            if (view->ops[node] == OP_Shape || view->ops[node] == OP_Size)
+                continue;
+            alone &= count == 0 || node == reader;
+            reader = node;
+            count++;
+        }
+        view->read_counts[id] = count + value->is_output;
+        view->only_readers[id] = alone ? reader : CNX_NONE;
+    }
+}
+
 /* ---- facts of graphs that were not analysed ---- */
 
 static void declare_tensor(cnx_arena *arena, cnx_dims *dims, cnx_fact *fact, const cnx_graph *graph,
@@ -209,11 +232,14 @@ cnx_view *cnx_view_create(cnx_arena *arena, cnx_analysis *analysis, const cnx_gr
         .origins = CNX_NEW_ARRAY(arena, uint8_t, graph->value_count),
         .marks = CNX_NEW_ARRAY(arena, uint32_t, graph->value_count),
         .parameters = CNX_NEW_ARRAY(arena, const cnx_tensor *, graph->value_count),
+        .read_counts = CNX_NEW_ARRAY(arena, uint32_t, graph->value_count),
+        .only_readers = CNX_NEW_ARRAY(arena, uint32_t, graph->value_count),
         .first_child = CNX_NEW_ARRAY(arena, uint32_t, graph->node_count),
     };
     bool analysed = graph == analysis->model->graph;
     view->facts = analysed ? analysis->facts : declared_facts(arena, analysis->dims, view);
     name_nodes(view);
+    find_readers(view);
     find_origins(view);
     count_macs(view, analysis);
     create_children(arena, analysis, view);
