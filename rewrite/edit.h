@@ -40,6 +40,10 @@ size_t cnx_edits_apply(cnx_edits *edits);
  * are the same afterwards become one. */
 void cnx_edit_captures(cnx_arena *scratch, cnx_graph *nested, const uint32_t *now);
 
+/* Stores a numeric tensor as raw_data, a view of the same bytes; without elements there is none. Returns 1
+ * when it was stored in another way. */
+size_t cnx_tensor_plain(cnx_model *model, cnx_tensor *tensor);
+
 /* A second record of the same bytes: a view, nothing is copied. Permutations are not shared. */
 cnx_tensor *cnx_tensor_share(cnx_model *model, cnx_tensor *tensor);
 

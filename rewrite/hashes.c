@@ -64,8 +64,8 @@ bool cnx_node_commutes(const cnx_node *node)
     /* Before version 7 the second input was stretched to the first one's shape on demand. */
     if (cnx_attribute(node, "broadcast") != NULL)
         return false;
-    const cnx_operator *operator= cnx_operator_find(node->domain, node->op_type, node->opset);
-    return operator!= NULL && operator->commutative;
+    const cnx_operator *row = cnx_operator_find(node->domain, node->op_type, node->opset);
+    return row != NULL && row->commutative;
 }
 
 /* ---- what is no part of the wiring ---- */

@@ -12,7 +12,7 @@ enum default_kind { DEFAULT_NONE, DEFAULT_INT, DEFAULT_FLOAT, DEFAULT_TEXT, DEFA
 
 typedef struct attribute_default {
     const char *domain;
-    const char *operator;
+    const char *op_type;
     const char *attribute;
     int64_t since;
     enum default_kind kind;
@@ -29,7 +29,7 @@ static const attribute_default table[] = {
 #define ALL(value) .kind = DEFAULT_ALL, .number = (value)
 #define REVERSED .kind = DEFAULT_REVERSED
 #define ATTRIBUTE_DEFAULT(domain_, operator_, attribute_, since_, ...)                                       \
-    {.domain = domain_, .operator= operator_, .attribute = attribute_, .since = since_, __VA_ARGS__},
+    {.domain = domain_, .op_type = operator_, .attribute = attribute_, .since = since_, __VA_ARGS__},
 #include "rewrite/attribute_defaults.def"
 #undef ATTRIBUTE_DEFAULT
 #undef REVERSED
@@ -60,7 +60,7 @@ static int compare(const attribute_default *row, const cnx_node *node, const cha
 {
     int order = strcmp(row->domain, node->domain);
     if (order == 0)
-        order = strcmp(row->operator, node->op_type);
+        order = strcmp(row->op_type, node->op_type);
     if (order == 0)
         order = strcmp(row->attribute, attribute);
     if (order == 0)
@@ -83,7 +83,7 @@ static const attribute_default *find_default(const cnx_node *node, const char *a
     if (low == 0)
         return NULL;
     const attribute_default *row = &table[low - 1];
-    bool same = strcmp(row->domain, node->domain) == 0 && strcmp(row->operator, node->op_type) == 0 &&
+    bool same = strcmp(row->domain, node->domain) == 0 && strcmp(row->op_type, node->op_type) == 0 &&
                 strcmp(row->attribute, attribute) == 0;
     return same ? row : NULL;
 }

@@ -56,11 +56,11 @@ static void name_value(namer *work, cnx_graph *graph, uint32_t id, bool *named, 
 }
 
 /* The operator's name with everything but letters, digits and underscores replaced. */
-static void spell_operator(const char *operator, char out[LONGEST_OPERATOR + 1])
+static void spell_operator(const char *op_type, char out[LONGEST_OPERATOR + 1])
 {
-    size_t length = strnlen(operator, LONGEST_OPERATOR);
+    size_t length = strnlen(op_type, LONGEST_OPERATOR);
     for (size_t i = 0; i < length; i++) {
-        char c = operator[i];
+        char c = op_type[i];
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9' && i != 0);
         out[i] = plain ? c : '_';
     }
@@ -70,12 +70,12 @@ static void spell_operator(const char *operator, char out[LONGEST_OPERATOR + 1])
 /* Names the node; the result is valid until the run ends. */
 static const char *name_node(namer *work, cnx_node *node)
 {
-    char operator[LONGEST_OPERATOR + 1];
-    spell_operator(node->op_type, operator);
-    uint32_t number = cnx_intern_add(&work->operators, operator, strlen(operator));
+    char spelled[LONGEST_OPERATOR + 1];
+    spell_operator(node->op_type, spelled);
+    uint32_t number = cnx_intern_add(&work->operators, spelled, strlen(spelled));
     if (number == work->counter_count)
         CNX_PUSH(work->scratch, work->counters, work->counter_count, work->counter_capacity, 0);
-    const char *wanted = cnx_print(work->scratch, "%s_%u", operator, work->counters[number]++);
+    const char *wanted = cnx_print(work->scratch, "%s_%u", spelled, work->counters[number]++);
     const char *name = unique(&work->nodes, work->scratch, wanted);
     if (node->proto->name == NULL || strcmp(node->proto->name, name) != 0) {
         node->proto->name = keep(work, name);

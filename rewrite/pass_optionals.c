@@ -4,7 +4,7 @@
 #include "rewrite/pass.h"
 
 typedef struct optional_outputs {
-    const char *operator;
+    const char *op_type;
     int64_t since;
     uint32_t mask;
 } optional_outputs;
@@ -18,7 +18,7 @@ static const optional_outputs table[] = {
 static uint32_t optional_mask(const cnx_node *node)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-        if (node->opset >= table[i].since && cnx_node_is(node, table[i].operator))
+        if (node->opset >= table[i].since && cnx_node_is(node, table[i].op_type))
             return table[i].mask;
     return 0;
 }

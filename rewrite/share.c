@@ -1,9 +1,23 @@
 #include "rewrite/edit.h"
 
+size_t cnx_tensor_plain(cnx_model *model, cnx_tensor *tensor)
+{
+    Onnx__TensorProto *proto = tensor->proto;
+    if (tensor->type == CNX_TYPE_STRING)
+        return 0;
+    bool empty = tensor->size == 0;
+    bool plain = tensor->payload == CNX_NONE && !proto->has_data_location && !proto->has_raw_data == empty &&
+                 proto->raw_data.len == tensor->size;
+    if (plain)
+        return 0;
+    cnx_tensor_store_raw(model, tensor);
+    proto->has_raw_data = !empty;
+    return 1;
+}
+
 cnx_tensor *cnx_tensor_share(cnx_model *model, cnx_tensor *tensor)
 {
-    if (tensor->type != CNX_TYPE_STRING)
-        cnx_tensor_store_raw(model, tensor);
+    cnx_tensor_plain(model, tensor);
     Onnx__TensorProto *proto = CNX_NEW(model->arena, Onnx__TensorProto);
     *proto = *tensor->proto;
     return cnx_tensor_register(model, proto);
