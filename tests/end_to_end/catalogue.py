@@ -18,8 +18,9 @@ ELEMENT_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9:
 BATCH = 2  # what a symbolic dimension becomes unless HINTS says otherwise
 
 # Shapes and values that cannot be read off the model: NAME -> {input: {"shape": ..., "value": ...}}.
+# The text detector answers noise with zeros, below what its last sigmoid resolves: it gets lines of digits.
 HINTS = {
-    "ch_PP-OCRv4_det_infer": {"x": {"shape": [2, 3, 96, 64]}},
+    "ch_PP-OCRv4_det_infer": {"x": {"shape": [2, 3, 64, 160], "data": "handwriting"}},
     "ch_PP-OCRv4_rec_infer": {"x": {"shape": [2, 3, 48, 80]}},
     "ch_ppocr_mobile_v2.0_cls_infer": {"x": {"shape": [2, 3, 48, 192]}},
     "silero_vad_legacy": {"input": {"shape": [2, 1536]}, "sr": {"value": 16000}},
@@ -66,7 +67,24 @@ class Model:
             shape = [d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else BATCH for d in tensor.shape.dim]
             specs.append({"name": value.name, "type": ELEMENT_TYPES[tensor.elem_type], "shape": shape,
                           **hints.get(value.name, {})})
+            if specs[-1].get("data") == "handwriting":
+                specs[-1]["data"] = handwriting(*specs[-1]["shape"])
         return specs
+
+
+def handwriting(count, channels, height, width, rounds=2):
+    """Pictures with a line of scikit-learn's digits in dark on light, others in each picture and round."""
+    import numpy
+    from sklearn.datasets import load_digits
+
+    digits = numpy.kron(load_digits().images / 8 - 1, numpy.ones((3, 3)))  # 24 by 24, from -1 to 1
+    pictures = numpy.full((rounds * count, channels, height, width), 1.5)
+    across = (width - 16) // 20
+    for number, picture in enumerate(pictures):
+        for place in range(across):
+            left, top = 8 + 20 * place, 12 + 5 * (number % 4)
+            picture[:, top:top + 24, left:left + 20] -= 1 + digits[across * number + place][:, 2:22]
+    return numpy.round(pictures, 3).ravel().tolist()
 
 
 @functools.cache

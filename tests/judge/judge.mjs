@@ -7,7 +7,7 @@
 //   {"ok": false, "stage": "load reference" | "run reference" | "load other" | "run other" | "request", "error": TEXT}
 //
 // INPUT is {"name", "type", "shape"} and one of: nothing (noise), "low" and "high" (integers from low to below high),
-// "value" (that everywhere), "data" (all elements, 64-bit integers as strings).
+// "value" (that everywhere), "data" (the elements of one round or of all, 64-bit integers as strings).
 //
 // Every round draws new inputs. `scale` is the largest magnitude of the reference output in any round.
 // `varies` is true when the output differs both from element to element and from round to round by more than
@@ -51,13 +51,14 @@ const ARRAYS = {
  * One input tensor. Floats get noise plus an offset and an amplitude of their own for every slice along the first
  * two axes: plain noise averages out in deep networks, and every sample would give nearly the same output.
  */
-function draw(spec, random) {
+function draw(spec, random, round) {
   const size = spec.shape.reduce((product, extent) => product * extent, 1);
   const data = new ARRAYS[spec.type](size);
   const isBig = spec.type.endsWith("int64");
   const put = (i, value) => { data[i] = isBig ? BigInt(value) : value; };
   if (spec.data !== undefined) {
-    spec.data.forEach((value, i) => put(i, value));
+    const start = (round * size) % spec.data.length;
+    for (let i = 0; i < size; i++) put(i, spec.data[start + i]);
   } else if (spec.value !== undefined) {
     for (let i = 0; i < size; i++) put(i, spec.value);
   } else if (!spec.type.startsWith("float")) {
@@ -76,7 +77,7 @@ function draw(spec, random) {
 
 function drawAll(specs, round) {
   const random = generator(1000003 * (round + 1));
-  return Object.fromEntries(specs.map((spec) => [spec.name, draw(spec, random)]));
+  return Object.fromEntries(specs.map((spec) => [spec.name, draw(spec, random, round)]));
 }
 
 class Trouble extends Error {

@@ -212,6 +212,7 @@ static void test_parameters_are_counted_once(void **state)
     check_sums(report);
     assert_int_equal(report->blocks[0].parameters, 42);
     assert_int_equal(report->blocks[1].parameters, 0);
+    assert_string_equal(report->blocks[1].detail, "6 -> 6, parameters of an earlier block");
     maker_destroy(m);
 }
 
@@ -231,6 +232,30 @@ static void test_quantised_weights_count(void **state)
     assert_int_equal(report->block_count, 1);
     assert_string_equal(report->blocks[0].kind, "Gemm");
     assert_int_equal(report->blocks[0].node_count, 3);
+    maker_destroy(m);
+}
+
+/* Quantised and back around every layer: the layer is one block, the conversions one row. */
+static void test_quantised_model(void **state)
+{
+    (void)state;
+    maker *m = start();
+    const char *x = maker_input(m, "x", DIMS(-1, 6)), *scale = maker_number(m, "scale", 0.1f);
+    uint8_t zero = 0;
+    int8_t bytes[24] = {1};
+    maker_tensor(m, "zero", CNX_TYPE_UINT8, 0, NULL, &zero, 1);
+    maker_tensor(m, "w8", CNX_TYPE_INT8, 2, (int64_t[]){6, 4}, bytes, sizeof bytes);
+    x = maker_node(m, "QuantizeLinear", "q", INPUTS(x, scale, "zero"));
+    x = maker_node(m, "DequantizeLinear", "dq", INPUTS(x, scale, "zero"));
+    const char *w = maker_binary(m, "DequantizeLinear", "dqw", "w8", scale);
+    const cnx_inspection *report =
+        inspect(m, maker_unary(m, "Relu", "relu", maker_binary(m, "MatMul", "matmul", x, w)));
+    check_sums(report);
+    assert_int_equal(report->block_count, 2);
+    assert_string_equal(report->blocks[0].kind, "Gemm");
+    assert_int_equal(report->blocks[0].parameters, 24);
+    assert_string_equal(report->blocks[1].kind, "Quantization");
+    assert_string_equal(report->blocks[1].detail, "1 QuantizeLinear, 1 DequantizeLinear");
     maker_destroy(m);
 }
 
@@ -289,6 +314,7 @@ int main(void)
         cmocka_unit_test(test_pool),
         cmocka_unit_test(test_parameters_are_counted_once),
         cmocka_unit_test(test_quantised_weights_count),
+        cmocka_unit_test(test_quantised_model),
         cmocka_unit_test(test_ports_and_quantities),
         cmocka_unit_test(test_names_are_sorted),
     };
