@@ -13,6 +13,7 @@ enum { RAW_DATA = 9 };
 /* Permuted tensors are produced in blocks of this size, views are written in such pieces. */
 #define BLOCK ((size_t)1 << 20)
 #define PIECE ((size_t)8 << 20)
+#define LET_GO ((size_t)16 << 20)
 
 typedef struct saver {
     cnx_model *model;
@@ -95,14 +96,19 @@ static const uint8_t *pack(saver *save, uint64_t *size)
 
 /* ---- payloads ---- */
 
+/* The rows of a permuted tensor are read in any order, each once: its pages are let go every now and then,
+ * all of them, so that memory stays bounded by what is read in between. */
 static void emit_permuted(const saver *save, cnx_tensor *tensor, cnx_sink *sink)
 {
+    bool mapped = cnx_tensor_is_view(save->model, tensor);
     for (uint64_t offset = 0; offset < tensor->size;) {
         uint64_t left = tensor->size - offset;
         size_t size = left < BLOCK ? (size_t)left : BLOCK;
         save->reader(save->model, tensor, offset, save->block, size);
         sink->write(sink, save->block, size);
         offset += size;
+        if (mapped && (offset % LET_GO == 0 || offset == tensor->size))
+            cnx_view_release(tensor->bytes, tensor->size);
     }
 }
 

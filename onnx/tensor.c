@@ -335,3 +335,8 @@ void cnx_tensor_store_raw(cnx_model *model, cnx_tensor *tensor)
     tensor->payload = CNX_NONE;
     tensor->external = false;
 }
+
+bool cnx_tensor_is_view(const cnx_model *model, const cnx_tensor *tensor)
+{
+    return tensor->bytes != NULL && cnx_source_holds(model->source, tensor->bytes);
+}

@@ -72,4 +72,8 @@ int64_t cnx_tensor_integer(struct cnx_model *model, cnx_tensor *tensor, uint64_t
 /* Element `index` of a float tensor (any float type) as double. */
 double cnx_tensor_float(struct cnx_model *model, cnx_tensor *tensor, uint64_t index);
 
+/* Whether the tensor's bytes are a view of a mapped file, so that cnx_view_prefetch and cnx_view_release
+ * (onnx/mapping.h) make sense for them. */
+bool cnx_tensor_is_view(const struct cnx_model *model, const cnx_tensor *tensor);
+
 #endif

@@ -18,6 +18,8 @@
  */
 #include "rewrite/fingerprint.h"
 
+#include "onnx/mapping.h"
+
 #include <stdlib.h>
 
 typedef struct cnx_face {
@@ -170,6 +172,9 @@ static bool touches_tie(const cnx_prints *prints, const cnx_face *face)
 
 /* ---- reading weights ---- */
 
+/* Weights are read in pieces of about this many bytes. */
+#define PIECE ((uint64_t)4 << 20)
+
 typedef struct face_sums {
     const uint8_t *bytes;
     uint64_t outer; /* entries before the axis, along it, and after it */
@@ -203,6 +208,11 @@ SUM_FACE(sum_face_16, uint16_t)
 SUM_FACE(sum_face_32, uint32_t)
 SUM_FACE(sum_face_64, uint64_t)
 
+static void (*summer(unsigned bits))(const face_sums *)
+{
+    return bits == 8 ? sum_face_8 : bits == 16 ? sum_face_16 : bits == 32 ? sum_face_32 : sum_face_64;
+}
+
 /* Sums of the tokens of axes [from, to), for every combination of positions in row-major order. */
 static uint64_t *combined_tokens(const cnx_prints *prints, cnx_arena *arena, const cnx_parameter *parameter,
                                  uint32_t from, uint32_t to, uint64_t *count)
@@ -233,19 +243,27 @@ static void sum_plain_face(cnx_prints *prints, const cnx_face *face, const bool 
     f.outer_tokens = combined_tokens(prints, scratch, face->parameter, 0, face->axis, &f.outer);
     f.inner_tokens =
         combined_tokens(prints, scratch, face->parameter, face->axis + 1, tensor->rank, &f.inner);
-    switch (cnx_type_bits(tensor->type)) {
-    case 8:
-        sum_face_8(&f);
-        break;
-    case 16:
-        sum_face_16(&f);
-        break;
-    case 32:
-        sum_face_32(&f);
-        break;
-    default:
-        sum_face_64(&f);
-        break;
+    void (*sum)(const face_sums *) = summer(cnx_type_bits(tensor->type));
+    /* In pieces, so that the pages of a large tensor are not all in memory at once. */
+    size_t size = cnx_type_bits(tensor->type) / 8;
+    uint64_t *along = f.outer > 1 ? &f.outer : &f.extent;
+    uint64_t each = f.inner * size * (f.outer > 1 ? f.extent : 1), total = *along;
+    uint64_t step = each >= PIECE ? 1 : PIECE / each;
+    bool mapped = cnx_tensor_is_view(prints->analysis->model, tensor);
+    for (uint64_t at = 0; at < total; at += *along) {
+        *along = total - at < step ? total - at : step;
+        if (mapped)
+            cnx_view_prefetch(f.bytes, *along * each);
+        sum(&f);
+        if (mapped)
+            cnx_view_release(f.bytes, *along * each);
+        f.bytes += *along * each;
+        if (along == &f.outer) {
+            f.outer_tokens += *along;
+        } else {
+            f.wanted += *along;
+            f.sums += *along;
+        }
     }
     cnx_arena_destroy(scratch);
 }

@@ -4,8 +4,8 @@
 
 /* source[] of one axis: where each position's content comes from. NULL when nothing moves. `position` is
  * scratch, by point, all zero before and after. */
-static const uint32_t *axis_source(cnx_arena *arena, const cnx_labels *labels, const uint32_t *points,
-                                   uint32_t *position)
+static uint32_t *axis_source(cnx_arena *arena, const cnx_labels *labels, const uint32_t *points,
+                             uint32_t *position)
 {
     const cnx_sequence *sequence = labels->sequence;
     bool moves = false;
@@ -21,6 +21,29 @@ static const uint32_t *axis_source(cnx_arena *arena, const cnx_labels *labels, c
     for (uint32_t i = 0; i < sequence->count; i++)
         position[sequence->points[i]] = 0;
     return source;
+}
+
+static uint32_t greatest_divisor(uint32_t a, uint32_t b)
+{
+    while (b != 0) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Rewrites a source of positions as one of units, the longest runs that all move in one piece. Returns their
+ * length. */
+static uint32_t compress_source(uint32_t *source, uint32_t count)
+{
+    uint32_t unit = greatest_divisor(count, source[0]);
+    for (uint32_t i = 1; i < count && unit > 1; i++)
+        if (source[i] != source[i - 1] + 1)
+            unit = greatest_divisor(greatest_divisor(unit, i), source[i]);
+    for (uint32_t i = 0; i < count && unit > 1; i += unit)
+        source[i / unit] = source[i] / unit;
+    return unit;
 }
 
 /* The axis whose blocks govern `labels`, and the block size. Every way that labels of a parameter come to
@@ -59,13 +82,14 @@ void cnx_apply_permutation(cnx_analysis *analysis, const uint32_t *points)
         bool moves = false;
         for (uint32_t k = 0; k < tensor->rank; k++) {
             const cnx_labels *labels = cnx_parameter_labels(parameter, k);
-            made.axes[k] = (cnx_axis_permutation){.governor = CNX_NONE, .block = 1};
-            if (labels == NULL)
+            made.axes[k] = (cnx_axis_permutation){.governor = CNX_NONE, .block = 1, .unit = 1};
+            uint32_t *source = labels != NULL ? axis_source(arena, labels, points, position) : NULL;
+            if (source == NULL)
                 continue;
-            made.axes[k].source = axis_source(arena, labels, points, position);
-            if (made.axes[k].source == NULL)
-                continue;
+            made.axes[k].source = source;
             find_governor(analysis, parameter, labels, &made.axes[k]);
+            if (made.axes[k].governor == CNX_NONE)
+                made.axes[k].unit = compress_source(source, labels->extent);
             moves = true;
             made.last =
                 made.axes[k].governor != CNX_NONE && made.axes[k].governor > k ? made.axes[k].governor : k;
@@ -87,6 +111,7 @@ typedef struct reader {
     const uint8_t *bytes;
     uint64_t stride[MOST_AXES]; /* in elements */
     uint64_t run;               /* elements that move in one piece */
+    uint64_t unit;              /* positions of the last permuted axis in a run */
     uint64_t row;               /* runs along the last permuted axis */
     bool last_governs;          /* an outer axis depends on the position along the last one */
 } reader;
@@ -100,8 +125,9 @@ static reader make_reader(cnx_model *model, cnx_tensor *tensor)
         r.stride[k] = stride;
         stride *= (uint64_t)tensor->dims[k];
     }
-    r.run = r.stride[last];
-    r.row = (uint64_t)tensor->dims[last];
+    r.unit = tensor->permutation->axes[last].unit;
+    r.run = r.stride[last] * r.unit;
+    r.row = (uint64_t)tensor->dims[last] / r.unit;
     for (uint32_t k = 0; k < tensor->rank; k++)
         r.last_governs = r.last_governs || (tensor->permutation->axes[k].source != NULL &&
                                             tensor->permutation->axes[k].governor == last);
@@ -114,13 +140,14 @@ static uint64_t source_position(const reader *r, uint32_t k, const uint64_t *pos
     if (axis->source == NULL)
         return position[k];
     if (axis->governor == CNX_NONE)
-        return axis->source[position[k]];
+        return (uint64_t)axis->source[position[k] / axis->unit] * axis->unit + position[k] % axis->unit;
     return axis->source[position[axis->governor] / axis->block * (uint64_t)r->tensor->dims[k] + position[k]];
 }
 
-/* Positions along the axes up to the last permuted one, of run number `run`. */
+/* Positions along the axes up to the last permuted one, of the first element of run number `run`. */
 static void locate(const reader *r, uint64_t run, uint64_t *position)
 {
+    run *= r->unit;
     for (uint32_t k = r->tensor->permutation->last + 1; k-- > 0;) {
         position[k] = run % (uint64_t)r->tensor->dims[k];
         run /= (uint64_t)r->tensor->dims[k];

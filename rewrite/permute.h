@@ -13,6 +13,8 @@ typedef struct cnx_axis_permutation {
     const uint32_t *source;
     uint32_t governor; /* axis, or CNX_NONE */
     uint32_t block;    /* positions of the governing axis that make a block */
+    uint32_t unit;     /* positions that stay together, at multiples of it: `source` lists units (49 for a
+                          flattened     7x7 map); 1 with a governor */
 } cnx_axis_permutation;
 
 struct cnx_permutation {
