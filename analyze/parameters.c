@@ -59,10 +59,12 @@ static const cnx_tensor *stored_tensor(const cnx_graph *graph, uint32_t id)
 
 static bool counts(const cnx_graph *graph, const cnx_value *value, const cnx_tensor *tensor)
 {
+    if (tensor->rank == 0)
+        return false;
     switch (cnx_type_kind_of(tensor->type)) {
     case CNX_KIND_FLOAT:
     case CNX_KIND_COMPLEX:
-        return tensor->rank != 0 && !is_used_as_setting_only(graph, value);
+        return !is_used_as_setting_only(graph, value);
     case CNX_KIND_INTEGER:
         return cnx_type_bits(tensor->type) <= 16 || is_used_as_weight(graph, value);
     case CNX_KIND_NONE:

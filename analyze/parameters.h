@@ -1,16 +1,19 @@
 /* Which constants of a model are parameters.
  *
  * A model file holds numbers of two kinds: those that training found, and settings (a new shape, an axis, the
- * 2 of a square, the 0.5 of a GELU). People ask for the first. A constant counts as a parameter when it is
+ * 2 of a square, the 0.5 of a GELU). People ask for the first. A constant with at least one axis counts as a
+ * parameter when it is
  *
- * (1) of a float or complex type with at least one axis, except when every use of it is a setting: bounds of
- *     Clip, scales of Resize, the fill of Pad ... (A scalar without axes is an epsilon, an exponent or a
- *     factor that an exporter wrote out; the rare learned one, CLIP's temperature, is one element.)
+ * (1) of a float or complex type, except when every use of it is a setting: bounds of Clip, scales of
+ *     Resize, the fill of Pad ...;
  *
  * (2) of a small integer type (16 bits or fewer): quantised weights and their zero points;
  *
  * (3) of another integer type, where an operator takes it for a weight: DequantizeLinear, the bias of
  *     QLinearConv.
+ *
+ * A scalar without axes is an epsilon, an exponent or a scale that somebody wrote out. (The rare learned one,
+ * such as CLIP's temperature, is one element.)
  *
  * So for a PyTorch export the count is numel() over parameters and buffers (the running statistics of
  * BatchNormalization are in the file, and count), except that a folded BatchNormalization leaves one bias a

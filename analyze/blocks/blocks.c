@@ -166,6 +166,15 @@ static uint64_t count_parameters(search *s, const cnx_view *view, uint32_t id)
     return elements;
 }
 
+static bool reads_parameters(const cnx_view *view, uint32_t id)
+{
+    const cnx_node *node = &view->graph->nodes[id];
+    for (uint32_t i = 0; i < node->input_count; i++)
+        if (node->inputs[i] != CNX_NONE && view->parameters[node->inputs[i]] != NULL)
+            return true;
+    return false;
+}
+
 static void emit_block(search *s, const raw_block *raw)
 {
     cnx_matcher *m = &s->matcher;
@@ -175,11 +184,15 @@ static void emit_block(search *s, const raw_block *raw)
                              .node_count = raw->node_count,
                              .nodes = nodes,
                              .macs = cnx_dim_number(m->dims, 0)};
+    bool has_parameters = false;
     for (size_t i = 0; i < raw->node_count; i++) {
         nodes[i] = (cnx_node_reference){raw->view->graph, raw->nodes[i]};
+        has_parameters |= reads_parameters(raw->view, raw->nodes[i]);
         found.parameters += count_parameters(s, raw->view, raw->nodes[i]);
         found.macs = cnx_dim_add(m->dims, found.macs, macs_of_node(s, raw->view, raw->nodes[i]));
     }
+    if (has_parameters && found.parameters == 0)
+        found.detail = cnx_print(m->arena, "%s, parameters of an earlier block", found.detail);
     CNX_PUSH(m->arena, s->found, s->found_count, s->found_capacity, found);
 }
 

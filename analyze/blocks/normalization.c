@@ -150,8 +150,17 @@ static uint32_t look_ahead(cnx_matcher *m, const spelled *s, uint32_t root)
     return cnx_output(m, user, 0);
 }
 
+/* The width of what is normalized; that of the scale behind it where shapes are unknown. */
+static const char *width_text(const cnx_matcher *m, const spelled *s, uint32_t quotient)
+{
+    uint32_t user = cnx_only_user(m, quotient), scale = cnx_other_input(m, user, quotient);
+    cnx_dim extent;
+    bool known = cnx_extent(m, s->source, -1, &extent) && !cnx_dim_has_unknown(m->dims, extent);
+    return cnx_extent_text(m, known || !cnx_is_weight(m, scale) ? s->source : scale, -1);
+}
+
 /* "LayerNormalization 768"; mean and variance over other axes than the last ones are named after these. */
-static void say_spelled(cnx_matcher *m, const spelled *s)
+static void say_spelled(cnx_matcher *m, const spelled *s, uint32_t quotient)
 {
     size_t count;
     uint32_t rank;
@@ -160,7 +169,7 @@ static void say_spelled(cnx_matcher *m, const spelled *s)
     bool known = cnx_rank(m, s->source, &rank);
     bool last = count == 1 && (axes[0] == -1 || (known && axes[0] == (int64_t)rank - 1));
     if (last || count == 0) {
-        cnx_say(m, "%s %s", name, cnx_extent_text(m, s->source, -1));
+        cnx_say(m, "%s %s", name, width_text(m, s, quotient));
         return;
     }
     bool over_space = known && count + 2 == rank;
@@ -185,7 +194,7 @@ bool cnx_match_layer_normalization(cnx_matcher *m, uint32_t node)
     uint32_t quotient = look_ahead(m, &s, node);
     if (quotient == CNX_NONE)
         return false;
-    say_spelled(m, &s);
+    say_spelled(m, &s, quotient);
     take_scale_and_shift(m, quotient);
     return true;
 }

@@ -144,7 +144,7 @@ bool cnx_match_product(cnx_matcher *m, uint32_t node)
 
 bool cnx_match_parameter(cnx_matcher *m, uint32_t node)
 {
-    if (!cnx_is_data(m, cnx_output(m, node, 0)))
+    if (!cnx_is_data(m, cnx_output(m, node, 0)) || cnx_class(m, node) == CNX_OP_QUANTIZATION)
         return false;
     for (uint32_t i = 0; i < cnx_node_at(m, node)->input_count; i++) {
         uint32_t weight = cnx_input(m, node, i);
