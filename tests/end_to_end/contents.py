@@ -33,7 +33,7 @@ KINDS = {
     "vgg11_bn": {"Conv": 8, "Gemm": 3},
     "resnet18": {"Conv": 20, "Residual": 8, "Gemm": 1, "Pool": 2},
     "resnet50": {"Conv": 53, "Residual": 16, "Gemm": 1},
-    "densenet121": {"Conv": 120, "Concat": 58 + 4, "Pool": 5, "Gemm": 1},
+    "densenet121": {"Conv": 120, "Concat": 58, "Pool": 5, "Gemm": 1},
     "mobilenet_v2": {"Conv": 52, "Residual": 10, "Gemm": 1},
     "squeezenet1_1": {"Conv": 26, "Concat": 8, "Gemm": 0},
     "vit_b_16": {"Attention": 12, "Normalization": 25, "Residual": 24, "Gemm": 25, "Conv": 1, "Parameter": 2},
