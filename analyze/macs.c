@@ -270,7 +270,8 @@ cnx_dim cnx_node_macs(cnx_analysis *analysis, const cnx_graph *graph, const cnx_
     counter c = {.dims = analysis->dims, .graph = graph, .node = node, .facts = facts};
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         const struct row *row = &ROWS[i];
-        if (strcmp(node->op_type, row->name) != 0 || strcmp(node->domain, row->domain) != 0)
+        if (node->op_type[0] != row->name[0] || strcmp(node->op_type, row->name) != 0 ||
+            strcmp(node->domain, row->domain) != 0)
             continue;
         cnx_dim macs = row->count(&c, row->first, row->second);
         return c.unknown ? cnx_dim_fresh(c.dims) : macs;

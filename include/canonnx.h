@@ -59,7 +59,8 @@ CNX_API void cnx_model_close(cnx_model *model);
 
 /* ---- inspect ------------------------------------------------------------------------------------ */
 
-/* A graph input or output. `shape` is printable, such as "N x 3 x 224 x 224"; "?" when unknown. */
+/* A graph input or output. `shape` is printable, such as "N x 3 x 224 x 224". "?" stands for what is unknown,
+ * "-" for sequences, maps and optional values, whose `type` says all: "seq(float[N, 3])". */
 typedef struct cnx_port {
     const char *name;
     const char *type;
@@ -71,7 +72,9 @@ typedef struct cnx_operator_count {
     uint64_t count;
 } cnx_operator_count;
 
-/* Parameters of one element type. A tensor used many times counts once. */
+/* Parameters of one element type. A tensor used many times counts once. Parameters are tensors with at least
+ * one axis that are float, complex or quantised (BatchNormalization's running statistics among them); shapes,
+ * indices, bounds and other settings are none. */
 typedef struct cnx_type_total {
     const char *type;
     uint64_t tensors;
@@ -80,7 +83,8 @@ typedef struct cnx_type_total {
 } cnx_type_total;
 
 /* A count that may depend on symbolic dimensions. `text` is for people ("1.82 G * N"); `exact` is the
- * expression with full digits ("1814073344 * N"); `is_number` tells whether `value` holds all of it. */
+ * expression with full digits ("1814073344*N"); `is_number` tells whether `value` holds all of it. What
+ * depends on an unknown extent is a "?" at the end of both. */
 typedef struct cnx_quantity {
     bool is_number;
     double value;
@@ -88,14 +92,15 @@ typedef struct cnx_quantity {
     const char *text;
 } cnx_quantity;
 
-/* A group of nodes that together are one thing people have a name for. */
+/* A group of nodes that together are one thing people have a name for. Rows at the end of the list ("Layout",
+ * "Shape", "Constant") sum up nodes that only move data, compute shapes, or hold constants. */
 typedef struct cnx_block {
     const char *kind;   /* "Conv", "Gemm", "Pool", "Residual", "Attention", "Normalization", ... */
     const char *detail; /* "64 -> 128, 3x3, stride 2, BatchNormalization, Relu" */
     size_t node_count;
     const char *const *nodes; /* names (or "#17 Conv" for a nameless node) */
-    uint64_t parameters;
-    cnx_quantity macs; /* multiply-accumulates for one evaluation of the graph */
+    uint64_t parameters; /* that no earlier block has counted */
+    cnx_quantity macs;   /* multiply-accumulates for one evaluation of the graph that holds the block */
 } cnx_block;
 
 typedef struct cnx_opset {
@@ -113,14 +118,14 @@ typedef struct cnx_inspection {
     const cnx_port *inputs;
     size_t output_count;
     const cnx_port *outputs;
-    uint64_t node_count;
+    uint64_t node_count; /* nested graphs' nodes included, and those of each function once */
     size_t operator_count;
     const cnx_operator_count *operators; /* most frequent first */
     size_t type_count;
     const cnx_type_total *types; /* largest first */
-    uint64_t parameter_count;    /* elements of all initializers and constants, shared ones once */
+    uint64_t parameter_count;    /* elements of all parameters, shared ones once */
     uint64_t parameter_bytes;
-    cnx_quantity macs;
+    cnx_quantity macs; /* of one evaluation: the dearer branch of an If, a Loop's body times its trips */
     size_t block_count;
     const cnx_block *blocks; /* in graph order */
     size_t unassigned_count;
