@@ -99,8 +99,8 @@ typedef struct cnx_block {
     const char *detail; /* "64 -> 128, 3x3, stride 2, BatchNormalization, Relu" */
     size_t node_count;
     const char *const *nodes; /* names (or "#17 Conv" for a nameless node) */
-    uint64_t parameters; /* that no earlier block has counted */
-    cnx_quantity macs;   /* multiply-accumulates for one evaluation of the graph that holds the block */
+    uint64_t parameters;      /* that no earlier block has counted */
+    cnx_quantity macs;        /* multiply-accumulates for one evaluation of the graph that holds the block */
 } cnx_block;
 
 typedef struct cnx_opset {
