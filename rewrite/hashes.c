@@ -126,6 +126,60 @@ static uint64_t hash_attribute(const cnx_hashes *hashes, uint64_t hash, const On
     return hash;
 }
 
+/* ---- contents ---- */
+
+static uint64_t multiset_bytes(const uint8_t *bytes, uint64_t size, unsigned width)
+{
+    uint64_t sum = 0;
+    for (uint64_t at = 0; at + width <= size; at += width) {
+        uint64_t word = 0;
+        memcpy(&word, bytes + at, width < 8 ? width : 8);
+        uint64_t high = 0;
+        if (width == 16)
+            memcpy(&high, bytes + at + 8, 8);
+        sum += mix(word, high);
+    }
+    return sum;
+}
+
+/* Elements of less than a byte are counted; there are at most 16 different ones. */
+static uint64_t multiset_bits(const cnx_tensor *tensor, const uint8_t *bytes, unsigned bits)
+{
+    uint64_t counts[16] = {0};
+    unsigned per_byte = 8 / bits;
+    for (uint64_t i = 0; i < tensor->count; i++)
+        counts[(unsigned)bytes[i / per_byte] >> (i % per_byte * bits) & ((1u << bits) - 1)]++;
+    uint64_t hash = 0;
+    for (unsigned i = 0; i < 16; i++)
+        hash = mix(hash, counts[i]);
+    return hash;
+}
+
+/* A hash of the elements that does not depend on their order. */
+static uint64_t multiset(cnx_model *model, cnx_tensor *tensor)
+{
+    if (tensor->type == CNX_TYPE_STRING) {
+        uint64_t sum = 0;
+        for (size_t i = 0; i < tensor->proto->n_string_data; i++)
+            sum += mix(0, XXH3_64bits(tensor->proto->string_data[i].data, tensor->proto->string_data[i].len));
+        return sum;
+    }
+    unsigned bits = cnx_type_bits(tensor->type);
+    const uint8_t *bytes = cnx_tensor_bytes(model, tensor);
+    return bits < 8 ? multiset_bits(tensor, bytes, bits) : multiset_bytes(bytes, tensor->size, bits / 8);
+}
+
+/* An initializer without its weights. Indices, shapes and flags are no weights: nothing that the permutation,
+ * sign and scale groups do changes which numbers are in such a tensor. */
+static uint64_t hash_initializer(cnx_model *model, cnx_tensor *tensor)
+{
+    enum { FEW = 1024 };
+    uint64_t hash = hash_dims(KIND_INITIALIZER, tensor);
+    bool control =
+        tensor->type == CNX_TYPE_INT64 || tensor->type == CNX_TYPE_INT32 || tensor->type == CNX_TYPE_BOOL;
+    return control && tensor->count <= FEW ? mix(hash, multiset(model, tensor)) : hash;
+}
+
 /* ---- structure ---- */
 
 static void hash_definitions(cnx_hashes *hashes)
@@ -137,7 +191,7 @@ static void hash_definitions(cnx_hashes *hashes)
         if (value->captured_from != CNX_NONE && hashes->outer != NULL)
             hash = hashes->outer->structure[value->captured_from];
         else if (value->initializer != NULL)
-            hash = hash_dims(KIND_INITIALIZER, value->initializer);
+            hash = hash_initializer(graph->model, value->initializer);
         else if (value->sparse_initializer != NULL)
             hash = hash_sparse(KIND_SPARSE, graph->model, value->sparse_initializer);
         hashes->structure[i] = hash;
@@ -217,47 +271,6 @@ uint64_t cnx_hash_structure(const cnx_hashes *hashes, uint32_t value)
 }
 
 /* ---- weights ---- */
-
-static uint64_t multiset_bytes(const uint8_t *bytes, uint64_t size, unsigned width)
-{
-    uint64_t sum = 0;
-    for (uint64_t at = 0; at + width <= size; at += width) {
-        uint64_t word = 0;
-        memcpy(&word, bytes + at, width < 8 ? width : 8);
-        uint64_t high = 0;
-        if (width == 16)
-            memcpy(&high, bytes + at + 8, 8);
-        sum += mix(word, high);
-    }
-    return sum;
-}
-
-/* Elements of less than a byte are counted; there are at most 16 different ones. */
-static uint64_t multiset_bits(const cnx_tensor *tensor, const uint8_t *bytes, unsigned bits)
-{
-    uint64_t counts[16] = {0};
-    unsigned per_byte = 8 / bits;
-    for (uint64_t i = 0; i < tensor->count; i++)
-        counts[(unsigned)bytes[i / per_byte] >> (i % per_byte * bits) & ((1u << bits) - 1)]++;
-    uint64_t hash = 0;
-    for (unsigned i = 0; i < 16; i++)
-        hash = mix(hash, counts[i]);
-    return hash;
-}
-
-/* A hash of the elements that does not depend on their order. */
-static uint64_t multiset(cnx_model *model, cnx_tensor *tensor)
-{
-    if (tensor->type == CNX_TYPE_STRING) {
-        uint64_t sum = 0;
-        for (size_t i = 0; i < tensor->proto->n_string_data; i++)
-            sum += mix(0, XXH3_64bits(tensor->proto->string_data[i].data, tensor->proto->string_data[i].len));
-        return sum;
-    }
-    unsigned bits = cnx_type_bits(tensor->type);
-    const uint8_t *bytes = cnx_tensor_bytes(model, tensor);
-    return bits < 8 ? multiset_bits(tensor, bytes, bits) : multiset_bytes(bytes, tensor->size, bits / 8);
-}
 
 static uint64_t weights_inside(const cnx_graph *graph)
 {

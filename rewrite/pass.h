@@ -21,6 +21,13 @@ typedef enum cnx_property {
     CNX_PROPERTY_NUMBERED = 8, /* ids of nodes and values follow the canonical order */
 } cnx_property;
 
+/* The operands at `slot - 1` and `slot` of a commutative node, which structure and weights do not tell apart.
+ */
+typedef struct cnx_tie {
+    const Onnx__NodeProto *node;
+    uint32_t slot;
+} cnx_tie;
+
 /* One run of cnx_canonicalize. */
 typedef struct cnx_rewrite {
     cnx_model *model;
@@ -29,6 +36,9 @@ typedef struct cnx_rewrite {
     struct cnx_report_builder *report;
     struct cnx_analysis *facts; /* see cnx_rewrite_facts; NULL when a pass made them stale */
     cnx_arena *facts_arena;
+    size_t tie_count; /* left by `commute` for `ties` */
+    size_t tie_capacity;
+    cnx_tie *ties;
 } cnx_rewrite;
 
 /* A pass returns how many things it changed; the runner repeats a group of passes until that is 0. */

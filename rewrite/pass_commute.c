@@ -1,6 +1,6 @@
 /* Puts the inputs of commutative operators in order: by structure, and where that is the same, by the weights
- * below (rewrite/hashes.h). Inputs that tie in both keep the order they had; the report says so, because two
- * spellings of such a model may then differ.
+ * below (rewrite/hashes.h). Inputs that tie in both keep the order they had, until the pass `ties` finds out
+ * whether that matters.
  *
  * For Add, Mul, Equal and the logical operators the result is the same bit by bit (which of two NaNs is
  * passed on aside). A Sum or Mean of three or more numbers is rounded in another order. Max and Min of a
@@ -21,7 +21,6 @@ typedef struct commuter {
     cnx_rewrite *rewrite;
     cnx_arena *arena;
     size_t changed;
-    size_t ties; /* nodes with inputs that could not be told apart */
 } commuter;
 
 static int compare_operands(const void *a, const void *b)
@@ -55,6 +54,15 @@ static bool weigh_ties(cnx_hashes *hashes, operand *operands, uint32_t count)
     return any;
 }
 
+static void remember_ties(cnx_rewrite *rewrite, const cnx_node *node, const operand *operands)
+{
+    for (uint32_t i = 1; i < node->input_count; i++) {
+        cnx_tie tie = {node->proto, i};
+        if (same_structure(&operands[i - 1], &operands[i]) && operands[i - 1].weights == operands[i].weights)
+            CNX_PUSH(rewrite->arena, rewrite->ties, rewrite->tie_count, rewrite->tie_capacity, tie);
+    }
+}
+
 static void order_inputs(commuter *work, cnx_edits *edits, cnx_hashes *hashes, uint32_t id,
                          const cnx_node *node)
 {
@@ -65,14 +73,10 @@ static void order_inputs(commuter *work, cnx_edits *edits, cnx_hashes *hashes, u
         operands[slot] =
             (operand){cnx_hash_structure(hashes, node->inputs[slot]), 0, node->inputs[slot], slot};
     qsort(operands, count, sizeof *operands, compare_operands);
-    bool tied = false;
     if (weigh_ties(hashes, operands, count)) {
         qsort(operands, count, sizeof *operands, compare_operands);
-        for (uint32_t i = 1; i < count; i++)
-            tied = tied || (same_structure(&operands[i - 1], &operands[i]) &&
-                            operands[i - 1].weights == operands[i].weights);
+        remember_ties(work->rewrite, node, operands);
     }
-    work->ties += tied;
     for (uint32_t slot = 0; slot < count; slot++)
         if (node->inputs[slot] != operands[slot].value)
             cnx_edit_input(edits, id, slot, operands[slot].value);
@@ -99,12 +103,6 @@ size_t cnx_pass_commute(cnx_rewrite *rewrite)
     order_graph(&work, model->graph, cnx_hashes_create(work.arena, model->graph, NULL));
     for (uint32_t i = 0; i < model->function_count; i++)
         order_graph(&work, model->functions[i], cnx_hashes_create(work.arena, model->functions[i], NULL));
-    if (work.ties != 0)
-        cnx_rewrite_note(
-            rewrite,
-            "%zu commutative nodes have inputs that neither structure nor weights tell apart: they "
-            "kept their order",
-            work.ties);
     cnx_arena_destroy(work.arena);
     return work.changed;
 }
