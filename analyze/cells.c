@@ -64,15 +64,25 @@ static void number_classes(cnx_cells *cells, cnx_arena *arena)
 
 static void hash_occurrences(cnx_cells *cells, cnx_arena *arena)
 {
-    const cnx_points *points = cells->points;
-    cells->occurrence = CNX_NEW_ARRAY(arena, uint64_t, points->point_count);
+    cnx_points *points = cells->points;
+    uint64_t *own = CNX_NEW_ARRAY(arena, uint64_t, points->point_count);
+    uint64_t *of_twins = CNX_NEW_ARRAY(arena, uint64_t, points->point_count);
+    cells->twin_of = CNX_NEW_ARRAY(arena, uint32_t, points->point_count);
     for (size_t s = 0; s < points->sequence_count; s++) {
         uint64_t hash = mix(s + 1);
         for (uint32_t i = 0; i < points->sequences[s]->count; i++)
-            cells->occurrence[points->sequences[s]->points[i]] += hash;
+            own[points->sequences[s]->points[i]] += hash;
     }
+    for (uint32_t p = 0; p < points->point_count; p++) {
+        cells->twin_of[p] = cnx_point_twin(points, p);
+        of_twins[cells->twin_of[p]] += mix(own[p]);
+    }
+    for (uint32_t p = 0; p < points->point_count; p++)
+        own[p] = mix_pair(own[p], of_twins[cells->twin_of[p]]);
+    cells->occurrence = own;
 }
 
+/* Twins share their blocks: what contains one contains, in effect, all. */
 static void list_parents(cnx_cells *cells, cnx_arena *arena)
 {
     const cnx_points *points = cells->points;
@@ -84,7 +94,7 @@ static void list_parents(cnx_cells *cells, cnx_arena *arena)
             continue;
         total += relation->from->count;
         for (uint32_t i = 0; i < relation->from->count; i++)
-            cells->parent_start[relation->from->points[i] + 1]++;
+            cells->parent_start[cells->twin_of[relation->from->points[i]] + 1]++;
     }
     for (size_t p = 0; p < points->point_count; p++)
         cells->parent_start[p + 1] += cells->parent_start[p];
@@ -96,7 +106,7 @@ static void list_parents(cnx_cells *cells, cnx_arena *arena)
     for (size_t r = 0; r < points->relation_count; r++) {
         const cnx_relation *relation = &points->relations[r];
         for (uint32_t i = 0; relation->kind == CNX_CONTAIN && i < relation->from->count; i++) {
-            uint32_t slot = next[relation->from->points[i]]++;
+            uint32_t slot = next[cells->twin_of[relation->from->points[i]]]++;
             cells->parent_point[slot] =
                 relation->to->points[i / (relation->middle * relation->inner) * relation->inner +
                                      i % relation->inner];
@@ -178,7 +188,8 @@ static void refine_once(const cnx_cells *cells, colouring *c)
         for (uint32_t i = cells->copy_start[k]; i < cells->copy_start[k + 1]; i++) {
             uint32_t p = cells->copies[i];
             uint64_t key = cells->occurrence[p];
-            for (uint32_t e = cells->parent_start[p]; e < cells->parent_start[p + 1]; e++)
+            for (uint32_t t = cells->twin_of[p], e = cells->parent_start[t]; e < cells->parent_start[t + 1];
+                 e++)
                 key +=
                     mix_pair(cells->parent_relation[e], c->colour[cells->class_of[cells->parent_point[e]]]);
             sum += mix(key);
@@ -186,7 +197,7 @@ static void refine_once(const cnx_cells *cells, colouring *c)
         c->next[k] = mix_pair(c->colour[k], sum);
     }
     for (uint32_t p = 0; p < cells->points->point_count; p++)
-        for (uint32_t e = cells->parent_start[p]; e < cells->parent_start[p + 1]; e++)
+        for (uint32_t t = cells->twin_of[p], e = cells->parent_start[t]; e < cells->parent_start[t + 1]; e++)
             c->next[cells->class_of[cells->parent_point[e]]] += mix_pair(
                 mix_pair(cells->parent_relation[e], cells->occurrence[p]), c->colour[cells->class_of[p]]);
     uint64_t *swap = c->colour;
@@ -214,7 +225,9 @@ static void refine(const cnx_cells *cells, colouring *c)
 typedef struct home_search {
     cnx_cells *cells;
     colouring *colours;
-    uint8_t *state;     /* by class: 0 unknown, 1 being found, 2 found */
+    uint8_t *state; /* by class: 0 unknown, 1 being found, 2 found */
+    uint32_t *seen; /* by class: stamp of the last search that met it */
+    uint32_t stamp;
     uint32_t irregular; /* reason */
     bool pinned_any;
     cnx_arena *scratch;
@@ -236,18 +249,17 @@ static uint32_t movable_parents(home_search *s, uint32_t class, uint32_t **paren
     cnx_cells *cells = s->cells;
     size_t count = 0, capacity = 0;
     uint32_t *found = NULL;
+    s->stamp++;
     for (uint32_t i = cells->copy_start[class]; i < cells->copy_start[class + 1]; i++) {
         uint32_t p = cells->copies[i];
-        for (uint32_t e = cells->parent_start[p]; e < cells->parent_start[p + 1]; e++) {
+        for (uint32_t t = cells->twin_of[p], e = cells->parent_start[t]; e < cells->parent_start[t + 1];
+             e++) {
             uint32_t block = cells->class_of[cells->parent_point[e]];
-            if (cells->pinned[block] != CNX_NONE || block == class ||
+            if (s->seen[block] == s->stamp || cells->pinned[block] != CNX_NONE || block == class ||
                 is_alone(s->colours, cells->class_count, s->colours->colour[block]))
                 continue;
-            bool known = false;
-            for (size_t k = 0; k < count && !known; k++)
-                known = found[k] == block;
-            if (!known)
-                CNX_PUSH(s->scratch, found, count, capacity, block);
+            s->seen[block] = s->stamp;
+            CNX_PUSH(s->scratch, found, count, capacity, block);
         }
     }
     *parents = found;
@@ -260,39 +272,63 @@ static void pin_class(home_search *s, uint32_t class)
     s->pinned_any = true;
 }
 
-/* Whether the blocks are all there are of their colour and home: the class occurs in every one of them. */
-static bool are_all_siblings(home_search *s, const uint32_t *blocks, uint32_t count)
+/* How many classes have the colour and the home of this one. */
+static uint32_t count_siblings(home_search *s, uint32_t class)
 {
-    cnx_cells *cells = s->cells;
-    uint64_t colour = s->colours->colour[blocks[0]];
-    uint32_t home = cells->home[blocks[0]], siblings = 0;
-    for (uint32_t k = 1; k < count; k++)
-        if (s->colours->colour[blocks[k]] != colour || cells->home[blocks[k]] != home)
-            return false;
+    const cnx_cells *cells = s->cells;
+    uint64_t colour = s->colours->colour[class];
+    uint32_t siblings = 0;
     for (size_t i = first_of_colour(s->colours, cells->class_count, colour);
          i < cells->class_count && s->colours->sorted[i].colour == colour; i++) {
         find_home(s, s->colours->sorted[i].class, 1);
-        siblings += cells->home[s->colours->sorted[i].class] == home;
+        siblings += cells->home[s->colours->sorted[i].class] == cells->home[class];
     }
-    return siblings == count;
+    return siblings;
 }
 
-static void choose_home(home_search *s, uint32_t class, const uint32_t *parents, uint32_t count)
+/* If all siblings of blocks[k] are in the list, replaces them by their home: what lies in all of them at once
+ * is not told apart by them. */
+static bool replace_family(home_search *s, uint32_t *blocks, uint32_t *count, uint32_t k)
+{
+    const cnx_cells *cells = s->cells;
+    uint64_t colour = s->colours->colour[blocks[k]];
+    uint32_t home = cells->home[blocks[k]], present = 0, kept = 0;
+    bool home_listed = home == CNX_NONE;
+    for (uint32_t j = 0; j < *count; j++) {
+        present += s->colours->colour[blocks[j]] == colour && cells->home[blocks[j]] == home;
+        home_listed = home_listed || blocks[j] == home;
+    }
+    if (present != count_siblings(s, blocks[k]))
+        return false;
+    for (uint32_t j = 0; j < *count; j++)
+        if (s->colours->colour[blocks[j]] != colour || cells->home[blocks[j]] != home)
+            blocks[kept++] = blocks[j];
+    if (!home_listed)
+        blocks[kept++] = home;
+    *count = kept;
+    return true;
+}
+
+/* The lowest common ancestor of the blocks, as far as they can move: families that are complete give way to
+ * their homes; blocks around other blocks of the list say nothing new. One block left is the home, none means
+ * none. */
+static void choose_home(home_search *s, uint32_t class, uint32_t *blocks, uint32_t count)
 {
     cnx_cells *cells = s->cells;
-    uint32_t *innermost = CNX_NEW_ARRAY(s->scratch, uint32_t, count);
-    uint32_t kept = 0;
+    for (uint32_t k = 0; k < count;)
+        k = replace_family(s, blocks, &count, k) ? 0 : k + 1;
+    uint32_t kept = 0, innermost = CNX_NONE;
     for (uint32_t k = 0; k < count; k++) {
         bool holds_another = false;
         for (uint32_t j = 0; j < count && !holds_another; j++)
-            holds_another = j != k && is_inside(cells, parents[j], parents[k]);
-        if (!holds_another)
-            innermost[kept++] = parents[k];
+            holds_another = j != k && is_inside(cells, blocks[j], blocks[k]);
+        if (!holds_another) {
+            innermost = blocks[k];
+            kept++;
+        }
     }
-    if (kept == 1)
-        cells->home[class] = innermost[0];
-    else if (kept > 1 && are_all_siblings(s, innermost, kept))
-        cells->home[class] = cells->home[innermost[0]];
+    if (kept <= 1)
+        cells->home[class] = innermost;
     else
         pin_class(s, class);
 }
@@ -327,6 +363,7 @@ static bool find_homes(cnx_cells *cells, colouring *colours)
     home_search s = {.cells = cells, .colours = colours, .scratch = scratch};
     s.irregular = cnx_reason(cells->points, "occurs in some blocks and not in others", NULL, NULL);
     s.state = CNX_NEW_ARRAY(scratch, uint8_t, cells->class_count);
+    s.seen = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
     for (uint32_t c = 0; c < cells->class_count; c++)
         find_home(&s, c, 0);
     bool complete = !s.pinned_any;
@@ -430,7 +467,8 @@ static bool number_phases(cnx_cells *cells, cnx_arena *arena)
     for (uint32_t round = 0; changed && round < 64; round++) {
         changed = false;
         for (uint32_t p = 0; p < cells->points->point_count; p++)
-            for (uint32_t e = cells->parent_start[p]; e < cells->parent_start[p + 1]; e++) {
+            for (uint32_t t = cells->twin_of[p], e = cells->parent_start[t]; e < cells->parent_start[t + 1];
+                 e++) {
                 uint32_t inner = cells->cell_of[cells->class_of[p]];
                 uint32_t outer = cells->cell_of[cells->class_of[cells->parent_point[e]]];
                 if (inner == CNX_NONE || outer == CNX_NONE || cells->cells[outer].count < 2 ||
@@ -489,7 +527,8 @@ static bool keyed_copies(const cnx_cells *cells, uint32_t class, const uint32_t 
     for (uint32_t i = 0; i < count; i++) {
         uint32_t p = cells->copies[first + i];
         uint64_t key = cells->occurrence[p];
-        for (uint32_t e = cells->parent_start[p]; e < cells->parent_start[p + 1]; e++) {
+        for (uint32_t t = cells->twin_of[p], e = cells->parent_start[t]; e < cells->parent_start[t + 1];
+             e++) {
             uint32_t block = cells->class_of[cells->parent_point[e]];
             uint32_t moved = image != NULL ? image[block] : block;
             moves = moves || moved != block;
@@ -541,17 +580,17 @@ double cnx_cell_log10_order(const cnx_cells *cells, uint32_t cell)
     return c->count * inside + lgamma((double)c->count + 1) / log(10.0);
 }
 
-/* Pins the cell of a class that could not be verified, everywhere it occurs. */
-static void pin_cell(cnx_cells *cells, uint32_t class)
+/* Pins the cell of a class that could not be verified; when that is no cell's, every cell of the phase. */
+static void pin_cells(cnx_cells *cells, uint32_t class, uint32_t phase)
 {
     uint32_t reason = cnx_reason(cells->points, "copies that do not move in step", NULL, NULL);
-    uint32_t cell = cells->cell_of[class];
-    if (cell == CNX_NONE) {
-        cells->pinned[class] = reason;
-        return;
+    for (uint32_t k = 0; k < cells->cell_count; k++) {
+        const cnx_cell *cell = &cells->cells[k];
+        bool guilty =
+            cells->cell_of[class] == k || (cells->cell_of[class] == CNX_NONE && cell->phase == phase);
+        for (uint32_t i = 0; i < cell->count && guilty && cell->count > 1; i++)
+            cells->pinned[cells->members[cell->first + i]] = reason;
     }
-    for (uint32_t i = 0; i < cells->cells[cell].count; i++)
-        cells->pinned[cells->members[cells->cells[cell].first + i]] = reason;
 }
 
 static void pin_everything(cnx_cells *cells)
@@ -574,10 +613,10 @@ static bool build(cnx_cells *cells, colouring *colours, cnx_arena *arena)
         pin_everything(cells);
         return false;
     }
-    uint32_t witness;
-    if (cnx_verify_cells(cells, &witness))
+    uint32_t witness, phase;
+    if (cnx_verify_cells(cells, &witness, &phase))
         return true;
-    pin_cell(cells, witness);
+    pin_cells(cells, witness, phase);
     return false;
 }
 
@@ -585,6 +624,7 @@ cnx_cells *cnx_find_cells(cnx_arena *arena, cnx_points *points)
 {
     cnx_cells *cells = CNX_NEW(arena, cnx_cells);
     cells->points = points;
+    cnx_points_close(points);
     number_classes(cells, arena);
     hash_occurrences(cells, arena);
     list_parents(cells, arena);

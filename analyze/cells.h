@@ -17,13 +17,14 @@ typedef struct cnx_cell {
 typedef struct cnx_cells {
     cnx_points *points;
     uint32_t class_count;
-    uint32_t *class_of;     /* by point */
-    uint32_t *copy_start;   /* by class, class_count + 1 entries: range in `copies` */
-    uint32_t *copies;       /* the points of each class */
-    uint32_t *pinned;       /* by class: reason or CNX_NONE */
-    uint64_t *occurrence;   /* by point: hash of the set of sequences that list it */
-    uint32_t *parent_start; /* by point, point_count + 1 entries: range in the next two */
-    uint32_t *parent_point; /* a block that contains the point */
+    uint32_t *class_of;   /* by point */
+    uint32_t *copy_start; /* by class, class_count + 1 entries: range in `copies` */
+    uint32_t *copies;     /* the points of each class */
+    uint32_t *pinned;     /* by class: reason or CNX_NONE */
+    uint64_t *occurrence; /* by point: hash of the sequences that list it, and of those that list its twins */
+    uint32_t *twin_of;    /* by point: the first of its twins */
+    uint32_t *parent_start; /* by first twin, point_count + 1 entries: range in the next two */
+    uint32_t *parent_point; /* a block that contains the point or a twin of it */
     uint32_t *parent_relation;
     uint32_t *home;    /* by class, CNX_NONE when free-standing or pinned */
     uint32_t *cell_of; /* by class, CNX_NONE when pinned */

@@ -67,31 +67,44 @@ static uint32_t *room_for_points(cnx_points *points, uint32_t count)
             capacity *= 2;
         uint32_t *parent = CNX_NEW_ARRAY(points->arena, uint32_t, capacity);
         uint32_t *pinned = CNX_NEW_ARRAY(points->arena, uint32_t, capacity);
+        uint32_t *twin = CNX_NEW_ARRAY(points->arena, uint32_t, capacity);
         if (points->point_count != 0) {
             memcpy(parent, points->parent, points->point_count * sizeof *parent);
             memcpy(pinned, points->pinned, points->point_count * sizeof *pinned);
+            memcpy(twin, points->twin, points->point_count * sizeof *twin);
         }
         points->parent = parent;
         points->pinned = pinned;
+        points->twin = twin;
         points->point_capacity = capacity;
     }
     uint32_t *made = CNX_NEW_ARRAY(points->arena, uint32_t, count);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t point = (uint32_t)points->point_count++;
-        points->parent[point] = point;
+        points->parent[point] = points->twin[point] = point;
         points->pinned[point] = CNX_NONE;
         made[i] = point;
     }
     return made;
 }
 
-uint32_t cnx_point_class(cnx_points *points, uint32_t point)
+static uint32_t root_of(uint32_t *forest, uint32_t point)
 {
-    while (points->parent[point] != point) {
-        points->parent[point] = points->parent[points->parent[point]];
-        point = points->parent[point];
+    while (forest[point] != point) {
+        forest[point] = forest[forest[point]];
+        point = forest[point];
     }
     return point;
+}
+
+uint32_t cnx_point_class(cnx_points *points, uint32_t point)
+{
+    return root_of(points->parent, point);
+}
+
+uint32_t cnx_point_twin(cnx_points *points, uint32_t point)
+{
+    return root_of(points->twin, point);
 }
 
 static void pin_point(cnx_points *points, uint32_t point, uint32_t reason)
@@ -140,6 +153,10 @@ static void relate(cnx_points *points, const cnx_sequence *from, const cnx_seque
         return;
     for (uint32_t i = 0; i < from->count; i++)
         unite(points, from->points[i], to->points[i / (middle * inner) * inner + i % inner]);
+    for (uint32_t i = 0; i < from->count && middle == 1; i++) {
+        uint32_t a = cnx_point_twin(points, from->points[i]), b = cnx_point_twin(points, to->points[i]);
+        points->twin[a < b ? b : a] = a < b ? a : b;
+    }
 }
 
 static cnx_labels *make_labels(cnx_points *points, const cnx_sequence *sequence, uint32_t extent,
@@ -778,4 +795,60 @@ uint32_t cnx_labels_block_size(const cnx_labels *labels, const cnx_labels *block
         if (split->inner_extent != 0 && split->outer == blocks)
             return split->inner_extent;
     return 0;
+}
+
+/* ---- what follows from what was said ---- */
+
+/* Whether two containments say the same of points that are twins: then their blocks move together. */
+static bool contain_alike(cnx_points *points, const cnx_relation *a, const cnx_relation *b)
+{
+    if (a->from->count != b->from->count || a->middle != b->middle || a->inner != b->inner)
+        return false;
+    for (uint32_t i = 0; i < a->from->count; i++)
+        if (cnx_point_twin(points, a->from->points[i]) != cnx_point_twin(points, b->from->points[i]))
+            return false;
+    return true;
+}
+
+/* Some positions, by twin, and layout of a containment: equal for containments that are alike. */
+static uint32_t containment_key(cnx_points *points, cnx_intern *keys, const cnx_relation *relation)
+{
+    uint32_t key[11] = {relation->from->count, relation->middle, relation->inner};
+    for (uint32_t i = 0; i < 8; i++) /* spread over the sequence; contain_alike looks at all of it */
+        key[3 + i] = cnx_point_twin(
+            points, relation->from->points[(uint32_t)((uint64_t)i * (relation->from->count - 1) / 7)]);
+    return cnx_intern_add(keys, key, sizeof key);
+}
+
+static bool close_once(cnx_points *points)
+{
+    cnx_arena *scratch = cnx_arena_create(points->arena);
+    size_t count = points->relation_count, united = points->relation_count;
+    uint32_t *last =
+        CNX_NEW_ARRAY(scratch, uint32_t, count); /* by key: 1 + the last containment that has it */
+    uint32_t *previous = CNX_NEW_ARRAY(scratch, uint32_t, count);
+    cnx_intern keys;
+    cnx_intern_init(&keys, scratch);
+    for (uint32_t r = 0; r < count; r++) {
+        if (points->relations[r].kind != CNX_CONTAIN || points->relations[r].from->count == 0)
+            continue;
+        uint32_t key = containment_key(points, &keys, &points->relations[r]);
+        previous[r] = last[key];
+        last[key] = r + 1;
+        for (uint32_t other = previous[r]; other != 0; other = previous[other - 1]) {
+            cnx_relation a = points->relations[other - 1], b = points->relations[r];
+            if (!contain_alike(points, &a, &b))
+                continue;
+            relate(points, a.to, b.to, 1, a.to->count, CNX_IDENTIFY);
+            break;
+        }
+    }
+    cnx_arena_destroy(scratch);
+    return points->relation_count > united;
+}
+
+void cnx_points_close(cnx_points *points)
+{
+    while (close_once(points))
+        continue;
 }

@@ -60,7 +60,8 @@ typedef struct cnx_points {
     cnx_dims *dims;
     size_t point_count;
     size_t point_capacity;
-    uint32_t *parent; /* union-find forest */
+    uint32_t *parent; /* union-find forest: classes of points that move together */
+    uint32_t *twin;   /* union-find forest, finer: points at equal positions of axes that are the same axis */
     uint32_t *pinned; /* by root: reason, or CNX_NONE */
     size_t pinned_capacity;
     size_t sequence_count;
@@ -77,6 +78,10 @@ cnx_points *cnx_points_create(cnx_arena *arena, cnx_dims *dims);
 
 /* The representative of a point's class. */
 uint32_t cnx_point_class(cnx_points *points, uint32_t point);
+
+/* The representative of a point's twins: points that were identified position by position, not as one of
+ * several copies. Where one goes, they all go. */
+uint32_t cnx_point_twin(cnx_points *points, uint32_t point);
 
 /* A reason's number. With a node, `what` is a phrase that "of Conv conv1" completes ("spatial axis"); it is a
  * literal or lives in the arena, and equal reasons are told by its address. The text is made on demand. */
@@ -161,6 +166,10 @@ cnx_axis cnx_axis_refine(cnx_points *points, cnx_axis axis, const cnx_labels *bl
 /* How many positions of `labels` make one of `blocks`: 1 when they are the same, 0 when `blocks` is no split
  * of them. */
 uint32_t cnx_labels_block_size(const cnx_labels *labels, const cnx_labels *blocks);
+
+/* States what follows: blocks that contain twins in the same way are the same blocks (key heads
+ * and value heads that serve the same groups of query heads). Nothing that was a symmetry stops being one. */
+void cnx_points_close(cnx_points *points);
 
 /* Axes longer than this carry no labels. */
 #define CNX_LARGEST_AXIS (1u << 24)

@@ -117,15 +117,16 @@ static bool exchange_neighbours(const cnx_cells *cells, uint32_t phase, uint32_t
     return any;
 }
 
-bool cnx_verify_cells(const cnx_cells *cells, uint32_t *witness)
+bool cnx_verify_cells(const cnx_cells *cells, uint32_t *witness, uint32_t *phase)
 {
     cnx_arena *scratch = cnx_arena_create(cells->points->arena);
     uint32_t *image = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
     uint32_t *permutation = CNX_NEW_ARRAY(scratch, uint32_t, cells->points->point_count);
     bool holds = true;
-    for (uint32_t phase = 0; phase < cells->phase_count && holds; phase++)
+    for (uint32_t at = 0; at < cells->phase_count && holds; at++)
         for (uint32_t start = 0; start < 2 && holds; start++) {
-            if (!exchange_neighbours(cells, phase, start, image))
+            *phase = at;
+            if (!exchange_neighbours(cells, at, start, image))
                 continue;
             cnx_carry_classes(cells, image);
             cnx_permute_points(cells, image, permutation);

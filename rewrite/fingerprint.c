@@ -64,7 +64,8 @@ static uint64_t copy_token(const cnx_prints *prints, uint32_t point)
 {
     const cnx_cells *cells = prints->cells;
     uint64_t key = cells->occurrence[point];
-    for (uint32_t e = cells->parent_start[point]; e < cells->parent_start[point + 1]; e++)
+    uint32_t twin = cells->twin_of[point];
+    for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
         key += mix(prints->token[cells->class_of[cells->parent_point[e]]] ^ mix(cells->parent_relation[e]));
     return mix(key);
 }
