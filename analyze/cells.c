@@ -56,17 +56,20 @@ static void number_classes(cnx_cells *cells, cnx_arena *arena)
     }
     for (uint32_t c = 0; c < cells->class_count; c++)
         cells->copy_start[c + 1] += cells->copy_start[c];
-    uint32_t *next = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
+    cnx_arena *scratch = cnx_arena_create(arena);
+    uint32_t *next = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
     memcpy(next, cells->copy_start, cells->class_count * sizeof *next);
     for (uint32_t p = 0; p < count; p++)
         cells->copies[next[cells->class_of[p]]++] = p;
+    cnx_arena_destroy(scratch);
 }
 
 static void hash_occurrences(cnx_cells *cells, cnx_arena *arena)
 {
     cnx_points *points = cells->points;
     uint64_t *own = CNX_NEW_ARRAY(arena, uint64_t, points->point_count);
-    uint64_t *of_twins = CNX_NEW_ARRAY(arena, uint64_t, points->point_count);
+    cnx_arena *scratch = cnx_arena_create(arena);
+    uint64_t *of_twins = CNX_NEW_ARRAY(scratch, uint64_t, points->point_count);
     cells->twin_of = CNX_NEW_ARRAY(arena, uint32_t, points->point_count);
     for (size_t s = 0; s < points->sequence_count; s++) {
         uint64_t hash = mix(s + 1);
@@ -80,6 +83,7 @@ static void hash_occurrences(cnx_cells *cells, cnx_arena *arena)
     for (uint32_t p = 0; p < points->point_count; p++)
         own[p] = mix_pair(own[p], of_twins[cells->twin_of[p]]);
     cells->occurrence = own;
+    cnx_arena_destroy(scratch);
 }
 
 /* Twins share their blocks: what contains one contains, in effect, all. */
@@ -100,7 +104,8 @@ static void list_parents(cnx_cells *cells, cnx_arena *arena)
         cells->parent_start[p + 1] += cells->parent_start[p];
     cells->parent_point = CNX_NEW_ARRAY(arena, uint32_t, total);
     cells->parent_relation = CNX_NEW_ARRAY(arena, uint32_t, total);
-    uint32_t *next = CNX_NEW_ARRAY(arena, uint32_t, points->point_count);
+    cnx_arena *scratch = cnx_arena_create(arena);
+    uint32_t *next = CNX_NEW_ARRAY(scratch, uint32_t, points->point_count);
     if (points->point_count != 0)
         memcpy(next, cells->parent_start, points->point_count * sizeof *next);
     for (size_t r = 0; r < points->relation_count; r++) {
@@ -113,28 +118,25 @@ static void list_parents(cnx_cells *cells, cnx_arena *arena)
             cells->parent_relation[slot] = (uint32_t)r;
         }
     }
+    cnx_arena_destroy(scratch);
 }
 
 /* ---- colours ---- */
 
-typedef struct coloured_class {
-    uint64_t colour;
-    uint32_t class;
-} coloured_class;
-
 typedef struct colouring {
     uint64_t *colour; /* by class */
     uint64_t *next;
-    coloured_class *sorted; /* by colour, then class */
+    uint32_t *sorted; /* classes by colour, then number */
     size_t distinct;
 } colouring;
 
-static int compare_coloured(const void *a, const void *b)
+static int compare_colours(const void *a, const void *b, void *context)
 {
-    const coloured_class *x = a, *y = b;
-    if (x->colour != y->colour)
-        return x->colour < y->colour ? -1 : 1;
-    return (x->class > y->class) - (x->class < y->class);
+    const uint64_t *colour = context;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    if (colour[x] != colour[y])
+        return colour[x] < colour[y] ? -1 : 1;
+    return (x > y) - (x < y);
 }
 
 static size_t count_distinct(colouring *c, uint32_t class_count)
@@ -142,11 +144,11 @@ static size_t count_distinct(colouring *c, uint32_t class_count)
     if (class_count == 0)
         return 0;
     for (uint32_t i = 0; i < class_count; i++)
-        c->sorted[i] = (coloured_class){c->colour[i], i};
-    qsort(c->sorted, class_count, sizeof *c->sorted, compare_coloured);
+        c->sorted[i] = i;
+    qsort_r(c->sorted, class_count, sizeof *c->sorted, compare_colours, c->colour);
     size_t distinct = 1;
     for (uint32_t i = 1; i < class_count; i++)
-        distinct += c->sorted[i].colour != c->sorted[i - 1].colour;
+        distinct += c->colour[c->sorted[i]] != c->colour[c->sorted[i - 1]];
     return distinct;
 }
 
@@ -156,7 +158,7 @@ static size_t first_of_colour(const colouring *c, uint32_t class_count, uint64_t
     size_t low = 0, high = class_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (c->sorted[middle].colour < colour)
+        if (c->colour[c->sorted[middle]] < colour)
             low = middle + 1;
         else
             high = middle;
@@ -167,7 +169,7 @@ static size_t first_of_colour(const colouring *c, uint32_t class_count, uint64_t
 static bool is_alone(const colouring *c, uint32_t class_count, uint64_t colour)
 {
     size_t first = first_of_colour(c, class_count, colour);
-    return first + 1 >= class_count || c->sorted[first + 1].colour != colour;
+    return first + 1 >= class_count || c->colour[c->sorted[first + 1]] != colour;
 }
 
 static void first_colours(const cnx_cells *cells, colouring *c)
@@ -279,9 +281,9 @@ static uint32_t count_siblings(home_search *s, uint32_t class)
     uint64_t colour = s->colours->colour[class];
     uint32_t siblings = 0;
     for (size_t i = first_of_colour(s->colours, cells->class_count, colour);
-         i < cells->class_count && s->colours->sorted[i].colour == colour; i++) {
-        find_home(s, s->colours->sorted[i].class, 1);
-        siblings += cells->home[s->colours->sorted[i].class] == cells->home[class];
+         i < cells->class_count && s->colours->colour[s->colours->sorted[i]] == colour; i++) {
+        find_home(s, s->colours->sorted[i], 1);
+        siblings += cells->home[s->colours->sorted[i]] == cells->home[class];
     }
     return siblings;
 }
@@ -398,8 +400,9 @@ static int compare_cells(const void *a, const void *b)
 /* Groups classes by home and colour; cells are numbered in the order of their first members. */
 static void group_cells(cnx_cells *cells, const colouring *colours, cnx_arena *arena)
 {
-    sort_entry *entries = CNX_NEW_ARRAY(arena, sort_entry, cells->class_count);
-    sort_entry *starts = CNX_NEW_ARRAY(arena, sort_entry, cells->class_count);
+    cnx_arena *scratch = cnx_arena_create(arena);
+    sort_entry *entries = CNX_NEW_ARRAY(scratch, sort_entry, cells->class_count);
+    sort_entry *starts = CNX_NEW_ARRAY(scratch, sort_entry, cells->class_count);
     uint32_t count = 0, cell_count = 0;
     for (uint32_t c = 0; c < cells->class_count; c++)
         if (cells->pinned[c] == CNX_NONE)
@@ -430,6 +433,7 @@ static void group_cells(cnx_cells *cells, const colouring *colours, cnx_arena *a
         }
         cells->cells[k].count = next - cells->cells[k].first;
     }
+    cnx_arena_destroy(scratch);
 }
 
 /* Cells inside each block, by class of the block, in the order of their colours: equal blocks then list equal
@@ -443,7 +447,8 @@ static void list_children(cnx_cells *cells, cnx_arena *arena)
             cells->child_start[cells->cells[k].home + 1]++;
     for (uint32_t c = 0; c < cells->class_count; c++)
         cells->child_start[c + 1] += cells->child_start[c];
-    uint32_t *filled = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
+    cnx_arena *scratch = cnx_arena_create(arena);
+    uint32_t *filled = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
     for (uint32_t k = 0; k < cells->cell_count; k++) {
         uint32_t home = cells->cells[k].home;
         if (home == CNX_NONE)
@@ -454,6 +459,7 @@ static void list_children(cnx_cells *cells, cnx_arena *arena)
             list[at] = list[at - 1];
         list[at] = k;
     }
+    cnx_arena_destroy(scratch);
 }
 
 /* Depth of homes, and phases: a cell comes after every cell of blocks that contain copies of its members. */
@@ -518,6 +524,22 @@ static int compare_keyed(const void *a, const void *b)
     return (x->point > y->point) - (x->point < y->point);
 }
 
+/* A class has a handful of copies: sorting them in place is much of the time that a check takes. */
+static void sort_keyed(keyed_point *items, uint32_t count)
+{
+    if (count > 24) {
+        qsort(items, count, sizeof *items, compare_keyed);
+        return;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        keyed_point item = items[i];
+        uint32_t at = i;
+        for (; at > 0 && compare_keyed(&items[at - 1], &item) > 0; at--)
+            items[at] = items[at - 1];
+        items[at] = item;
+    }
+}
+
 /* The copies of a class, sorted by where they occur once their blocks have moved by `image` (NULL: not at
  * all). True when a block of some copy moves. */
 static bool keyed_copies(const cnx_cells *cells, uint32_t class, const uint32_t *image, keyed_point *result)
@@ -536,7 +558,7 @@ static bool keyed_copies(const cnx_cells *cells, uint32_t class, const uint32_t 
         }
         result[i] = (keyed_point){key, p};
     }
-    qsort(result, count, sizeof *result, compare_keyed);
+    sort_keyed(result, count);
     return moves;
 }
 
@@ -627,13 +649,16 @@ cnx_cells *cnx_find_cells(cnx_arena *arena, cnx_points *points)
     cnx_points_close(points);
     number_classes(cells, arena);
     hash_occurrences(cells, arena);
+    cnx_points_freeze(points);
     list_parents(cells, arena);
     cells->home = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
-    colouring colours = {.colour = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count),
-                         .next = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count),
-                         .sorted = CNX_NEW_ARRAY(arena, coloured_class, cells->class_count)};
+    cnx_arena *scratch = cnx_arena_create(arena);
+    colouring colours = {.colour = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),
+                         .next = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),
+                         .sorted = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count)};
     for (unsigned attempt = 0; !build(cells, &colours, arena); attempt++)
         if (attempt == 100)
             pin_everything(cells);
+    cnx_arena_destroy(scratch);
     return cells;
 }

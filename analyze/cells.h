@@ -40,7 +40,7 @@ typedef struct cnx_cells {
 } cnx_cells;
 
 /* Finds the cells and verifies that every permutation they allow is a symmetry (analyze/verify.c). What
- * cannot be verified is pinned. Memory from `arena`. */
+ * cannot be verified is pinned. Memory from `arena`. To be called once: the points are frozen. */
 cnx_cells *cnx_find_cells(cnx_arena *arena, cnx_points *points);
 
 /* log10 of the number of permutations of one cell, with everything inside its members. */

@@ -64,15 +64,18 @@ static uint32_t *room_for_points(cnx_points *points, uint32_t count)
     if (points->point_count + count > points->point_capacity) {
         size_t capacity = points->point_capacity == 0 ? 4096 : points->point_capacity;
         while (capacity < points->point_count + count)
-            capacity *= 2;
-        uint32_t *parent = CNX_NEW_ARRAY(points->arena, uint32_t, capacity);
-        uint32_t *pinned = CNX_NEW_ARRAY(points->arena, uint32_t, capacity);
-        uint32_t *twin = CNX_NEW_ARRAY(points->arena, uint32_t, capacity);
+            capacity += capacity / 2;
+        cnx_arena *larger = cnx_arena_create(points->arena);
+        uint32_t *parent = CNX_NEW_ARRAY(larger, uint32_t, capacity);
+        uint32_t *pinned = CNX_NEW_ARRAY(larger, uint32_t, capacity);
+        uint32_t *twin = CNX_NEW_ARRAY(larger, uint32_t, capacity);
         if (points->point_count != 0) {
             memcpy(parent, points->parent, points->point_count * sizeof *parent);
             memcpy(pinned, points->pinned, points->point_count * sizeof *pinned);
             memcpy(twin, points->twin, points->point_count * sizeof *twin);
         }
+        cnx_arena_destroy(points->forests); /* the smaller ones */
+        points->forests = larger;
         points->parent = parent;
         points->pinned = pinned;
         points->twin = twin;
@@ -851,4 +854,11 @@ void cnx_points_close(cnx_points *points)
 {
     while (close_once(points))
         continue;
+}
+
+void cnx_points_freeze(cnx_points *points)
+{
+    cnx_arena_destroy(points->forests);
+    points->forests = NULL;
+    points->parent = points->pinned = points->twin = NULL;
 }

@@ -60,7 +60,8 @@ typedef struct cnx_points {
     cnx_dims *dims;
     size_t point_count;
     size_t point_capacity;
-    uint32_t *parent; /* union-find forest: classes of points that move together */
+    cnx_arena *forests; /* holds the next three arrays */
+    uint32_t *parent;   /* union-find forest: classes of points that move together */
     uint32_t *twin;   /* union-find forest, finer: points at equal positions of axes that are the same axis */
     uint32_t *pinned; /* by root: reason, or CNX_NONE */
     size_t pinned_capacity;
@@ -170,6 +171,9 @@ uint32_t cnx_labels_block_size(const cnx_labels *labels, const cnx_labels *block
 /* States what follows: blocks that contain twins in the same way are the same blocks (key heads
  * and value heads that serve the same groups of query heads). Nothing that was a symmetry stops being one. */
 void cnx_points_close(cnx_points *points);
+
+/* Lets go of the forests, once classes and twins have been read out of them: nothing can be said any more. */
+void cnx_points_freeze(cnx_points *points);
 
 /* Axes longer than this carry no labels. */
 #define CNX_LARGEST_AXIS (1u << 24)
