@@ -178,34 +178,34 @@ static bool is_bias(const cnx_matcher *m, uint32_t node)
            is_layout(cnx_op(m, maker));
 }
 
-/* Walks back to the projection that `value` comes from, taking what lies between. */
-static void find_projection(cnx_matcher *m, uint32_t value, operand *o)
+/* Walks back to the projection that `value` comes from; whether it found one. What lies between is taken if
+ * so; without a projection only transpositions are, for what else is there was made for its own sake. */
+static bool find_projection(cnx_matcher *m, uint32_t value, operand *o)
 {
     uint32_t node = cnx_producer(m, value), data, weight;
     if (o->source == CNX_NONE)
         o->source = value;
     if (node == CNX_NONE || o->steps++ > MAX_STEPS || !(cnx_is_free(m, node) || cnx_is_taken(m, node)))
-        return;
+        return false;
     if (cnx_is_linear(m, node, &data, &weight)) {
-        if (o->projection == CNX_NONE || o->projection == node) {
-            o->projection = node;
-            o->source = data;
-            cnx_take(m, node);
-        }
-        return;
+        if (o->projection != CNX_NONE && o->projection != node)
+            return false;
+        o->projection = node;
+        o->source = data;
+        return cnx_take(m, node);
     }
     uint32_t paths = is_bias(m, node) ? paths_back(m, node, o) : 0;
     if (paths == 0)
-        return;
-    bool taken_before = o->projection != CNX_NONE;
-    if (!taken_before)
-        o->source = CNX_NONE;
+        return false;
+    if (o->projection == CNX_NONE)
+        o->source = CNX_NONE; /* it lies further back */
+    bool found = false;
     for (uint32_t i = 0; i < cnx_node_at(m, node)->input_count; i++)
         if ((paths >> (i < 2 ? i : 1) & 1) != 0 && cnx_is_data(m, cnx_input(m, node, i)))
-            find_projection(m, cnx_input(m, node, i), o);
+            found |= find_projection(m, cnx_input(m, node, i), o);
     if (o->source == CNX_NONE)
         o->source = value;
-    cnx_take(m, node);
+    return (found || cnx_op(m, node) == OP_Transpose) && cnx_take(m, node) && found;
 }
 
 /* From the product with the values forward, over merging heads, to the output projection and its bias. */

@@ -292,6 +292,21 @@ static void test_bare_attention(void **state)
            LIST("Gemm: 12 -> 6, Relu", "Attention: self, keys 6 wide, values 6 wide"));
 }
 
+/* Joining two tensors is worth a row of its own when no projection follows. */
+static void test_attention_over_joined_values(void **state)
+{
+    (void)state;
+    maker *m = start();
+    const char *a = maker_input(m, "a", DIMS(5, 6)), *b = maker_input(m, "b", DIMS(3, 6));
+    const char *x = maker_binary(m, "Concat", "join", a, b);
+    maker_int(m, "axis", 0);
+    const char *scores =
+        maker_binary(m, "MatMul", "scores", x, transpose(m, "keys", x, 2, (int64_t[]){1, 0}));
+    const char *p = maker_unary(m, "Softmax", "softmax", scores);
+    expect(m, maker_binary(m, "MatMul", "context", p, x),
+           LIST("Concat: 5 + 3 -> 8, axis 0", "Attention: self, keys 6 wide, values 6 wide"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_cross_attention_with_mask_and_bias),
         cmocka_unit_test(test_grouped_queries_with_rotation),
         cmocka_unit_test(test_bare_attention),
+        cmocka_unit_test(test_attention_over_joined_values),
     };
     return cmocka_run_group_tests_name("blocks_spelled", tests, NULL, NULL);
 }
