@@ -7,17 +7,23 @@
 #include "perm_spec.h"
 #include "symmetry_text.h"
 
+#include <math.h>
 #include <string.h>
 
-enum { KEY_ALL = 'a', KEY_FORMAT = 0x2000 };
+enum { KEY_ALL = 'a', KEY_FORMAT = 0x2000, KEY_ORBIT };
 
 struct settings {
     bool all;
+    bool orbit;
     bool perm_spec;
 };
 
 static const struct argp_option options[] = {
     {.name = "all", .key = KEY_ALL, .doc = "Shorten nothing: every parameter of every class, every reason"},
+    {.name = "orbit",
+     .key = KEY_ORBIT,
+     .doc = "Also count how many different models the group makes of this one: fewer than the group has "
+            "elements when weights repeat. Reads weights"},
     {.name = "format",
      .key = KEY_FORMAT,
      .arg = "FORMAT",
@@ -31,6 +37,8 @@ static const char *accept(int key, const char *value, void *settings_given)
     struct settings *settings = settings_given;
     if (key == KEY_ALL)
         settings->all = true;
+    else if (key == KEY_ORBIT)
+        settings->orbit = true;
     else if (strcmp(value, "perm-spec") == 0)
         settings->perm_spec = true;
     else
@@ -58,10 +66,11 @@ static json_t *class_value(const cnx_symmetry_class *class)
     return object;
 }
 
-static void print_document(const char *path, const cnx_symmetry *symmetry)
+static void print_document(const char *path, const cnx_symmetry *symmetry, double orbit)
 {
     json_t *document = document_create(path), *classes = document_array();
     field_real(document, "log10_order", symmetry->log10_order);
+    field_real(document, "orbit_log10", orbit);
     for (size_t i = 0; i < symmetry->class_count; i++)
         item_value(classes, class_value(&symmetry->classes[i]));
     field_value(document, "classes", classes);
@@ -76,12 +85,15 @@ static int work(const struct request *request, const void *settings_given, cnx_m
     const cnx_symmetry *symmetry;
     if (cnx_find_symmetry(model, &symmetry, &error) != CNX_OK)
         return outcome_failure(request->operands[0], &error);
+    double orbit = (double)NAN; /* not asked for, or not decided */
+    if (settings->orbit && cnx_find_orbit(model, &orbit, &error) != CNX_OK)
+        return outcome_failure(request->operands[0], &error);
     if (settings->perm_spec)
         perm_spec_print(request->operands[0], symmetry);
     else if (request->json)
-        print_document(request->operands[0], symmetry);
+        print_document(request->operands[0], symmetry, orbit);
     else
-        symmetry_print(request, symmetry, settings->all);
+        symmetry_print(request, symmetry, settings->orbit ? &orbit : NULL, settings->all);
     return OUTCOME_SUCCESS;
 }
 

@@ -6,6 +6,7 @@
 #include "text.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,13 +206,19 @@ static void print_unknown_operators(const struct screen *screen, const cnx_symme
     free(names);
 }
 
-void symmetry_print(const struct request *request, const cnx_symmetry *symmetry, bool all)
+void symmetry_print(const struct request *request, const cnx_symmetry *symmetry, const double *orbit,
+                    bool all)
 {
     struct screen screen = screen_open(request);
     fprintf(screen.stream, "%slog10 |G| = %.15g%s\n", screen_style(&screen, STYLE_GOOD),
             symmetry->log10_order, screen_style(&screen, STYLE_PLAIN));
     if (request->quiet)
         return;
+    if (orbit != NULL && isnan(*orbit))
+        fprintf(screen.stream,
+                "log10 of the orbit: undecided, some members look alike but cannot be exchanged\n");
+    else if (orbit != NULL)
+        fprintf(screen.stream, "log10 of the orbit = %.15g different models\n", *orbit);
     screen_label(&screen, 4, "G =", group_formula(symmetry));
     print_free_classes(&screen, symmetry, all);
     print_pinned_classes(&screen, symmetry, all);

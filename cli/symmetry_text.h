@@ -5,7 +5,8 @@
 #include "canonnx.h"
 #include "options.h"
 
-/* `all`: shorten nothing. */
-void symmetry_print(const struct request *request, const cnx_symmetry *symmetry, bool all);
+/* `orbit`: log10 of its size, NaN for undecided; NULL when it was not asked for. `all`: shorten nothing. */
+void symmetry_print(const struct request *request, const cnx_symmetry *symmetry, const double *orbit,
+                    bool all);
 
 #endif

@@ -169,6 +169,11 @@ typedef struct cnx_symmetry {
 
 CNX_API cnx_code cnx_find_symmetry(cnx_model *model, const cnx_symmetry **symmetry, cnx_error *error);
 
+/* log10 of the size of the model's orbit: the number of different models that the permutation group makes of
+ * it, which is smaller than the group when weights repeat. Reads weights, as far as biases do not tell
+ * members apart. NaN when members that look alike could not be decided. */
+CNX_API cnx_code cnx_find_orbit(cnx_model *model, double *log10_orbit, cnx_error *error);
+
 /* ---- bound -------------------------------------------------------------------------------------- */
 
 typedef struct cnx_bound_options {

@@ -70,7 +70,7 @@ def sanitized(model):
 
 def orbit_of_repeated_units():
     """Three of six hidden units are equal: 6! permutations make 6! / 3! different models."""
-    found = run_json("symmetry", catalogue.made()["mlp_repeated_units"])
+    found = run_json("symmetry", "--orbit", catalogue.made()["mlp_repeated_units"])
     check(math.isclose(found["orbit_log10"], math.log10(120), rel_tol=1e-9), f"orbit_log10 is {found['orbit_log10']!r}")
 
 

@@ -1,0 +1,71 @@
+/* How many different models the group makes of this one: its order divided by that of the stabiliser. */
+#include "rewrite/permute.h"
+#include "rewrite/sort.h"
+
+#include <math.h>
+
+/* log10 of the number of ways to exchange tied members of a cell: k! for each run of k. */
+static double log10_exchanges(const cnx_sorting *s, const cnx_cell *cell)
+{
+    cnx_arena *scratch = cnx_arena_create(s->arena);
+    uint32_t *occupant = CNX_NEW_ARRAY(scratch, uint32_t, cell->count);
+    const uint32_t *members = s->cells->members + cell->first;
+    double sum = 0;
+    for (uint32_t i = 0; i < cell->count; i++)
+        if (s->prints->tied[members[i]] || cell->count == 1)
+            occupant[i] = 1;
+    for (uint32_t i = 0; i < cell->count; i++) {
+        if (occupant[i] == 0)
+            continue;
+        uint32_t run = 0;
+        for (uint32_t j = i; j < cell->count; j++)
+            if (occupant[j] != 0 && cnx_compare_prints(s->prints, members[i], members[j]) == 0) {
+                occupant[j] = 0;
+                run++;
+            }
+        sum += lgamma((double)run + 1) / log(10.0);
+    }
+    cnx_arena_destroy(scratch);
+    return sum;
+}
+
+/* By cell: whether some parameter shows a member, or something inside one. Cells of activations alone do not
+ * count. */
+static bool *shown_cells(const cnx_sorting *s)
+{
+    const cnx_cells *cells = s->cells;
+    bool *shown = CNX_NEW_ARRAY(s->arena, bool, cells->cell_count);
+    for (size_t p = 0; p < s->analysis->parameter_count; p++)
+        for (uint32_t k = 0; k < s->analysis->parameters[p].tensor->rank; k++) {
+            const cnx_labels *labels = cnx_parameter_labels(&s->analysis->parameters[p], k);
+            for (uint32_t i = 0; labels != NULL && i < labels->sequence->count; i++)
+                for (uint32_t c = cells->class_of[labels->sequence->points[i]];
+                     c != CNX_NONE && cells->cell_of[c] != CNX_NONE; c = cells->home[c])
+                    shown[cells->cell_of[c]] = true;
+        }
+    return shown;
+}
+
+static double find_orbit(cnx_model *model)
+{
+    cnx_settle_permutations(model);
+    cnx_arena *arena = cnx_arena_create(model->arena);
+    cnx_sorting *s = cnx_sort_cells(arena, model);
+    double orbit = cnx_symmetry_log10_order(s->analysis);
+    if (cnx_undecided_cell(s) != CNX_NONE)
+        orbit = (double)NAN;
+    const bool *shown = shown_cells(s);
+    for (uint32_t k = 0; k < s->cells->cell_count; k++)
+        orbit -= shown[k] ? log10_exchanges(s, &s->cells->cells[k]) : 0;
+    cnx_arena_destroy(arena);
+    return orbit;
+}
+
+cnx_code cnx_find_orbit(cnx_model *model, double *log10_orbit, cnx_error *error)
+{
+    cnx_trap trap;
+    *log10_orbit = (double)NAN;
+    if (CNX_ENTER(model->arena, trap, error) == CNX_OK)
+        *log10_orbit = find_orbit(model);
+    return cnx_leave(model->arena, &trap);
+}
