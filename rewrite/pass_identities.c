@@ -27,8 +27,6 @@ static bool is_false(const cnx_graph *graph, uint32_t id)
 
 static bool is_inference_dropout(const cnx_graph *graph, const cnx_node *node)
 {
-    if (!is_unused(graph, node, 1))
-        return false;
     if (node->opset >= 12)
         return node->input_count < 3 || node->inputs[2] == CNX_NONE || is_false(graph, node->inputs[2]);
     if (node->opset >= 7)
@@ -42,6 +40,9 @@ static bool is_copy(const cnx_graph *graph, const cnx_node *node)
     static const char *const reducers[] = {"Sum", "Max", "Min", "Mean", "Concat"};
     if (node->input_count == 0 || node->inputs[0] == CNX_NONE || is_unused(graph, node, 0))
         return false;
+    for (uint32_t slot = 1; slot < node->output_count; slot++)
+        if (!is_unused(graph, node, slot))
+            return false;
     if (cnx_node_is(node, "Identity"))
         return true;
     if (cnx_node_is(node, "Dropout"))

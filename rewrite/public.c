@@ -11,6 +11,7 @@ static const cnx_canon_report *canonicalize(cnx_model *model, const cnx_canon_op
         .arena = cnx_arena_create(model->arena),
         .keep_metadata = options->keep_metadata,
     };
+    model->not_canonical = NULL;
     cnx_settle_permutations(model);
     cnx_report_begin(&rewrite);
     cnx_rewrite_run(&rewrite, options->passes);

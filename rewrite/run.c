@@ -32,9 +32,13 @@ static const pass_row rows[] = {
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 
 static const cnx_list_row list_rows[] = {
-#define PASS(symbol, name, group, needs, makes, breaks, idempotent, summary) {name, #group, summary},
+#define DETAIL_ONCE "once"
+#define DETAIL_REPEAT "until nothing changes"
+#define PASS(symbol, name, group, needs, makes, breaks, idempotent, summary) {name, DETAIL_##group, summary},
 #include "rewrite/passes.def"
 #undef PASS
+#undef DETAIL_REPEAT
+#undef DETAIL_ONCE
 };
 
 size_t cnx_pass_list(const cnx_list_row **list)

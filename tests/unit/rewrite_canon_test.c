@@ -130,6 +130,49 @@ static void hash_is_of_the_bytes(void **state)
     free(bytes.bytes);
 }
 
+/* The example of docs/FORMAT.md. When this test fails because the form was changed on purpose, the format
+ * needs a new version and the document its new digest. */
+static void example_of_the_format(void **state)
+{
+    (void)state;
+    buffer graph = {0}, opset = {0}, model = {0}, attribute = {0};
+    buffer constant = make_node("Constant", "", "", "k");
+    put_text(&attribute, 1, "value_float");
+    put_float_field(&attribute, 2, 2);
+    put_number(&attribute, 20, 1);
+    put_message(&constant, 5, &attribute);
+    put_message(&graph, GRAPH_NODE, &constant);
+    put_node(&graph, "Identity", "", "x", "t");
+    put_node(&graph, "Relu", "", "t", "u");
+    put_node(&graph, "Mul", "", "k,u", "v");
+    put_node(&graph, "Identity", "", "v", "y");
+    put_node(&graph, "Tanh", "", "x", "unread");
+    for (int i = 0; i < 2; i++) {
+        buffer rows = {0}, columns = {0}, shape = {0}, tensor = {0}, type = {0}, info = {0};
+        put_text(&rows, 2, "N");
+        put_number(&columns, 1, 4);
+        put_message(&shape, 1, &rows);
+        put_message(&shape, 1, &columns);
+        put_number(&tensor, 1, CNX_TYPE_FLOAT);
+        put_message(&tensor, 2, &shape);
+        put_message(&type, 1, &tensor);
+        put_text(&info, 1, i == 0 ? "x" : "y");
+        put_message(&info, 2, &type);
+        put_message(&graph, i == 0 ? GRAPH_INPUT : GRAPH_OUTPUT, &info);
+    }
+    put_number(&model, 1, 8);
+    put_message(&model, 7, &graph);
+    put_number(&opset, 2, 17);
+    put_message(&model, 8, &opset);
+    write_buffer("model.onnx", &model);
+    cnx_model *opened = open_model("model.onnx");
+    char digest[33];
+    canon(opened, NULL, false);
+    assert_int_equal(cnx_model_hash(opened, digest, NULL), CNX_OK);
+    assert_string_equal(digest, "69e3dcc11918bba815727775b6c5230c");
+    cnx_model_close(opened);
+}
+
 static void unknown_pass(void **state)
 {
     (void)state;
@@ -341,6 +384,7 @@ int main(void)
         cmocka_unit_test(size_without_writing),
         cmocka_unit_test(no_passes_change_nothing),
         cmocka_unit_test(hash_is_of_the_bytes),
+        cmocka_unit_test(example_of_the_format),
         cmocka_unit_test(unknown_pass),
         cmocka_unit_test(spellings),
         cmocka_unit_test(decoration_goes),
