@@ -273,20 +273,25 @@ static int64_t head_count(const cnx_matcher *m, const attention *a)
     return width > 0 && out % width == 0 ? out / width : 0;
 }
 
+/* "12 heads of 64", or with the widths apart when keys and values differ or the heads are unknown. */
 static void say_heads(cnx_matcher *m, const attention *a)
 {
-    int64_t heads = head_count(m, a), width = key_width(m, a), out = 0;
-    if (heads != 0)
-        cnx_say(m, "%" PRId64 " head%s", heads, heads == 1 ? "" : "s");
+    int64_t heads = head_count(m, a), keys = key_width(m, a), values = value_width(m, a), out = 0;
+    const char *plural = heads == 1 ? "" : "s";
+    bool one_width = heads != 0 && keys != 0 && keys == values;
+    if (one_width)
+        cnx_say(m, "%" PRId64 " head%s of %" PRId64, heads, plural, keys);
+    else if (heads != 0)
+        cnx_say(m, "%" PRId64 " head%s", heads, plural);
     if (a->key.projection != CNX_NONE && a->key.projection != a->query.projection &&
         a->key.projection != a->value.projection)
         cnx_widths_text(m, a->key.projection, &out);
-    if (heads != 0 && width != 0 && out % width == 0 && out / width > 0 && out / width < heads)
-        cnx_say(m, "%" PRId64 " key-value heads", out / width);
-    if (width != 0)
-        cnx_say(m, "keys %" PRId64 " wide", width);
-    if (value_width(m, a) != 0)
-        cnx_say(m, "values %" PRId64 " wide", value_width(m, a));
+    if (heads != 0 && keys != 0 && out % keys == 0 && out / keys > 0 && out / keys < heads)
+        cnx_say(m, "%" PRId64 " key-value heads", out / keys);
+    if (!one_width && keys != 0)
+        cnx_say(m, "keys %" PRId64 " wide", keys);
+    if (!one_width && values != 0)
+        cnx_say(m, "values %" PRId64 " wide", values);
 }
 
 static void say_projections(cnx_matcher *m, const attention *a)

@@ -101,16 +101,16 @@ bool cnx_find_branches(cnx_matcher *m, uint32_t a, uint32_t b, cnx_branches *bra
 
 /* ---- matchers ---- */
 
-/* "from X, branch of 7 nodes", or "from X, branches of 6 and 2 nodes". */
+/* "branch of 7 nodes from X", or "branches of 6 and 2 nodes from X". */
 static void say_branches(cnx_matcher *m, const cnx_branches *found)
 {
     uint32_t left = found->length[0], right = found->length[1];
     uint32_t longer = left > right ? left : right, shorter = left > right ? right : left;
-    cnx_say(m, "from %s", cnx_place(m, found->source));
+    const char *place = cnx_place(m, found->source);
     if (shorter == 0)
-        cnx_say(m, "branch of %" PRIu32 " node%s", longer, longer == 1 ? "" : "s");
+        cnx_say(m, "branch of %" PRIu32 " node%s from %s", longer, longer == 1 ? "" : "s", place);
     else
-        cnx_say(m, "branches of %" PRIu32 " and %" PRIu32 " nodes", longer, shorter);
+        cnx_say(m, "branches of %" PRIu32 " and %" PRIu32 " nodes from %s", longer, shorter, place);
 }
 
 /* Without an identity on one side and without a layer on either, such as in x*x + y*y, it is arithmetic and

@@ -235,7 +235,7 @@ static void test_cross_attention_with_mask_and_bias(void **state)
     const char *p = maker_unary(m, "Softmax", "softmax", scores);
     const char *z = merge_heads(m, maker_binary(m, "MatMul", "context", p, v), 12);
     expect(m, linear(m, "out", z, 12, 12),
-           LIST("Attention: cross, 3 heads, keys 4 wide, values 4 wide, query 12 -> 12, key 8 -> 12, "
+           LIST("Attention: cross, 3 heads of 4, query 12 -> 12, key 8 -> 12, "
                 "value 8 -> 12, output 12 -> 12, learned bias, mask"));
 }
 
@@ -275,7 +275,7 @@ static void test_grouped_queries_with_rotation(void **state)
     const char *v = split_heads(m, "vs", linear(m, "v", x, 12, 8), 2, 4);
     const char *y = attend(m, q, repeat_heads(m, "kr", k), repeat_heads(m, "vr", v), 2, NULL);
     expect(m, linear(m, "out", merge_heads(m, y, 16), 16, 12),
-           LIST("Attention: self, 4 heads, 2 key-value heads, keys 4 wide, values 4 wide, query 12 -> 16, "
+           LIST("Attention: self, 4 heads of 4, 2 key-value heads, query 12 -> 16, "
                 "key 12 -> 8, value 12 -> 8, output 16 -> 12, rotary positions"));
 }
 

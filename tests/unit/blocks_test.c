@@ -145,9 +145,9 @@ static void test_residual_and_gate(void **state)
     y = maker_binary(m, "Mul", "gate", y, gate);
     expect(m, y,
            LIST("Conv: 4 -> 4, 3x3, Relu", "Conv: 4 -> 4, 3x3, Relu", "Conv: 4 -> 4, 3x3",
-                "Residual: from start, branch of 3 nodes, Relu", "Conv: 4 -> 8, 3x3", "Conv: 4 -> 8, 1x1",
-                "Residual: from end, branches of 1 and 1 nodes", "Pool: global average",
-                "Conv: 8 -> 8, 1x1, Sigmoid", "Gate: from sum2, branch of 3 nodes"));
+                "Residual: branch of 3 nodes from start, Relu", "Conv: 4 -> 8, 3x3", "Conv: 4 -> 8, 1x1",
+                "Residual: branches of 1 and 1 nodes from end", "Pool: global average",
+                "Conv: 8 -> 8, 1x1, Sigmoid", "Gate: branch of 3 nodes from sum2"));
 }
 
 /* sqrt(a*a + b*b) is arithmetic: its parts come from one tensor, but nobody calls that a residual. */
