@@ -14,6 +14,7 @@ WORK = {
     "densenet121": 2834161664,
     "mobilenet_v2": 300774272,
     "squeezenet1_1": 349151936,
+    "swin_t": 4490566656,
     "vit_b_16": 17563828224,
 }
 # Parameters and running statistics in PyTorch; exports with separate BatchNormalization hold exactly these.
