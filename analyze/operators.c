@@ -46,10 +46,14 @@ const cnx_operator *cnx_operator_find(const char *domain, const char *name, int6
     return found;
 }
 
+/* A name as people write it, "com.microsoft.FusedConv", and what kind of thing it is since which version. */
+#define FULL_NAME(domain_, name_) (sizeof(domain_) == 1 ? name_ : domain_ "." name_)
+
 size_t cnx_operator_list(const cnx_list_row **rows)
 {
     static const cnx_list_row list[] = {
-#define OP(domain_, name_, since_, rule_, class_, commutative_) {name_, #rule_, #class_},
+#define OP(domain_, name_, since_, rule_, class_, commutative_)                                              \
+    {FULL_NAME(domain_, name_), #rule_, #class_ ", since " #since_},
 #include "analyze/ops.def"
 #undef OP
     };

@@ -1,5 +1,5 @@
 /* Convolution and pooling: channels are contracted or pass, spatial positions are pinned. */
-#include "analyze/rule.h"
+#include "analyze/ops/compose.h"
 
 /* One spatial axis of a windowed operator. */
 typedef struct window {
@@ -63,21 +63,19 @@ static bool is_point(const cnx_rule *rule, window w)
     return cnx_dim_equals(rule->dims, w.kernel, 1) && w.stride == 1 && w.pads == 0;
 }
 
-/* Spatial axis `k` (2 and up) of input 0 after the window: itself when the window is a point. */
-static cnx_axis spatial_axis(cnx_rule *rule, uint32_t k, window w)
+/* Spatial axis `k` of input `x` after the window: itself when the window is a point. */
+static cnx_axis spatial_axis(cnx_rule *rule, uint32_t x, uint32_t k, window w)
 {
     if (is_point(rule, w))
-        return cnx_rule_axis(rule, 0, k);
-    cnx_axis axis = cnx_rule_pin(rule, 0, k, "spatial axis");
+        return cnx_rule_axis(rule, x, k);
+    cnx_axis axis = cnx_rule_pin(rule, x, k, "spatial axis");
     return cnx_axis_pinned(window_output(rule, w, axis.extent), cnx_rule_reason(rule, "spatial axis"));
 }
 
 /* Splits an axis into `groups` blocks. */
 static void split_groups(cnx_rule *rule, cnx_axis axis, int64_t groups, cnx_axis *outer, cnx_axis *inner)
 {
-    cnx_dim count = cnx_rule_number(rule, groups);
-    cnx_axis_split(rule->points, axis, count, cnx_dim_floor_divide(rule->dims, axis.extent, count), outer,
-                   inner, cnx_rule_reason(rule, "groups"));
+    cnx_rule_split(rule, axis, cnx_rule_number(rule, groups), outer, inner);
 }
 
 /* Relates the input channels with the weight's axes `mixed` (input channels of one group) and `grouped` (the
@@ -98,19 +96,18 @@ static void relate_channels(cnx_rule *rule, cnx_axis channels, cnx_axis mixed, c
     cnx_rule_same(rule, input_inner, mixed);
 }
 
-static bool is_convolution(cnx_rule *rule, int64_t groups)
+static void check_ranks(cnx_rule *rule, uint32_t x, uint32_t w, int64_t groups)
 {
-    uint32_t rank = rule->inputs[0].rank;
-    if (rank >= 2 && rank <= 60 && rule->inputs[1].rank == rank && groups >= 1)
-        return true;
-    cnx_fail(rule->arena, CNX_ERROR_GRAPH, cnx_node_place(rule->graph, rule->node),
-             "weight has %u axes (expected %u, as the input)", rule->inputs[1].rank, rank);
+    uint32_t rank = rule->inputs[x].rank;
+    if (rank < 2 || rank > 60 || rule->inputs[w].rank != rank || groups < 1)
+        cnx_fail(rule->arena, CNX_ERROR_GRAPH, cnx_node_place(rule->graph, rule->node),
+                 "weight has %u axes (expected %u, as the input)", rule->inputs[w].rank, rank);
 }
 
-static void pin_kernel(cnx_rule *rule)
+static void pin_kernel(cnx_rule *rule, uint32_t w)
 {
-    for (uint32_t k = 2; k < rule->inputs[1].rank; k++)
-        cnx_rule_pin(rule, 1, k, "kernel offsets");
+    for (uint32_t k = 2; k < rule->inputs[w].rank; k++)
+        cnx_rule_pin(rule, w, k, "kernel offsets");
 }
 
 /* The output channels: those of the weight, which are the bias's too. */
@@ -121,21 +118,29 @@ static cnx_axis with_bias(cnx_rule *rule, cnx_axis channels)
     return channels;
 }
 
+cnx_fact cnx_fact_convolve(cnx_rule *rule, uint32_t x, uint32_t w, bool last)
+{
+    int64_t groups = cnx_rule_int(rule, "group", 1);
+    check_ranks(rule, x, w, groups);
+    uint32_t rank = rule->inputs[x].rank, channel = last ? rank - 1 : 1, first = last ? 1 : 2;
+    cnx_fact output = cnx_rule_fact(rule, rule->inputs[x].type, rank);
+    output.axes[0] = cnx_rule_axis(rule, x, 0);
+    output.axes[channel] = cnx_rule_axis(rule, w, 0);
+    relate_channels(rule, cnx_rule_axis(rule, x, channel), cnx_rule_axis(rule, w, 1), output.axes[channel],
+                    groups);
+    pin_kernel(rule, w);
+    for (uint32_t k = 0; k + 2 < rank; k++) {
+        window over = window_of(rule, k, rank - 2, rule->inputs[w].axes[k + 2].extent);
+        output.axes[first + k] = spatial_axis(rule, x, first + k, over);
+    }
+    return output;
+}
+
 /* X[n, c, ...], W[m, c / group, kernel...], B[m] -> Y[n, m, ...] */
 void cnx_apply_conv(cnx_rule *rule)
 {
-    int64_t groups = cnx_rule_int(rule, "group", 1);
-    is_convolution(rule, groups);
-    uint32_t rank = rule->inputs[0].rank;
-    cnx_fact output = cnx_rule_fact(rule, rule->inputs[0].type, rank);
-    output.axes[0] = cnx_rule_axis(rule, 0, 0);
-    cnx_axis features = cnx_rule_axis(rule, 1, 0);
-    relate_channels(rule, cnx_rule_axis(rule, 0, 1), cnx_rule_axis(rule, 1, 1), features, groups);
-    pin_kernel(rule);
-    output.axes[1] = with_bias(rule, features);
-    for (uint32_t k = 2; k < rank; k++)
-        output.axes[k] =
-            spatial_axis(rule, k, window_of(rule, k - 2, rank - 2, rule->inputs[1].axes[k].extent));
+    cnx_fact output = cnx_fact_convolve(rule, 0, 1, false);
+    output.axes[1] = with_bias(rule, output.axes[1]);
     cnx_rule_output(rule, 0, output);
 }
 
@@ -163,7 +168,7 @@ static cnx_dim transposed_output(const cnx_rule *rule, window w, cnx_dim input, 
 void cnx_apply_conv_transpose(cnx_rule *rule)
 {
     int64_t groups = cnx_rule_int(rule, "group", 1);
-    is_convolution(rule, groups);
+    check_ranks(rule, 0, 1, groups);
     uint32_t rank = rule->inputs[0].rank;
     cnx_fact output = cnx_rule_fact(rule, rule->inputs[0].type, rank);
     output.axes[0] = cnx_rule_axis(rule, 0, 0);
@@ -177,7 +182,7 @@ void cnx_apply_conv_transpose(cnx_rule *rule)
             features = cnx_axis_refine(rule->points, features, blocks.labels);
         features = cnx_axis_merge(rule->points, blocks, features, cnx_rule_reason(rule, "groups"));
     }
-    pin_kernel(rule);
+    pin_kernel(rule, 1);
     output.axes[1] = with_bias(rule, features);
     for (uint32_t k = 2; k < rank; k++) {
         window w = window_of(rule, k - 2, rank - 2, rule->inputs[1].axes[k].extent);
@@ -188,25 +193,35 @@ void cnx_apply_conv_transpose(cnx_rule *rule)
     cnx_rule_output(rule, 0, output);
 }
 
+bool cnx_fact_pool(cnx_rule *rule, bool last, cnx_fact *output)
+{
+    size_t count;
+    const int64_t *kernel = cnx_rule_ints(rule, "kernel_shape", &count);
+    uint32_t rank = rule->inputs[0].rank, channel = last ? rank - 1 : 1, first = last ? 1 : 2;
+    if (rank < 2 || kernel == NULL || count != rank - 2)
+        return false;
+    *output = cnx_rule_fact(rule, rule->inputs[0].type, rank);
+    output->axes[0] = cnx_rule_axis(rule, 0, 0);
+    output->axes[channel] = cnx_rule_axis(rule, 0, channel);
+    for (uint32_t k = 0; k + 2 < rank; k++) {
+        window over = window_of(rule, k, rank - 2, cnx_rule_number(rule, kernel[k]));
+        output->axes[first + k] = spatial_axis(rule, 0, first + k, over);
+    }
+    return true;
+}
+
 /* MaxPool, AveragePool, LpPool: batch and channels pass. The indices that MaxPool can report count positions
  * over all axes, so they pin everything. */
 void cnx_apply_pool(cnx_rule *rule)
 {
-    size_t count;
-    const int64_t *kernel = cnx_rule_ints(rule, "kernel_shape", &count);
-    uint32_t rank = rule->inputs[0].rank;
+    cnx_fact output;
     bool reports_positions = rule->node->output_count > 1 && rule->node->outputs[1] != CNX_NONE;
-    if (rank < 2 || kernel == NULL || count != rank - 2 || reports_positions) {
-        cnx_rule_pin_all(rule, reports_positions ? "reported positions" : "window");
-        return;
-    }
-    cnx_fact output = cnx_rule_fact(rule, rule->inputs[0].type, rank);
-    output.axes[0] = cnx_rule_axis(rule, 0, 0);
-    output.axes[1] = cnx_rule_axis(rule, 0, 1);
-    for (uint32_t k = 2; k < rank; k++)
-        output.axes[k] =
-            spatial_axis(rule, k, window_of(rule, k - 2, rank - 2, cnx_rule_number(rule, kernel[k - 2])));
-    cnx_rule_output(rule, 0, output);
+    if (reports_positions)
+        cnx_rule_pin_all(rule, "reported positions");
+    else if (!cnx_fact_pool(rule, false, &output))
+        cnx_rule_pin_all(rule, "window");
+    else
+        cnx_rule_output(rule, 0, output);
 }
 
 /* GlobalAveragePool, GlobalMaxPool, GlobalLpPool: spatial axes are summed away, whatever their order. */

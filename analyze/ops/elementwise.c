@@ -1,6 +1,6 @@
 /* Operators that treat every position alike. */
 #include "analyze/constants.h"
-#include "analyze/rule.h"
+#include "analyze/ops/compose.h"
 
 static cnx_fact broadcast_inputs(cnx_rule *rule, uint32_t first, int32_t type)
 {
@@ -47,6 +47,48 @@ void cnx_apply_cast(cnx_rule *rule)
 void cnx_apply_prelu(cnx_rule *rule)
 {
     cnx_apply_elementwise(rule);
+}
+
+/* Before operator set 7: B has A's shape or, with `broadcast`, one element or A's axes from `axis` on (by
+ * default its last ones). */
+static void apply_old_broadcast(cnx_rule *rule, int32_t type)
+{
+    uint32_t rank = rule->inputs[0].rank, places[64];
+    int64_t axis = cnx_rule_int(rule, "axis", -1);
+    if (!cnx_rule_has(rule, 1) || cnx_rule_int(rule, "broadcast", 0) == 0 || cnx_rule_is_single(rule, 1)) {
+        cnx_rule_output(rule, 0, broadcast_inputs(rule, 0, type));
+        return;
+    }
+    cnx_fact facts[2] = {cnx_rule_input(rule, 0), cnx_rule_input(rule, 1)};
+    uint32_t own = facts[1].rank;
+    if (axis < 0)
+        axis = (int64_t)rank - own;
+    if (axis < 0 || axis + own > (int64_t)rank) {
+        cnx_rule_pin_all(rule, "operands that do not fit");
+        return;
+    }
+    for (uint32_t k = 0; k < own; k++)
+        places[k] = (uint32_t)axis + k;
+    facts[1] = cnx_fact_place(rule, facts[1], places, rank);
+    cnx_rule_output(rule, 0, cnx_rule_broadcast(rule, facts, 2, type));
+}
+
+void cnx_apply_old_elementwise(cnx_rule *rule)
+{
+    apply_old_broadcast(rule, rule->inputs[0].type);
+}
+
+void cnx_apply_old_compare(cnx_rule *rule)
+{
+    apply_old_broadcast(rule, CNX_TYPE_BOOL);
+}
+
+/* PRelu before operator set 7: one slope, or one for every channel, X's axis 1. */
+void cnx_apply_old_prelu(cnx_rule *rule)
+{
+    cnx_fact fact = cnx_rule_input(rule, 0);
+    cnx_fact_scaled_along(rule, &fact, fact.rank > 1 ? 1 : 0, 1);
+    cnx_rule_output(rule, 0, fact);
 }
 
 /* Dropout: Y and the mask are laid out as X. In training it draws a number a position: still exchangeable in

@@ -1,5 +1,5 @@
 /* Products: contracted positions are the same points, the rest passes through. */
-#include "analyze/rule.h"
+#include "analyze/ops/compose.h"
 
 /* Y[m,n] = alpha * A[m,k] B[k,n] + beta * C; transA and transB swap the axes named here. */
 void cnx_apply_gemm(cnx_rule *rule)
@@ -21,9 +21,8 @@ void cnx_apply_gemm(cnx_rule *rule)
 }
 
 /* The operand as a stack of matrices; a vector becomes a row (left) or a column (right). */
-static cnx_fact as_matrices(cnx_rule *rule, uint32_t i, bool left)
+static cnx_fact as_matrices(cnx_rule *rule, cnx_fact fact, bool left)
 {
-    cnx_fact fact = cnx_rule_input(rule, i);
     if (fact.rank != 1)
         return fact;
     cnx_fact matrix = cnx_rule_fact(rule, fact.type, 2);
@@ -48,7 +47,21 @@ static cnx_fact in_frame(cnx_rule *rule, cnx_fact matrix, bool left)
     return framed;
 }
 
-/* MatMul as numpy defines it: a product over (batch..., m, k, n), summed over k. */
+/* A product over (batch..., m, k, n), summed over k. */
+cnx_fact cnx_fact_matmul(cnx_rule *rule, cnx_fact left, cnx_fact right)
+{
+    cnx_fact operands[2] = {in_frame(rule, as_matrices(rule, left, true), true),
+                            in_frame(rule, as_matrices(rule, right, false), false)};
+    cnx_fact product = cnx_rule_broadcast(rule, operands, 2, left.type);
+    uint64_t dropped = UINT64_C(1) << (product.rank - 2);
+    if (left.rank == 1)
+        dropped |= UINT64_C(1) << (product.rank - 3);
+    if (right.rank == 1)
+        dropped |= UINT64_C(1) << (product.rank - 1);
+    return cnx_rule_reduce(rule, product, dropped, false);
+}
+
+/* MatMul as numpy defines it. */
 void cnx_apply_matmul(cnx_rule *rule)
 {
     if (rule->inputs[0].rank == 0 || rule->inputs[1].rank == 0 || rule->inputs[0].rank > 60 ||
@@ -56,14 +69,6 @@ void cnx_apply_matmul(cnx_rule *rule)
         cnx_rule_pin_all(rule, "operand without axes");
         return;
     }
-    bool vector_left = rule->inputs[0].rank == 1, vector_right = rule->inputs[1].rank == 1;
-    cnx_fact operands[2] = {in_frame(rule, as_matrices(rule, 0, true), true),
-                            in_frame(rule, as_matrices(rule, 1, false), false)};
-    cnx_fact product = cnx_rule_broadcast(rule, operands, 2, rule->inputs[0].type);
-    uint64_t dropped = UINT64_C(1) << (product.rank - 2);
-    if (vector_left)
-        dropped |= UINT64_C(1) << (product.rank - 3);
-    if (vector_right)
-        dropped |= UINT64_C(1) << (product.rank - 1);
-    cnx_rule_output(rule, 0, cnx_rule_reduce(rule, product, dropped, false));
+    cnx_fact left = cnx_rule_input(rule, 0), right = cnx_rule_input(rule, 1);
+    cnx_rule_output(rule, 0, cnx_fact_matmul(rule, left, right));
 }

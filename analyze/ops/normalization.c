@@ -8,6 +8,10 @@ void cnx_apply_batch_normalization(cnx_rule *rule)
         cnx_rule_pin_all(rule, "training mode");
         return;
     }
+    if (cnx_rule_int(rule, "spatial", 1) == 0) { /* before operator set 9: parameters for every position */
+        cnx_rule_pin_all(rule, "parameters of several axes");
+        return;
+    }
     cnx_fact fact = cnx_rule_input(rule, 0);
     if (fact.rank < 2) {
         cnx_rule_pin_all(rule, "input without a channel axis");
