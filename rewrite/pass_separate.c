@@ -2,97 +2,85 @@
  * tensors (the zero biases of unrelated layers become one); what follows must not depend on whether they did.
  * Records are views: no payload is copied, and `merge` makes equal ones one again.
  *
- * Uses inside the nested graphs of one node share a record. An initializer that is also a graph input is a
- * default that callers may replace for all uses at once: it stays whole. */
+ * A use inside a nested graph captures the initializer, perhaps through several graphs: it gets a chain of
+ * captures of its own. An initializer that is also a graph input is a default that callers may replace for
+ * all uses at once: it stays whole. */
 #include "rewrite/edit.h"
 
 typedef struct separator {
-    cnx_arena *arena;
-    cnx_graph *graph;
-    bool *taken; /* by value, of those that were there before: some use has it */
+    cnx_intern graphs; /* addresses of the model's graphs */
+    bool **taken;      /* by graph and value, of those that were there before: some use has it */
+    uint32_t *known;   /* by graph: how many values were there before */
     size_t changed;
 } separator;
 
-static bool is_separable(const cnx_graph *graph, uint32_t id)
+/* The graph and the value that a value is captured from, after all graphs between. */
+static const cnx_graph *root_of(const cnx_graph *graph, uint32_t *id)
 {
-    return id != CNX_NONE && graph->values[id].initializer != NULL && !graph->values[id].is_input;
+    while (graph->values[*id].captured_from != CNX_NONE) {
+        *id = graph->values[*id].captured_from;
+        graph = graph->parent;
+    }
+    return graph;
 }
 
-static uint32_t copy_value(separator *work, uint32_t id)
+/* A copy of an initializer, and of the captures that lead to it. */
+static uint32_t copy_chain(cnx_graph *graph, uint32_t id)
 {
-    cnx_graph *graph = work->graph;
-    cnx_tensor *tensor = cnx_tensor_share(graph->model, graph->values[id].initializer);
+    uint32_t from = graph->values[id].captured_from;
+    uint32_t above = from != CNX_NONE ? copy_chain(graph->parent, from) : CNX_NONE;
+    cnx_tensor *tensor =
+        from == CNX_NONE ? cnx_tensor_share(graph->model, graph->values[id].initializer) : NULL;
     uint32_t copy = cnx_graph_add_value(graph, graph->values[id].name);
+    graph->values[copy].captured_from = above;
     graph->values[copy].initializer = tensor;
-    work->changed++;
     return copy;
 }
 
-/* A value for one use alone. Graph outputs, or else the first use, have the original. */
-static uint32_t own_value(separator *work, uint32_t id)
+/* A value for one use alone. The main graph's outputs, or else the first use, have the original. */
+static uint32_t own_value(separator *work, cnx_graph *graph, uint32_t id)
 {
-    if (work->taken[id] || work->graph->values[id].is_output)
-        return copy_value(work, id);
-    work->taken[id] = true;
-    return id;
-}
-
-/* What each captured initializer became at this node. */
-typedef struct capture {
-    uint32_t from;
-    uint32_t to;
-} capture;
-
-typedef struct captures {
-    cnx_intern numbers; /* of `from` */
-    size_t count, capacity;
-    capture *items;
-} captures;
-
-static void separate_captures(separator *work, uint32_t node)
-{
-    captures known = {0};
-    cnx_intern_init(&known.numbers, work->arena);
-    for (uint32_t i = 0; i < work->graph->nodes[node].subgraph_count; i++) {
-        cnx_graph *nested = work->graph->nodes[node].subgraphs[i].graph;
-        for (uint32_t v = 0; v < nested->value_count; v++) {
-            uint32_t from = nested->values[v].captured_from;
-            bool needed = nested->values[v].use_count != 0 || nested->values[v].is_output;
-            if (!needed || !is_separable(work->graph, from))
-                continue;
-            uint32_t number = cnx_intern_add(&known.numbers, &from, sizeof from);
-            if (number == known.count) {
-                capture item = {from, own_value(work, from)};
-                CNX_PUSH(work->arena, known.items, known.count, known.capacity, item);
-            }
-            nested->values[v].captured_from = known.items[number].to;
-        }
+    uint32_t value = id;
+    const cnx_graph *root = id != CNX_NONE ? root_of(graph, &value) : NULL;
+    if (root == NULL || root->values[value].initializer == NULL || root->values[value].is_input)
+        return id;
+    uint32_t number = cnx_intern_find(&work->graphs, &root, sizeof root);
+    if (value >= work->known[number] || (!work->taken[number][value] && !root->values[value].is_output)) {
+        if (value < work->known[number])
+            work->taken[number][value] = true;
+        return id;
     }
+    work->changed++;
+    return copy_chain(graph, id);
 }
 
-static size_t separate_graph(cnx_rewrite *rewrite, cnx_graph *graph)
+static void separate_graph(separator *work, cnx_graph *graph)
 {
-    separator work = {.arena = cnx_arena_create(rewrite->arena), .graph = graph};
-    work.taken = CNX_NEW_ARRAY(work.arena, bool, graph->value_count);
     for (uint32_t i = 0; i < graph->order_count; i++) {
-        uint32_t id = graph->order[i];
-        const cnx_node *node = &graph->nodes[id];
+        const cnx_node *node = &graph->nodes[graph->order[i]];
         for (uint32_t slot = 0; slot < node->input_count; slot++)
-            if (is_separable(graph, node->inputs[slot]))
-                node->inputs[slot] = own_value(&work, node->inputs[slot]);
-        if (node->subgraph_count != 0)
-            separate_captures(&work, id);
+            node->inputs[slot] = own_value(work, graph, node->inputs[slot]);
     }
-    cnx_arena_destroy(work.arena);
-    return work.changed;
+    for (uint32_t i = 0; i < graph->output_count; i++) /* a body that hands on what it captures */
+        if (graph->values[graph->outputs[i]].captured_from != CNX_NONE)
+            graph->outputs[i] = own_value(work, graph, graph->outputs[i]);
 }
 
 size_t cnx_pass_separate(cnx_rewrite *rewrite)
 {
-    size_t changed = 0;
     size_t count;
     cnx_graph **graphs = cnx_rewrite_graphs(rewrite, &count);
+    cnx_arena *scratch = cnx_arena_create(rewrite->arena);
+    separator work = {.taken = CNX_NEW_ARRAY(scratch, bool *, count),
+                      .known = CNX_NEW_ARRAY(scratch, uint32_t, count)};
+    cnx_intern_init(&work.graphs, scratch);
+    for (size_t i = 0; i < count; i++) {
+        cnx_intern_add(&work.graphs, &graphs[i], sizeof graphs[i]);
+        work.known[i] = graphs[i]->value_count;
+        work.taken[i] = CNX_NEW_ARRAY(scratch, bool, graphs[i]->value_count);
+    }
     for (size_t i = 0; i < count; i++)
-        changed += separate_graph(rewrite, graphs[i]);
-    return changed;
+        separate_graph(&work, graphs[i]);
+    cnx_arena_destroy(scratch);
+    return work.changed;
 }
