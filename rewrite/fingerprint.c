@@ -164,10 +164,16 @@ static uint64_t look_again(cnx_prints *prints)
 
 static bool touches_tie(const cnx_prints *prints, const cnx_face *face)
 {
-    const cnx_labels *labels = cnx_parameter_labels(face->parameter, face->axis);
-    for (uint32_t i = 0; i < labels->sequence->count; i++)
-        if (prints->tied[prints->cells->class_of[labels->sequence->points[i]]])
+    const cnx_cells *cells = prints->cells;
+    const cnx_sequence *sequence = cnx_parameter_labels(face->parameter, face->axis)->sequence;
+    for (uint32_t i = 0; i < sequence->count; i++) {
+        uint32_t twin = cells->twin_of[sequence->points[i]];
+        if (prints->tied[cells->class_of[sequence->points[i]]])
             return true;
+        for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
+            if (prints->tied[cells->class_of[cells->parent_point[e]]])
+                return true;
+    }
     return false;
 }
 
@@ -349,32 +355,78 @@ static bool is_plain(const cnx_parameter *parameter)
     return true;
 }
 
-/* Adds what the face shows of the tied classes on it to their prints. */
+/* Calls `visit` for the class of a point and for every block that holds the point or a twin of it; `role`
+ * tells which of these it is. */
+static void for_each_holder(const cnx_prints *prints, uint32_t point,
+                            void (*visit)(void *state, uint32_t class, uint64_t role), void *state)
+{
+    const cnx_cells *cells = prints->cells;
+    uint32_t twin = cells->twin_of[point];
+    visit(state, cells->class_of[point], 0);
+    for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
+        visit(state, cells->class_of[cells->parent_point[e]], mix(cells->parent_relation[e] + 1));
+}
+
+typedef struct reading {
+    cnx_prints *prints;
+    bool wanted;
+    uint64_t shown; /* what the face shows of the position at hand */
+} reading;
+
+static void want_tied(void *state, uint32_t class, uint64_t role)
+{
+    reading *r = state;
+    (void)role;
+    r->wanted = r->wanted || r->prints->tied[class];
+}
+
+static void add_to_tied(void *state, uint32_t class, uint64_t role)
+{
+    reading *r = state;
+    if (r->prints->tied[class])
+        r->prints->print[class] += mix(r->shown + role);
+}
+
+static void renew_tied(void *state, uint32_t class, uint64_t role)
+{
+    reading *r = state;
+    (void)role;
+    if (!r->prints->tied[class])
+        return;
+    set_token(r->prints, class);
+    r->prints->used_print[r->prints->cells->cell_of[class]] = true;
+}
+
+/* Adds what the face shows to the prints of the tied classes on it, and of the tied blocks that hold its
+ * positions: query heads that share their channels with all others (a rotary table) differ only there. */
 static void read_face(cnx_prints *prints, const cnx_face *face)
 {
     cnx_arena *scratch = cnx_arena_create(prints->arena);
-    const cnx_cells *cells = prints->cells;
     const cnx_sequence *sequence = cnx_parameter_labels(face->parameter, face->axis)->sequence;
     uint64_t *sums = CNX_NEW_ARRAY(scratch, uint64_t, sequence->count);
-    uint64_t *added = CNX_NEW_ARRAY(scratch, uint64_t, sequence->count);
+    uint64_t *shown = CNX_NEW_ARRAY(scratch, uint64_t, sequence->count);
     bool *wanted = CNX_NEW_ARRAY(scratch, bool, sequence->count);
-    for (uint32_t i = 0; i < sequence->count; i++)
-        wanted[i] = prints->tied[cells->class_of[sequence->points[i]]];
+    reading r = {.prints = prints};
+    for (uint32_t i = 0; i < sequence->count; i++) {
+        r.wanted = false;
+        for_each_holder(prints, sequence->points[i], want_tied, &r);
+        wanted[i] = r.wanted;
+    }
     if (is_plain(face->parameter))
         sum_plain_face(prints, face, wanted, sums);
     else
         sum_any_face(prints, face, sums);
-    for (uint32_t i = 0; i < sequence->count; i++) /* all copies are read before any token changes */
+    for (uint32_t i = 0; i < sequence->count; i++) /* all positions are read before any token changes */
         if (wanted[i])
-            added[i] = mix(mix(sums[i] ^ copy_token(prints, sequence->points[i])) + face->number);
+            shown[i] = mix(mix(sums[i] ^ point_token(prints, sequence->points[i])) + face->number);
+    for (uint32_t i = 0; i < sequence->count; i++) {
+        r.shown = shown[i];
+        if (wanted[i])
+            for_each_holder(prints, sequence->points[i], add_to_tied, &r);
+    }
     for (uint32_t i = 0; i < sequence->count; i++)
         if (wanted[i])
-            prints->print[cells->class_of[sequence->points[i]]] += added[i];
-    for (uint32_t i = 0; i < sequence->count; i++)
-        if (wanted[i]) {
-            set_token(prints, cells->class_of[sequence->points[i]]);
-            prints->used_print[cells->cell_of[cells->class_of[sequence->points[i]]]] = true;
-        }
+            for_each_holder(prints, sequence->points[i], renew_tied, &r);
     cnx_arena_destroy(scratch);
 }
 

@@ -109,6 +109,17 @@ FILES = {
 }
 
 
+# Odd, but models all the same: every command takes them.
+ODD_BUT_GOOD = {
+    "plain": lambda: good_model(),
+    "no-nodes": lambda: wire.model(wire.graph([], [], [wire.value_info("x", "N", 4)], [wire.value_info("x", "N", 4)])),
+    "empty-tensor": lambda: chain(("Relu", ["x"], ["y"]), initializers=[wire.tensor("none", [0, 3], raw=b"")]),
+    "scalar": lambda: chain(("Mul", ["x", "one"], ["y"]), initializers=[wire.tensor("one", [], raw=bytes(4))]),
+    "unknown-fields": lambda: good_model() + wire.field(1000, b"from the future") + wire.field(1001, 7),
+    "unnamed-nodes": lambda: chain(("Relu", ["x"], ["a"]), ("Tanh", ["a"], ["y"])),
+}
+
+
 def external_model(location, **where):
     return wire.linear_model(wire.tensor("weight", [4, 3], external={"location": location, **where}))
 
@@ -167,7 +178,19 @@ def refuses_path(make_path):
             refuses(path, "", command, out)
 
 
+def accepts_everywhere(content):
+    with scratch() as folder:
+        model = folder / "model.onnx"
+        model.write_bytes(content)
+        for command, arguments in COMMANDS.items():
+            out = [folder / "out.onnx"] if arguments[-1] == "-o" else []
+            ended = run(*arguments, *out, model, tool=SANITIZED_TOOL, expect=0)
+            check("runtime error" not in ended.errors, f"{command}: {ended.explain()}")
+
+
 def cases():
+    for name, make_content in ODD_BUT_GOOD.items():
+        yield f"odd-but-good/{name}", lambda make_content=make_content: accepts_everywhere(make_content())
     yield "missing-file", lambda: refuses_path(lambda folder: folder / "nowhere.onnx")
     yield "missing-folder", lambda: refuses_path(lambda folder: folder / "no" / "where.onnx")
     yield "folder-without-model", lambda: refuses_path(empty_folder)

@@ -27,6 +27,8 @@ HINTS = {
     "silero_vad_v5": {"input": {"shape": [2, 576]}, "sr": {"value": 16000}},
     "silero_vad_v6": {"input": {"shape": [2, 576]}, "sr": {"value": 16000}},
     "embedding": {"ids": {"shape": [3, 4], "high": 16}},
+    "decoder_rotary_grouped": {"tokens": {"high": 17}},
+    "decoder_rotary_plain": {"tokens": {"high": 17}},
 }
 
 TESTDATA = (pathlib.Path("/usr/share/libonnx-testdata"), pathlib.Path("/usr/lib/python3/dist-packages/onnx"))

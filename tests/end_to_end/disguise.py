@@ -13,7 +13,7 @@ from harness import canonical, check, check_same_bytes, scratch
 
 
 def cases():
-    for model in catalogue.small():
+    for model in catalogue.small() + catalogue.from_npm():
         for name, disguise in DISGUISES.items():
             yield f"{model.label}/{name}", lambda model=model, disguise=disguise: same_canon(model, disguise)
     for name, weights in HIDDEN.items():

@@ -137,6 +137,20 @@ def expected_log10_order(s):
     return log10_factorial(s.hidden) + log10_factorial(s.width // 2) + s.layers * layer
 
 
+def sizes(**changed):
+    """The sizes of a small decoder, with changes."""
+    chosen = parser().parse_args(["decoder.onnx"])
+    for name, value in changed.items():
+        setattr(chosen, name, value)
+    return chosen
+
+
+def small(**changed):
+    """(what makes the model, the expected log10 of its group), for the list of hand-made models."""
+    chosen = sizes(**changed)
+    return lambda: Decoder(chosen, chosen.out), expected_log10_order(chosen)
+
+
 def parser():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("out")
@@ -148,13 +162,13 @@ def parser():
 
 
 def main():
-    sizes = parser().parse_args()
-    decoder = Decoder(sizes, sizes.out)
-    save(decoder.model(), sizes.out)
-    if sizes.sparse:
-        with open(sizes.out + ".data", "wb") as data:
+    chosen = parser().parse_args()
+    decoder = Decoder(chosen, chosen.out)
+    save(decoder.model(), chosen.out)
+    if chosen.sparse:
+        with open(chosen.out + ".data", "wb") as data:
             os.truncate(data.fileno(), decoder.offset)
-    print(f"{expected_log10_order(sizes):.10f}")
+    print(f"{expected_log10_order(chosen):.10f}")
 
 
 if __name__ == "__main__":

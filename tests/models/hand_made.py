@@ -6,6 +6,7 @@ A row of MODELS: name -> (function that builds it, expected log10 of the group's
 
 import math
 
+import decoder
 import numpy
 from onnx import TensorProto, helper, numpy_helper
 
@@ -554,6 +555,8 @@ MODELS = {
     "branch": (branch, None),
     "loop": (loop, None),
     "local_function": (local_function, None),
+    "decoder_rotary_grouped": decoder.small(),
+    "decoder_rotary_plain": decoder.small(heads=4, groups=4, layers=3),
     "unknown_operator": (unknown_operator, factorials(6, 7)),
 }
 
