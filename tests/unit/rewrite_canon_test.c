@@ -385,7 +385,6 @@ static void passes_are_idempotent(void **state)
         canon(model, rows[i].name, false);
         assert_int_equal(cnx_model_write(model, "twice.onnx", NULL, NULL), CNX_OK);
         cnx_model_close(model);
-        print_message("%s\n", rows[i].name);
         assert_same_files("once.onnx", "twice.onnx");
     }
 }
