@@ -4,8 +4,8 @@
     train.py [FOLDER]       writes FOLDER/digits_*.onnx (default: the folder of this script)
 
 The data are 1797 images of 8 by 8 pixels; the first 1347 train, the other 450 test. Needs PyTorch, scikit-learn and
-onnx (Debian: python3-torch, python3-sklearn, python3-onnx). Runs in a quarter of a minute, with a fixed seed and one thread;
-on another processor or PyTorch the weights may differ in their last digits, and the accuracy a little with them.
+onnx (Debian: python3-torch, python3-sklearn, python3-onnx). Runs in a quarter of a minute, with a fixed seed and one
+thread; on another processor or PyTorch the weights may differ in their last digits, and the accuracy a little with them.
 """
 
 import pathlib

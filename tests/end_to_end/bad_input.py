@@ -461,5 +461,6 @@ def bad_usage():
                       ["sample", "x", "-o", "y"], ["sample", "x", "--seed", "apples", "-o", "y"],
                       ["canon", "x", "-o", "y", "--passes=no-such-pass"]):
         ended = run(*arguments, tool=SANITIZED_TOOL)
-        check(ended.status == 2 and ended.errors.startswith("canonnx"), f"canonnx {' '.join(arguments)}: {ended.explain()}")
+        check(ended.status == 2 and ended.errors.startswith("canonnx"),
+              f"canonnx {' '.join(arguments)}: {ended.explain()}")
         check_equal(ended.output, "", f"canonnx {' '.join(arguments)}: standard output")

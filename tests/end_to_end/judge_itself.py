@@ -76,7 +76,8 @@ def constant_output():
     b.output(b.node("Gemm", x, b.constant(numpy.zeros((3, 4))), b.weight(3), transB=1), ["N", 3])
     with scratch() as folder:
         onnx.save(b.model(), str(folder / "constant.onnx"))
-        expect_rejection(folder / "constant.onnx", [{"name": "x", "type": "float32", "shape": [2, 4]}], "proves nothing")
+        inputs = [{"name": "x", "type": "float32", "shape": [2, 4]}]
+        expect_rejection(folder / "constant.onnx", inputs, "proves nothing")
 
 
 def cannot_run():

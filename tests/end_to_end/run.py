@@ -94,7 +94,7 @@ def main():
     parser.add_argument("filters", nargs="*", metavar="FILTER")
     parser.add_argument("--list", action="store_true", help="only print the names")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all results there")
-    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count()), help="worker processes (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count()), help="processes (default: %(default)s)")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for every test")
     options = parser.parse_args()
 
@@ -117,7 +117,8 @@ def main():
             of_module, seconds = done.result()
             show(running[done], of_module, seconds, options.verbose)
             results += of_module
-    counts = {verdict: sum(r["verdict"] == verdict for r in results) for verdict in ("passed", "failed", "could not run")}
+    verdicts = [result["verdict"] for result in results]
+    counts = {verdict: verdicts.count(verdict) for verdict in ("passed", "failed", "could not run")}
     if options.json:
         options.json.write_text(json.dumps({"counts": counts, "results": results}, indent=1) + "\n")
     if counts["could not run"]:
