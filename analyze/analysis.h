@@ -36,11 +36,6 @@ typedef struct cnx_fact {
     const cnx_dim *content;
 } cnx_fact;
 
-typedef struct cnx_graph_facts {
-    const cnx_graph *graph;
-    cnx_fact *facts; /* by value id */
-} cnx_graph_facts;
-
 /* A tensor that the graph reads as a parameter: an initializer or the tensor of a Constant node. */
 typedef struct cnx_parameter {
     cnx_tensor *tensor;

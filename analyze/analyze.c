@@ -13,6 +13,10 @@
 /* Shared tensors with more elements are taken as they are, without looking for constant axes. */
 #define LARGEST_SHARED_TENSOR (UINT64_C(1) << 20)
 
+/* A rule may look at the inputs its operator has; a malformed node may lack them. They are then absent facts
+ * without axes, not memory of others. */
+#define LEAST_INPUTS 32
+
 typedef struct sweep {
     cnx_analysis *analysis;
     const cnx_graph *graph;
@@ -251,10 +255,11 @@ static cnx_rule start_rule(sweep *s, const cnx_node *node)
                      .op = cnx_operator_find(node->domain, node->op_type, node->opset),
                      .input_count = node->input_count,
                      .output_count = node->output_count};
-    rule.inputs = CNX_NEW_ARRAY(a->arena, cnx_fact, node->input_count);
-    rule.present = CNX_NEW_ARRAY(a->arena, bool, node->input_count);
-    rule.read = CNX_NEW_ARRAY(a->arena, uint64_t, node->input_count);
-    rule.outputs = CNX_NEW_ARRAY(a->arena, cnx_fact, node->output_count);
+    uint32_t inputs = node->input_count > LEAST_INPUTS ? node->input_count : LEAST_INPUTS;
+    rule.inputs = CNX_NEW_ARRAY(a->arena, cnx_fact, inputs);
+    rule.present = CNX_NEW_ARRAY(a->arena, bool, inputs);
+    rule.read = CNX_NEW_ARRAY(a->arena, uint64_t, inputs);
+    rule.outputs = CNX_NEW_ARRAY(a->arena, cnx_fact, node->output_count + 1u);
     for (uint32_t i = 0; i < node->input_count; i++) {
         rule.present[i] = node->inputs[i] != CNX_NONE;
         if (rule.present[i])
