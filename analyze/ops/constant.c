@@ -1,5 +1,5 @@
 /* Values that come from nowhere, and shapes. */
-#include "analyze/rule.h"
+#include "analyze/ops/shape_only.h"
 
 /* Constant: the driver has made the fact of its tensor already; see analyze.c. */
 void cnx_apply_constant(cnx_rule *rule)
@@ -14,9 +14,9 @@ void cnx_apply_constant_of_shape(cnx_rule *rule)
     size_t count;
     const Onnx__AttributeProto *value = cnx_attribute(rule->node, "value");
     int32_t type = value != NULL && value->t != NULL ? value->t->data_type : CNX_TYPE_FLOAT;
-    if (!cnx_rule_content(rule, 0, &shape, &count)) {
+    cnx_rule_input(rule, 0);
+    if (!cnx_shape_list(rule, 0, &shape, &count)) {
         rule->outputs[0].type = type;
-        cnx_rule_input(rule, 0);
         return;
     }
     cnx_fact fact = cnx_rule_fact(rule, type, (uint32_t)count);

@@ -1,6 +1,9 @@
 /* Operators that treat every position alike. */
 #include "analyze/constants.h"
 #include "analyze/ops/compose.h"
+#include "analyze/ops/shape_only.h"
+
+#include <strings.h>
 
 static cnx_fact broadcast_inputs(cnx_rule *rule, uint32_t first, int32_t type)
 {
@@ -30,6 +33,19 @@ void cnx_apply_where(cnx_rule *rule)
     cnx_rule_output(rule, 0, broadcast_inputs(rule, 0, rule->input_count > 1 ? rule->inputs[1].type : 0));
 }
 
+/* The type that Cast makes: its number, before operator set 6 its name. */
+static int32_t cast_target(const cnx_rule *rule)
+{
+    const Onnx__AttributeProto *to = cnx_attribute(rule->node, "to");
+    if (to == NULL || to->type != ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING)
+        return (int32_t)cnx_rule_int(rule, "to", 0);
+    const char *name = cnx_attribute_text(rule->graph, rule->node, "to", "");
+    for (int32_t type = CNX_TYPE_FLOAT; type <= CNX_TYPE_BFLOAT16; type++)
+        if (strcasecmp(cnx_type_name(type), name) == 0)
+            return type;
+    return 0;
+}
+
 /* Cast, and CastLike, whose second input gives only its type. */
 void cnx_apply_cast(cnx_rule *rule)
 {
@@ -38,7 +54,7 @@ void cnx_apply_cast(cnx_rule *rule)
         cnx_rule_input(rule, 1);
         fact.type = rule->inputs[1].type;
     } else {
-        fact.type = (int32_t)cnx_rule_int(rule, "to", 0);
+        fact.type = cast_target(rule);
     }
     cnx_rule_output(rule, 0, fact);
 }
@@ -91,6 +107,15 @@ void cnx_apply_old_prelu(cnx_rule *rule)
     cnx_rule_output(rule, 0, fact);
 }
 
+/* Y, and a mask, which was a number before operator set 10. */
+static void keep_shape(cnx_rule *rule, cnx_fact fact)
+{
+    cnx_rule_output(rule, 0, fact);
+    if (rule->node->opset == 0 || rule->node->opset >= 10)
+        fact.type = CNX_TYPE_BOOL;
+    cnx_rule_output(rule, 1, fact);
+}
+
 /* Dropout: Y and the mask are laid out as X. In training it draws a number a position: still exchangeable in
  * distribution but not equal, so everything is pinned. */
 void cnx_apply_dropout(cnx_rule *rule)
@@ -104,11 +129,9 @@ void cnx_apply_dropout(cnx_rule *rule)
         if (!drops_nothing &&
             (!cnx_rule_numbers(rule, 2, &training, &count) || count != 1 || training[0] != 0)) {
             cnx_rule_pin_all(rule, "random training mode");
+            keep_shape(rule, cnx_shape_like(rule, 0, rule->inputs[0].type, "random training mode"));
             return;
         }
     }
-    cnx_fact fact = cnx_rule_input(rule, 0);
-    cnx_rule_output(rule, 0, fact);
-    fact.type = CNX_TYPE_BOOL;
-    cnx_rule_output(rule, 1, fact);
+    keep_shape(rule, cnx_rule_input(rule, 0));
 }

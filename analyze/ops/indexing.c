@@ -1,5 +1,5 @@
 /* Gathering, expanding and resampling. */
-#include "analyze/rule.h"
+#include "analyze/ops/shape_only.h"
 
 /* Gather with known positions: the labels at those positions. */
 static void gather_known(cnx_rule *rule, uint32_t axis, const int64_t *positions, size_t count)
@@ -47,19 +47,50 @@ void cnx_apply_gather(cnx_rule *rule)
     cnx_rule_output(rule, 0, output);
 }
 
-/* Expand broadcasts to a shape; new positions are copies, so any order of them will do. */
+/* Expand broadcasts to a shape; new positions are copies, so any order of them will do. Where an extent of
+ * the shape is unknown, it is 1 or the axis's own, unless that is 1. */
 void cnx_apply_expand(cnx_rule *rule)
 {
     const cnx_dim *shape;
     size_t count;
-    if (!cnx_rule_content(rule, 1, &shape, &count) || count > 60) {
+    int64_t number;
+    if (!cnx_shape_list(rule, 1, &shape, &count)) {
         cnx_rule_pin_all(rule, "shape that is computed");
         return;
     }
     cnx_fact facts[2] = {cnx_rule_input(rule, 0), cnx_rule_fact(rule, 0, (uint32_t)count)};
-    for (uint32_t k = 0; k < count; k++)
-        facts[1].axes[k] = cnx_axis_any(shape[k]);
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t place = (uint32_t)count - k, own = facts[0].rank - place;
+        cnx_dim extent = place <= facts[0].rank ? facts[0].axes[own].extent : cnx_rule_number(rule, 1);
+        bool numeric = cnx_dim_is_number(rule->dims, extent, &number);
+        if (shape[k] == extent || (numeric && number == 1) || !cnx_dim_has_unknown(rule->dims, shape[k])) {
+            facts[1].axes[k] = cnx_axis_any(shape[k]);
+        } else if (!numeric) {
+            cnx_rule_pin_fact_axis(rule, &facts[0], own, "shape that is computed");
+            facts[0].axes[own].extent = cnx_dim_max(rule->dims, extent, shape[k]);
+        }
+    }
     cnx_rule_output(rule, 0, cnx_rule_broadcast(rule, facts, 2, facts[0].type));
+}
+
+static cnx_axis repeated(cnx_rule *rule, cnx_axis axis, cnx_dim times)
+{
+    return cnx_axis_merge(rule->points, cnx_axis_any(times), axis, cnx_rule_reason(rule, "repeated axis"));
+}
+
+/* Tile before operator set 6: `tiles` copies of one axis. */
+static void tile_one(cnx_rule *rule, cnx_fact fact)
+{
+    const int64_t *axis;
+    size_t count;
+    if (!cnx_rule_numbers(rule, 2, &axis, &count) || count != 1) {
+        cnx_rule_pin_all(rule, "repeats that are computed");
+        cnx_rule_output(rule, 0, cnx_shape_unknown(rule, fact.type, fact.rank, "repeats that are computed"));
+        return;
+    }
+    uint32_t k = cnx_rule_axis_number(rule, axis[0], fact.rank);
+    fact.axes[k] = repeated(rule, fact.axes[k], cnx_shape_number(rule, 1));
+    cnx_rule_output(rule, 0, fact);
 }
 
 /* Tile (6 and on: repeats per axis): an axis becomes (repeat, position). */
@@ -68,77 +99,17 @@ void cnx_apply_tile(cnx_rule *rule)
     cnx_fact fact = cnx_rule_input(rule, 0);
     const cnx_dim *repeats;
     size_t count;
-    if (rule->node->opset < 6 || !cnx_rule_content(rule, 1, &repeats, &count) || count != fact.rank) {
+    if (rule->node->opset != 0 && rule->node->opset < 6) {
+        tile_one(rule, fact);
+        return;
+    }
+    if (!cnx_shape_list(rule, 1, &repeats, &count) || count != fact.rank) {
         cnx_rule_pin_all(rule, "repeats that are computed");
+        cnx_rule_output(rule, 0, cnx_shape_unknown(rule, fact.type, fact.rank, "repeats that are computed"));
         return;
     }
     for (uint32_t k = 0; k < fact.rank; k++)
-        fact.axes[k] = cnx_axis_merge(rule->points, cnx_axis_any(repeats[k]), fact.axes[k],
-                                      cnx_rule_reason(rule, "repeated axis"));
-    cnx_rule_output(rule, 0, fact);
-}
-
-/* Element `k` of a constant float input or attribute list, if it is known. */
-static bool known_scale(const cnx_rule *rule, uint32_t input, uint32_t k, double *scale)
-{
-    const Onnx__AttributeProto *attribute = cnx_attribute(rule->node, "scales");
-    if (attribute != NULL && k < attribute->n_floats) {
-        *scale = (double)attribute->floats[k];
-        return true;
-    }
-    if (!cnx_rule_has(rule, input))
-        return false;
-    cnx_tensor *tensor = rule->graph->values[rule->node->inputs[input]].initializer;
-    if (tensor == NULL || k >= tensor->count || cnx_type_kind_of(tensor->type) != CNX_KIND_FLOAT)
-        return false;
-    *scale = cnx_tensor_float(rule->analysis->model, tensor, k);
-    return true;
-}
-
-/* The extent that Resize gives axis `k`: from sizes, or floor(extent * scale). */
-static cnx_dim resized_extent(const cnx_rule *rule, uint32_t k, cnx_dim extent, uint32_t scales,
-                              const cnx_dim *sizes)
-{
-    double scale;
-    int64_t number;
-    if (sizes != NULL)
-        return sizes[k];
-    if (!known_scale(rule, scales, k, &scale) || !(scale > 0) || scale > 1e6)
-        return cnx_dim_fresh(rule->dims);
-    if (scale == (double)(int64_t)scale)
-        return cnx_dim_multiply(rule->dims, extent, cnx_rule_number(rule, (int64_t)scale));
-    if (cnx_dim_is_number(rule->dims, extent, &number))
-        return cnx_rule_number(rule, (int64_t)((double)number * scale));
-    return cnx_dim_fresh(rule->dims);
-}
-
-/* Resize and Upsample: an axis that keeps its extent passes, the others are resampled. */
-void cnx_apply_resize(cnx_rule *rule)
-{
-    bool upsample = strcmp(rule->node->op_type, "Upsample") == 0;
-    uint32_t scales = upsample || rule->node->opset < 11 ? 1 : 2;
-    cnx_fact fact = cnx_rule_input(rule, 0);
-    for (uint32_t i = 1; i < rule->input_count; i++)
-        if (cnx_rule_has(rule, i))
-            cnx_rule_pin_fact(rule, cnx_rule_input(rule, i), "numbers");
-    const cnx_dim *sizes = NULL;
-    size_t count;
-    if (!upsample && (!cnx_rule_content(rule, 3, &sizes, &count) || count != fact.rank))
-        sizes = NULL;
-    bool crops =
-        strcmp(cnx_attribute_text(rule->graph, rule->node, "coordinate_transformation_mode", "half_pixel"),
-               "tf_crop_and_resize") == 0;
-    if (cnx_attribute(rule->node, "axes") != NULL || crops) {
-        cnx_rule_pin_all(rule, "resampled axes");
-        return;
-    }
-    for (uint32_t k = 0; k < fact.rank; k++) {
-        cnx_dim extent = resized_extent(rule, k, fact.axes[k].extent, scales, sizes);
-        if (extent == fact.axes[k].extent)
-            continue;
-        cnx_rule_pin_fact_axis(rule, &fact, k, "resampled axis");
-        fact.axes[k] = cnx_axis_pinned(extent, cnx_rule_reason(rule, "resampled axis"));
-    }
+        fact.axes[k] = repeated(rule, fact.axes[k], repeats[k]);
     cnx_rule_output(rule, 0, fact);
 }
 

@@ -1,15 +1,26 @@
 /* Normalisations are equivariant: axes pass, parameters share the axis they scale. */
-#include "analyze/rule.h"
+#include "analyze/ops/shape_only.h"
+
+/* Pins everything: Y is as large as X, and statistics are as large as the scale. */
+static void pin_with_statistics(cnx_rule *rule, const char *what)
+{
+    cnx_rule_pin_all(rule, what);
+    cnx_rule_output(rule, 0, cnx_shape_like(rule, 0, rule->inputs[0].type, what));
+    for (uint32_t o = 1; o < rule->output_count && cnx_rule_has(rule, 1); o++) {
+        uint32_t like = cnx_rule_has(rule, 3) ? 3 : 1; /* the mean: its type may be wider than the scale's */
+        cnx_rule_output(rule, o, cnx_shape_like(rule, 1, rule->inputs[like].type, what));
+    }
+}
 
 /* X[n, c, ...] with 1-D scale, bias, mean and variance over c. Outputs beyond Y exist only in training. */
 void cnx_apply_batch_normalization(cnx_rule *rule)
 {
     if (cnx_rule_int(rule, "training_mode", 0) != 0) {
-        cnx_rule_pin_all(rule, "training mode");
+        pin_with_statistics(rule, "training mode");
         return;
     }
     if (cnx_rule_int(rule, "spatial", 1) == 0) { /* before operator set 9: parameters for every position */
-        cnx_rule_pin_all(rule, "parameters of several axes");
+        pin_with_statistics(rule, "parameters of several axes");
         return;
     }
     cnx_fact fact = cnx_rule_input(rule, 0);

@@ -1,5 +1,5 @@
 /* Sums and extremes over axes. */
-#include "analyze/rule.h"
+#include "analyze/ops/shape_only.h"
 
 /* The axes of a reduction as bits: from the second input or the attribute; none means all, unless
  * noop_with_empty_axes. False when they are not known. */
@@ -27,6 +27,10 @@ void cnx_apply_reduce(cnx_rule *rule)
     uint64_t bits;
     if (!reduced_axes(rule, rule->inputs[0].rank, &bits)) {
         cnx_rule_pin_all(rule, "axes that are computed");
+        if (cnx_rule_int(rule, "keepdims", 1) != 0)
+            cnx_rule_output(rule, 0,
+                            cnx_shape_unknown(rule, rule->inputs[0].type, rule->inputs[0].rank,
+                                              "axes that are computed"));
         return;
     }
     cnx_fact fact = cnx_rule_input(rule, 0);
@@ -53,6 +57,7 @@ void cnx_apply_position_along_axis(cnx_rule *rule)
     if (cnx_rule_has(rule, 1)) {
         if (!cnx_rule_numbers(rule, 1, &numbers, &count) || count != 1) {
             cnx_rule_pin_all(rule, "axis that is computed");
+            cnx_rule_output(rule, 0, cnx_shape_like(rule, 0, rule->inputs[0].type, "axis that is computed"));
             return;
         }
         axis = numbers[0];
