@@ -63,18 +63,21 @@ static bool is_handle(const cnx_scan *scan)
            scan->frames[scan->depth - 1].type == &onnx__tensor_proto__descriptor;
 }
 
-/* ---- first scan: frame.mark is the message's number in `growths`, frame.change what it grows by ---- */
+/* ---- first scan: frame.mark is the message's number in `growths`, frame.change what it grows by, which may
+ * be nothing when a payload is as long as its handle; frame.choice says whether there is a handle inside ----
+ */
 
 static void measure_leave(unlifter *work)
 {
     const cnx_scan_frame *left = &work->scan.left;
-    if (left->change == 0) { /* nothing inside changed either, so it is the last one */
+    if (left->choice == 0) { /* nothing inside changes either, so it is the last one */
         work->growth_count = left->mark;
         return;
     }
     uint64_t before = (uint64_t)(left->end - left->content);
     uint64_t after = before + left->change;
     work->growths[left->mark].length = after;
+    cnx_scan_top(&work->scan)->choice = 1;
     cnx_scan_top(&work->scan)->change +=
         left->change + cnx_varint_size(after) - (uint64_t)(left->content - left->prefix);
 }
@@ -97,9 +100,11 @@ static uint64_t measure(unlifter *work)
             measure_leave(work);
             break;
         case CNX_SCAN_FIELD:
-            if (is_handle(scan))
+            if (is_handle(scan)) {
+                cnx_scan_top(scan)->choice = 1;
                 cnx_scan_top(scan)->change +=
                     field_size(payload_of(work, scan->value)) - (uint64_t)(scan->next - scan->start);
+            }
             break;
         case CNX_SCAN_END:
             return cnx_scan_top(scan)->change;
