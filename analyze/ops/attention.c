@@ -131,6 +131,8 @@ static cnx_fact heads_of(attention *a, uint32_t i, int64_t copies)
 {
     cnx_heads heads = {.groups = a->heads.groups, .copies = copies};
     cnx_fact fact = cnx_rule_input(a->rule, i);
+    if (!a->rows)
+        cnx_fact_refine(a->rule, &fact, 3, 1);
     return a->rows ? cnx_heads_of_rows(a->rule, fact, heads) : cnx_heads_of_stack(a->rule, fact, heads);
 }
 
@@ -140,8 +142,9 @@ static cnx_fact with_past(attention *a, cnx_fact fact, uint32_t past, uint32_t p
     cnx_rule *rule = a->rule;
     cnx_heads heads = {.groups = a->heads.groups, .copies = 1};
     if (cnx_rule_has(rule, past) && rule->inputs[past].rank == 4) {
-        cnx_fact earlier = cnx_heads_of_stack(rule, cnx_rule_input(rule, past), heads);
-        fact = cnx_fact_join(rule, earlier, fact, 3);
+        cnx_fact earlier = cnx_rule_input(rule, past);
+        cnx_fact_refine(rule, &earlier, 3, 1);
+        fact = cnx_fact_join(rule, cnx_heads_of_stack(rule, earlier, heads), fact, 3);
     }
     cnx_rule_output(rule, present, cnx_heads_to_stack(rule, fact));
     return fact;

@@ -62,9 +62,10 @@ static void take_bias(fused_attention *a, uint32_t i)
 static cnx_fact after_past(fused_attention *a, cnx_fact fact, uint32_t past, uint32_t present)
 {
     if (is_matrix_stack(a->rule, past, 4)) {
-        cnx_fact earlier = cnx_heads_of_stack(a->rule, cnx_rule_input(a->rule, past),
-                                              (cnx_heads){.groups = a->heads.groups, .copies = 1});
-        fact = cnx_fact_join(a->rule, earlier, fact, 3);
+        cnx_heads heads = {.groups = a->heads.groups, .copies = 1};
+        cnx_fact earlier = cnx_rule_input(a->rule, past);
+        cnx_fact_refine(a->rule, &earlier, 3, 1);
+        fact = cnx_fact_join(a->rule, cnx_heads_of_stack(a->rule, earlier, heads), fact, 3);
         if (fact.axes[3].kind == CNX_AXIS_PINNED)
             fact.axes[3].extent = cnx_dim_fresh(a->rule->dims);
     }

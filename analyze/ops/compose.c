@@ -48,6 +48,19 @@ cnx_fact cnx_fact_merge(cnx_rule *rule, cnx_fact fact, uint32_t k)
     return result;
 }
 
+/* Axes with more positions than this in all blocks are left as they are. */
+#define LARGEST_REFINED (1u << 20)
+
+void cnx_fact_refine(cnx_rule *rule, cnx_fact *fact, uint32_t k, uint32_t over)
+{
+    cnx_axis axis = fact->axes[k], blocks = fact->axes[over];
+    if (k == over || axis.kind != CNX_AXIS_LABELS || axis.repeats != NULL || blocks.kind != CNX_AXIS_LABELS ||
+        blocks.repeats != NULL || blocks.labels->over != NULL ||
+        (uint64_t)axis.labels->extent * blocks.labels->extent > LARGEST_REFINED)
+        return;
+    fact->axes[k] = cnx_axis_refine(rule->points, axis, blocks.labels);
+}
+
 cnx_fact cnx_fact_cut(cnx_rule *rule, cnx_fact fact, uint32_t k, int64_t first, int64_t step, int64_t count)
 {
     cnx_fact result = cnx_rule_fact(rule, fact.type, fact.rank);

@@ -24,6 +24,10 @@ cnx_fact cnx_fact_split(cnx_rule *rule, cnx_fact fact, uint32_t k, cnx_dim outer
 /* Axes `k` and `k + 1` as one. */
 cnx_fact cnx_fact_merge(cnx_rule *rule, cnx_fact fact, uint32_t k);
 
+/* An axis of a parameter that no operator has spoken about may be another one at every position of axis
+ * `over`: the weights of heads or experts, stacked in one tensor. Otherwise nothing changes. */
+void cnx_fact_refine(cnx_rule *rule, cnx_fact *fact, uint32_t k, uint32_t over);
+
 /* `count` positions of axis `k` from `first` on, `step` apart. */
 cnx_fact cnx_fact_cut(cnx_rule *rule, cnx_fact fact, uint32_t k, int64_t first, int64_t step, int64_t count);
 

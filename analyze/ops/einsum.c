@@ -106,6 +106,30 @@ static cnx_fact in_frame(cnx_rule *rule, const term *t, cnx_fact fact)
     return framed;
 }
 
+static bool has_letter(const term *t, uint8_t letter)
+{
+    for (uint32_t k = 0; k < t->count; k++)
+        if (t->letters[k] == letter)
+            return true;
+    return false;
+}
+
+/* Lets axes of a parameter vary over its first axis, where another operand or the output has both letters:
+ * weights of several heads in one tensor. */
+static void refine(cnx_rule *rule, cnx_fact *fact, const term *terms, uint32_t count, uint32_t own,
+                   const term *output)
+{
+    const term *t = &terms[own];
+    for (uint32_t k = 1; k < t->count && t->ellipsis == CNX_NONE; k++) {
+        bool together = has_letter(output, t->letters[0]) && has_letter(output, t->letters[k]);
+        for (uint32_t i = 0; i < count; i++)
+            together = together || (i != own && has_letter(&terms[i], t->letters[0]) &&
+                                    has_letter(&terms[i], t->letters[k]));
+        if (together && t->letters[k] != t->letters[0])
+            cnx_fact_refine(rule, fact, k, 0);
+    }
+}
+
 /* The places of the output in order; false when it repeats a letter. */
 static bool output_order(const term *output, uint32_t covered, uint32_t *order, uint32_t *rank,
                          uint64_t *kept)
@@ -139,8 +163,11 @@ void cnx_apply_einsum(cnx_rule *rule)
         cnx_rule_pin_all(rule, "equation that is not understood");
         return;
     }
-    for (uint32_t i = 0; i < rule->input_count; i++)
-        facts[i] = in_frame(rule, &terms[i], cnx_rule_input(rule, i));
+    for (uint32_t i = 0; i < rule->input_count; i++) {
+        cnx_fact fact = cnx_rule_input(rule, i);
+        refine(rule, &fact, terms, rule->input_count, i, &output);
+        facts[i] = in_frame(rule, &terms[i], fact);
+    }
     cnx_fact product = cnx_rule_broadcast(rule, facts, rule->input_count, rule->inputs[0].type);
     product = cnx_rule_reduce(rule, product, ~kept & ((UINT64_C(1) << FRAME) - 1), true);
     cnx_rule_output(rule, 0, cnx_fact_reorder(rule, product, order, rank));

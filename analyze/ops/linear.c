@@ -61,6 +61,28 @@ cnx_fact cnx_fact_matmul(cnx_rule *rule, cnx_fact left, cnx_fact right)
     return cnx_rule_reduce(rule, product, dropped, false);
 }
 
+/* Operand `i`; when it is a parameter, a stack of matrices of one batch axis, its columns (or rows) are
+ * another axis in every matrix, and so are those that are summed over, if the other operand is such a stack
+ * too. */
+static cnx_fact operand(cnx_rule *rule, uint32_t i)
+{
+    cnx_fact fact = cnx_rule_input(rule, i);
+    uint32_t batch = CNX_NONE;
+    for (uint32_t k = 0; k + 2 < fact.rank; k++)
+        if (fact.axes[k].kind == CNX_AXIS_LABELS) {
+            if (batch != CNX_NONE)
+                return fact;
+            batch = k;
+        }
+    if (batch == CNX_NONE)
+        return fact;
+    cnx_fact_refine(rule, &fact, i == 0 ? fact.rank - 2 : fact.rank - 1, batch);
+    uint32_t place = fact.rank - batch, other = rule->inputs[1 - i].rank;
+    if (other >= place && !cnx_dim_equals(rule->dims, rule->inputs[1 - i].axes[other - place].extent, 1))
+        cnx_fact_refine(rule, &fact, i == 0 ? fact.rank - 1 : fact.rank - 2, batch);
+    return fact;
+}
+
 /* MatMul as numpy defines it. */
 void cnx_apply_matmul(cnx_rule *rule)
 {
@@ -69,6 +91,6 @@ void cnx_apply_matmul(cnx_rule *rule)
         cnx_rule_pin_all(rule, "operand without axes");
         return;
     }
-    cnx_fact left = cnx_rule_input(rule, 0), right = cnx_rule_input(rule, 1);
+    cnx_fact left = operand(rule, 0), right = operand(rule, 1);
     cnx_rule_output(rule, 0, cnx_fact_matmul(rule, left, right));
 }

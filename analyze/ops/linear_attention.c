@@ -29,6 +29,8 @@ static void relate_state(linear_attention *a, uint32_t i)
     if (!cnx_rule_has(a->rule, i))
         return;
     cnx_fact state = cnx_rule_input(a->rule, i);
+    cnx_fact_refine(a->rule, &state, 2, 1);
+    cnx_fact_refine(a->rule, &state, 3, 1);
     a->batch = cnx_rule_same(a->rule, a->batch, state.axes[0]);
     a->groups = cnx_rule_same(a->rule, a->groups, state.axes[1]);
     a->key_size = cnx_rule_same(a->rule, a->key_size, state.axes[2]);
