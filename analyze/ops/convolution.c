@@ -6,7 +6,9 @@ typedef struct window {
     cnx_dim kernel;
     int64_t stride;
     int64_t dilation;
-    int64_t pads; /* before plus after; -1: chosen so that the output is ceil(input / stride) */
+    int64_t before; /* padding */
+    int64_t after;
+    bool same; /* padding is chosen so that the output is ceil(input / stride) */
     bool ceil;
 } window;
 
@@ -28,39 +30,59 @@ static window window_of(const cnx_rule *rule, uint32_t k, uint32_t spatial, cnx_
     const int64_t *pad = cnx_rule_ints(rule, "pads", &pads);
     window w = {
         .kernel = kernel, .stride = at(stride, strides, k, 1), .dilation = at(dilation, dilations, k, 1)};
-    w.pads = at(pad, pads, k, 0) + at(pad, pads, k + spatial, 0);
     w.ceil = cnx_rule_int(rule, "ceil_mode", 0) != 0;
-    if (text_is(rule, "auto_pad", "NOTSET", "VALID"))
-        w.pads = 0;
-    else if (!text_is(rule, "auto_pad", "NOTSET", "NOTSET"))
-        w.pads = -1;
+    if (text_is(rule, "auto_pad", "NOTSET", "NOTSET")) {
+        w.before = at(pad, pads, k, 0);
+        w.after = at(pad, pads, k + spatial, 0);
+    } else {
+        w.same = !text_is(rule, "auto_pad", "NOTSET", "VALID");
+    }
     if (w.stride < 1 || w.dilation < 1)
         cnx_fail(rule->arena, CNX_ERROR_GRAPH, cnx_node_place(rule->graph, rule->node),
                  "a stride or dilation is below 1");
     return w;
 }
 
-/* floor((input + pads - dilation * (kernel - 1) - 1) / stride) + 1. With ceil_mode, a last window that would
- * start in the padding is left out by some definitions: then the extent is unknown unless it is the same. */
+/* dilation * (kernel - 1) + 1 */
+static cnx_dim reach_of(const cnx_rule *rule, window w)
+{
+    cnx_dim one = cnx_rule_number(rule, 1);
+    cnx_dim steps = cnx_dim_subtract(rule->dims, w.kernel, one);
+    return cnx_dim_add(rule->dims, cnx_dim_multiply(rule->dims, cnx_rule_number(rule, w.dilation), steps),
+                       one);
+}
+
+/* How many strides lead to the last window when `ceil` windows, the last one incomplete, follow the first:
+ * one that would start behind the input, in the padding, does not count. */
+static cnx_dim incomplete_steps(const cnx_rule *rule, window w, cnx_dim input, cnx_dim ceil)
+{
+    int64_t extent, reach, steps;
+    if (cnx_dim_is_number(rule->dims, reach_of(rule, w), &reach) && w.after + w.stride <= reach)
+        return ceil; /* it never does */
+    if (!cnx_dim_is_number(rule->dims, input, &extent) || !cnx_dim_is_number(rule->dims, ceil, &steps))
+        return cnx_dim_fresh(rule->dims);
+    return cnx_rule_number(rule, steps * w.stride >= extent + w.before ? steps - 1 : steps);
+}
+
+/* floor((input + padding - reach) / stride) + 1; with ceil_mode rounded up. */
 static cnx_dim window_output(const cnx_rule *rule, window w, cnx_dim input)
 {
     cnx_dims *dims = rule->dims;
     cnx_dim stride = cnx_rule_number(rule, w.stride);
-    if (w.pads < 0)
+    if (w.same)
         return cnx_dim_ceil_divide(dims, input, stride);
-    cnx_dim reach = cnx_dim_multiply(dims, cnx_rule_number(rule, w.dilation),
-                                     cnx_dim_subtract(dims, w.kernel, cnx_rule_number(rule, 1)));
-    cnx_dim span = cnx_dim_subtract(dims, cnx_dim_add(dims, input, cnx_rule_number(rule, w.pads - 1)), reach);
-    cnx_dim floor = cnx_dim_floor_divide(dims, span, stride);
+    cnx_dim padded = cnx_dim_add(dims, input, cnx_rule_number(rule, w.before + w.after));
+    cnx_dim span = cnx_dim_subtract(dims, padded, reach_of(rule, w));
+    cnx_dim steps = cnx_dim_floor_divide(dims, span, stride);
     cnx_dim ceil = cnx_dim_ceil_divide(dims, span, stride);
-    if (w.ceil && floor != ceil)
-        floor = w.pads == 0 ? ceil : cnx_dim_fresh(dims);
-    return cnx_dim_add(dims, floor, cnx_rule_number(rule, 1));
+    if (w.ceil && steps != ceil)
+        steps = incomplete_steps(rule, w, input, ceil);
+    return cnx_dim_add(dims, steps, cnx_rule_number(rule, 1));
 }
 
 static bool is_point(const cnx_rule *rule, window w)
 {
-    return cnx_dim_equals(rule->dims, w.kernel, 1) && w.stride == 1 && w.pads == 0;
+    return cnx_dim_equals(rule->dims, w.kernel, 1) && w.stride == 1 && w.before == 0 && w.after == 0;
 }
 
 /* Spatial axis `k` of input `x` after the window: itself when the window is a point. */
@@ -144,24 +166,26 @@ void cnx_apply_conv(cnx_rule *rule)
     cnx_rule_output(rule, 0, output);
 }
 
-/* (input - 1) * stride + output_padding + dilation * (kernel - 1) + 1 - pads, or `output_shape` */
-static cnx_dim transposed_output(const cnx_rule *rule, window w, cnx_dim input, uint32_t k)
+/* (input - 1) * stride + output_padding + reach - padding, or `output_shape`, which may list batch and
+ * channels before the `spatial` extents. Padding that would make it input * stride is chosen for the latter,
+ * but can only take away. */
+static cnx_dim transposed_output(const cnx_rule *rule, window w, cnx_dim input, uint32_t k, uint32_t spatial)
 {
     size_t shapes, paddings;
     const int64_t *shape = cnx_rule_ints(rule, "output_shape", &shapes);
     const int64_t *padding = cnx_rule_ints(rule, "output_padding", &paddings);
-    if (shape != NULL && k < shapes)
-        return cnx_rule_number(rule, shape[k]);
+    if (shape != NULL && shapes >= spatial)
+        return cnx_rule_number(rule, shape[shapes - spatial + k]);
     cnx_dims *dims = rule->dims;
-    cnx_dim one = cnx_rule_number(rule, 1);
-    if (w.pads < 0)
-        return cnx_dim_multiply(dims, input, cnx_rule_number(rule, w.stride));
-    cnx_dim steps =
-        cnx_dim_multiply(dims, cnx_dim_subtract(dims, input, one), cnx_rule_number(rule, w.stride));
-    cnx_dim reach =
-        cnx_dim_multiply(dims, cnx_rule_number(rule, w.dilation), cnx_dim_subtract(dims, w.kernel, one));
+    cnx_dim stride = cnx_rule_number(rule, w.stride), reach = reach_of(rule, w);
+    int64_t number, extra = at(padding, paddings, k, 0);
+    if (w.same)
+        return cnx_dim_is_number(dims, reach, &number) && number + extra >= w.stride
+                   ? cnx_dim_multiply(dims, input, stride)
+                   : cnx_dim_fresh(dims);
+    cnx_dim steps = cnx_dim_multiply(dims, cnx_dim_subtract(dims, input, cnx_rule_number(rule, 1)), stride);
     return cnx_dim_add(dims, cnx_dim_add(dims, steps, reach),
-                       cnx_rule_number(rule, at(padding, paddings, k, 0) + 1 - w.pads));
+                       cnx_rule_number(rule, extra - w.before - w.after));
 }
 
 /* X[n, c, ...], W[c, m / group, kernel...], B[m] -> Y[n, m, ...] */
@@ -187,7 +211,7 @@ void cnx_apply_conv_transpose(cnx_rule *rule)
     for (uint32_t k = 2; k < rank; k++) {
         window w = window_of(rule, k - 2, rank - 2, rule->inputs[1].axes[k].extent);
         cnx_axis axis = cnx_rule_pin(rule, 0, k, "spatial axis");
-        output.axes[k] = cnx_axis_pinned(transposed_output(rule, w, axis.extent, k - 2),
+        output.axes[k] = cnx_axis_pinned(transposed_output(rule, w, axis.extent, k - 2, rank - 2),
                                          cnx_rule_reason(rule, "spatial axis"));
     }
     cnx_rule_output(rule, 0, output);
@@ -216,12 +240,15 @@ void cnx_apply_pool(cnx_rule *rule)
 {
     cnx_fact output;
     bool reports_positions = rule->node->output_count > 1 && rule->node->outputs[1] != CNX_NONE;
-    if (reports_positions)
-        cnx_rule_pin_all(rule, "reported positions");
-    else if (!cnx_fact_pool(rule, false, &output))
+    if (!cnx_fact_pool(rule, false, &output)) {
         cnx_rule_pin_all(rule, "window");
-    else
-        cnx_rule_output(rule, 0, output);
+        return;
+    }
+    if (reports_positions)
+        output = cnx_rule_pin_fact(rule, output, "reported positions");
+    cnx_rule_output(rule, 0, output);
+    output.type = CNX_TYPE_INT64;
+    cnx_rule_output(rule, 1, output);
 }
 
 /* GlobalAveragePool, GlobalMaxPool, GlobalLpPool: spatial axes are summed away, whatever their order. */

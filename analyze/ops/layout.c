@@ -1,12 +1,31 @@
 /* Operators that move positions without computing: labels are carried, cut, joined and indexed. */
-#include "analyze/rule.h"
-
-static cnx_axis unknown_axis(cnx_rule *rule, const char *what)
-{
-    return cnx_axis_pinned(cnx_dim_fresh(rule->dims), cnx_rule_reason(rule, what));
-}
+#include "analyze/ops/shape_only.h"
 
 /* ---- regrouping ---- */
+
+/* The extents that Reshape makes: 0 copies one, unless `allowzero`; -1 is what is left of the others. */
+static const cnx_dim *reshaped(cnx_rule *rule, const cnx_fact *fact, const cnx_dim *shape, size_t count)
+{
+    bool zero_is_zero = cnx_rule_int(rule, "allowzero", 0) != 0;
+    cnx_dim *extents = CNX_NEW_ARRAY(rule->arena, cnx_dim, count);
+    cnx_dim total = cnx_rule_number(rule, 1), known = total;
+    size_t inferred = SIZE_MAX;
+    for (uint32_t k = 0; k < fact->rank; k++)
+        if (k >= count || zero_is_zero || !cnx_dim_equals(rule->dims, shape[k], 0))
+            total = cnx_dim_multiply(rule->dims, total, fact->axes[k].extent);
+    for (size_t k = 0; k < count; k++) {
+        extents[k] = shape[k];
+        if (cnx_dim_equals(rule->dims, shape[k], 0) && !zero_is_zero && k < fact->rank)
+            extents[k] = fact->axes[k].extent;
+        else if (cnx_dim_equals(rule->dims, shape[k], -1))
+            inferred = k;
+        else
+            known = cnx_dim_multiply(rule->dims, known, extents[k]);
+    }
+    if (inferred != SIZE_MAX)
+        extents[inferred] = cnx_dim_floor_divide(rule->dims, total, known);
+    return extents;
+}
 
 /* Reshape with a shape input (5 and on) or attribute (1): 0 copies an extent, -1 is inferred. */
 void cnx_apply_reshape(cnx_rule *rule)
@@ -22,38 +41,17 @@ void cnx_apply_reshape(cnx_rule *rule)
         shape = extents;
     } else if (!cnx_rule_content(rule, 1, &shape, &count)) {
         cnx_rule_pin_all(rule, "shape that is computed");
-        int64_t rank;
-        if (rule->inputs[1].known && rule->inputs[1].rank == 1 &&
-            cnx_dim_is_number(rule->dims, rule->inputs[1].axes[0].extent, &rank) && rank >= 0 && rank < 60) {
-            cnx_fact output = cnx_rule_fact(rule, fact.type, (uint32_t)rank);
-            for (uint32_t k = 0; k < output.rank; k++)
-                output.axes[k] = unknown_axis(rule, "shape that is computed");
-            cnx_rule_output(rule, 0, output);
-        }
+        if (cnx_shape_list(rule, 1, &shape, &count))
+            cnx_rule_output(rule, 0,
+                            cnx_shape_unknown(rule, fact.type, (uint32_t)count, "shape that is computed"));
         return;
     }
     if (count > 60) {
         cnx_rule_pin_all(rule, "shape with more than 60 axes");
         return;
     }
-    bool zero_is_zero = cnx_rule_int(rule, "allowzero", 0) != 0;
-    cnx_dim *extents = CNX_NEW_ARRAY(rule->arena, cnx_dim, count);
-    cnx_dim total = cnx_rule_number(rule, 1), known = total;
-    size_t inferred = SIZE_MAX;
-    for (uint32_t k = 0; k < fact.rank; k++)
-        total = cnx_dim_multiply(rule->dims, total, fact.axes[k].extent);
-    for (size_t k = 0; k < count; k++) {
-        extents[k] = shape[k];
-        if (cnx_dim_equals(rule->dims, shape[k], 0) && !zero_is_zero && k < fact.rank)
-            extents[k] = fact.axes[k].extent;
-        if (cnx_dim_equals(rule->dims, shape[k], -1))
-            inferred = k;
-        else
-            known = cnx_dim_multiply(rule->dims, known, extents[k]);
-    }
-    if (inferred != SIZE_MAX)
-        extents[inferred] = cnx_dim_floor_divide(rule->dims, total, known);
-    cnx_rule_output(rule, 0, cnx_rule_reshape(rule, fact, extents, (uint32_t)count));
+    cnx_rule_output(rule, 0,
+                    cnx_rule_reshape(rule, fact, reshaped(rule, &fact, shape, count), (uint32_t)count));
 }
 
 /* Flatten: everything before `axis` times everything from it on. */
@@ -240,7 +238,7 @@ static const cnx_dim *split_sizes(cnx_rule *rule, cnx_dim extent)
     size_t count;
     uint32_t parts = rule->output_count;
     if (cnx_rule_has(rule, 1))
-        return cnx_rule_content(rule, 1, &sizes, &count) && count == parts ? sizes : NULL;
+        return cnx_rule_content(rule, 1, &sizes, &count) && count >= parts ? sizes : NULL;
     cnx_dim *made = CNX_NEW_ARRAY(rule->arena, cnx_dim, parts);
     const int64_t *numbers = cnx_rule_ints(rule, "split", &count);
     cnx_dim each = cnx_dim_ceil_divide(rule->dims, extent, cnx_rule_number(rule, parts));
@@ -279,7 +277,35 @@ void cnx_apply_split(cnx_rule *rule)
     }
 }
 
-/* One axis of a slice, in Python's way: negative positions count from the end, everything is clamped. */
+/* A bound of a slice as a position from 0 to the extent. One that is neither a number nor certainly inside is
+ * unknown. */
+static cnx_dim slice_bound(cnx_rule *rule, cnx_dim bound, cnx_dim extent)
+{
+    cnx_dims *dims = rule->dims;
+    int64_t number;
+    cnx_dim zero = cnx_rule_number(rule, 0);
+    if (cnx_dim_is_number(dims, bound, &number) && number < 0)
+        return number <= INT32_MIN ? zero : cnx_dim_max(dims, cnx_dim_add(dims, extent, bound), zero);
+    if (cnx_dim_is_number(dims, bound, &number) && number >= INT32_MAX)
+        return extent;
+    if (cnx_dim_max(dims, bound, zero) != bound) /* perhaps negative, and counted from the end */
+        return cnx_dim_fresh(dims);
+    return cnx_dim_min(dims, bound, extent);
+}
+
+/* How many positions [from, to) has when not everything is a number. */
+static cnx_dim symbolic_slice(cnx_rule *rule, cnx_dim extent, cnx_dim from, cnx_dim to, int64_t step)
+{
+    if (step < 1)
+        return cnx_dim_fresh(rule->dims);
+    cnx_dim size =
+        cnx_dim_subtract(rule->dims, slice_bound(rule, to, extent), slice_bound(rule, from, extent));
+    size = cnx_dim_ceil_divide(rule->dims, size, cnx_rule_number(rule, step));
+    return cnx_dim_max(rule->dims, size, cnx_rule_number(rule, 0));
+}
+
+/* One axis of a slice, in Python's way: negative positions count from the end, everything is clamped. Step 0:
+ * it is not known. */
 static cnx_fact slice_axis(cnx_rule *rule, cnx_fact fact, uint32_t k, cnx_dim from, cnx_dim to, int64_t step)
 {
     int64_t start, end, extent;
@@ -289,18 +315,14 @@ static cnx_fact slice_axis(cnx_rule *rule, cnx_fact fact, uint32_t k, cnx_dim fr
         return fact; /* the whole axis */
     if (step == 0 || !cnx_dim_is_number(rule->dims, from, &start) ||
         !cnx_dim_is_number(rule->dims, to, &end) || !cnx_dim_is_number(rule->dims, axis->extent, &extent)) {
+        cnx_dim size = symbolic_slice(rule, axis->extent, from, to, step);
         cnx_rule_pin_fact_axis(rule, &fact, k, "slice of unknown extent");
-        cnx_dim size = cnx_dim_fresh(rule->dims);
-        if (step == 1 && cnx_dim_is_number(rule->dims, from, &start) && start >= 0 &&
-            !(cnx_dim_is_number(rule->dims, to, &end) && end < 0))
-            size = cnx_dim_subtract(
-                rule->dims, cnx_dim_is_number(rule->dims, to, &end) && end >= INT32_MAX ? axis->extent : to,
-                from);
-        fact.axes[k] = cnx_axis_pinned(size, cnx_rule_reason(rule, "slice of unknown extent"));
+        fact.axes[k] = cnx_shape_axis(rule, size, "slice of unknown extent");
         return fact;
     }
     start = start < 0 ? start + extent : start;
     end = end < -extent ? -1 : end < 0 ? end + extent : end;
+    step = step > extent + 1 ? extent + 1 : step < -extent - 1 ? -extent - 1 : step; /* so that sums fit */
     int64_t low = step > 0 ? 0 : -1, high = step > 0 ? extent : extent - 1;
     start = start < 0 ? (step > 0 ? 0 : -1) : start > high ? high : start;
     end = end < low ? low : end > high ? high : end;
@@ -315,7 +337,7 @@ static bool slice_argument(cnx_rule *rule, uint32_t input, const char *attribute
     if (rule->input_count > 1) {
         *values = NULL;
         *count = 0;
-        return !cnx_rule_has(rule, input) || cnx_rule_content(rule, input, values, count);
+        return !cnx_rule_has(rule, input) || cnx_shape_list(rule, input, values, count);
     }
     const int64_t *numbers = cnx_rule_ints(rule, attribute, count);
     cnx_dim *made = CNX_NEW_ARRAY(rule->arena, cnx_dim, *count);
@@ -323,6 +345,14 @@ static bool slice_argument(cnx_rule *rule, uint32_t input, const char *attribute
         made[i] = cnx_rule_number(rule, numbers[i]);
     *values = numbers != NULL ? made : NULL;
     return true;
+}
+
+static void slice_is_computed(cnx_rule *rule)
+{
+    cnx_rule_pin_all(rule, "slice that is computed");
+    cnx_rule_output(
+        rule, 0,
+        cnx_shape_unknown(rule, rule->inputs[0].type, rule->inputs[0].rank, "slice that is computed"));
 }
 
 void cnx_apply_slice(cnx_rule *rule)
@@ -337,20 +367,17 @@ void cnx_apply_slice(cnx_rule *rule)
     known = slice_argument(rule, 4, "steps", &steps, &step_count) && known &&
             (steps == NULL || step_count == count);
     if (!known || (axes == NULL && count > fact.rank)) {
-        cnx_rule_pin_all(rule, "slice that is computed");
-        cnx_fact output = cnx_rule_fact(rule, fact.type, fact.rank);
-        for (uint32_t k = 0; k < fact.rank; k++)
-            output.axes[k] = unknown_axis(rule, "slice that is computed");
-        cnx_rule_output(rule, 0, output);
+        slice_is_computed(rule);
         return;
     }
     for (size_t i = 0; i < count; i++) {
         int64_t axis = (int64_t)i, step = 1;
-        if ((axes != NULL && !cnx_dim_is_number(rule->dims, axes[i], &axis)) ||
-            (steps != NULL && !cnx_dim_is_number(rule->dims, steps[i], &step))) {
-            cnx_rule_pin_all(rule, "slice that is computed");
+        if (axes != NULL && !cnx_dim_is_number(rule->dims, axes[i], &axis)) {
+            slice_is_computed(rule);
             return;
         }
+        if (steps != NULL && !cnx_dim_is_number(rule->dims, steps[i], &step))
+            step = 0;
         fact = slice_axis(rule, fact, cnx_rule_axis_number(rule, axis, fact.rank), starts[i], ends[i], step);
     }
     cnx_rule_output(rule, 0, fact);
@@ -358,45 +385,60 @@ void cnx_apply_slice(cnx_rule *rule)
 
 /* ---- padding, repeating, resizing ---- */
 
+/* What Pad adds at both ends of the axes: an input, or an attribute before operator set 11. */
+static bool pad_amounts(cnx_rule *rule, const cnx_dim **pads, size_t *count)
+{
+    if (rule->input_count > 1)
+        return cnx_shape_list(rule, 1, pads, count);
+    const int64_t *numbers = cnx_rule_ints(rule, rule->node->opset == 1 ? "paddings" : "pads", count);
+    cnx_dim *made = CNX_NEW_ARRAY(rule->arena, cnx_dim, *count);
+    for (size_t i = 0; i < *count; i++)
+        made[i] = cnx_rule_number(rule, numbers[i]);
+    *pads = made;
+    return true;
+}
+
+static void pad_axis(cnx_rule *rule, cnx_fact *fact, uint32_t k, cnx_dim before, cnx_dim after, bool constant)
+{
+    int64_t first, last;
+    cnx_axis *axis = &fact->axes[k];
+    cnx_dim extent = cnx_dim_add(rule->dims, axis->extent, cnx_dim_add(rule->dims, before, after));
+    bool known = cnx_dim_is_number(rule->dims, before, &first) && cnx_dim_is_number(rule->dims, after, &last);
+    if (known && first == 0 && last == 0)
+        return;
+    if (!known || !constant || first < 0 || last < 0 || first > (int64_t)CNX_LARGEST_AXIS ||
+        last > (int64_t)CNX_LARGEST_AXIS) {
+        cnx_rule_pin_fact_axis(rule, fact, k, "padded axis");
+        *axis = cnx_shape_axis(rule, extent, "padded axis");
+        return;
+    }
+    *axis = cnx_axis_pad(rule->points, *axis, (uint32_t)first, (uint32_t)last, extent,
+                         cnx_rule_reason(rule, "padded axis"));
+}
+
 /* Pad: positions at the ends are new and stay where they are. */
 void cnx_apply_pad(cnx_rule *rule)
 {
     cnx_fact fact = cnx_rule_input(rule, 0);
-    const int64_t *pads = NULL, *axes = NULL;
+    const cnx_dim *pads = NULL;
+    const int64_t *axes = NULL;
     size_t count = 0, axis_count = 0;
-    bool known = true;
-    if (rule->input_count > 1)
-        known = cnx_rule_numbers(rule, 1, &pads, &count);
-    else
-        pads = cnx_rule_ints(rule, rule->node->opset == 1 ? "paddings" : "pads", &count);
+    bool known = pad_amounts(rule, &pads, &count);
     if (cnx_rule_has(rule, 3))
-        known = known && cnx_rule_numbers(rule, 3, &axes, &axis_count);
+        known = cnx_rule_numbers(rule, 3, &axes, &axis_count) && known;
     if (axes == NULL)
         axis_count = fact.rank;
     if (cnx_rule_has(rule, 2))
         cnx_rule_input(rule, 2);
     if (!known || count != 2 * axis_count) {
         cnx_rule_pin_all(rule, "padding that is computed");
-        for (uint32_t k = 0; k < fact.rank; k++)
-            fact.axes[k] = unknown_axis(rule, "padding that is computed");
-        cnx_rule_output(rule, 0, fact);
+        cnx_rule_output(rule, 0, cnx_shape_unknown(rule, fact.type, fact.rank, "padding that is computed"));
         return;
     }
     bool constant = strcmp(cnx_attribute_text(rule->graph, rule->node, "mode", "constant"), "constant") == 0;
     for (size_t i = 0; i < axis_count; i++) {
         uint32_t k = cnx_rule_axis_number(rule, axes != NULL ? axes[i] : (int64_t)i, fact.rank);
-        int64_t before = pads[i], after = pads[i + axis_count];
-        if (before == 0 && after == 0)
-            continue;
-        uint32_t reason = cnx_rule_reason(rule, "padded axis");
-        cnx_dim extent = cnx_dim_add(rule->dims, fact.axes[k].extent, cnx_rule_number(rule, before + after));
-        if (!constant || before < 0 || after < 0 || before + after > (int64_t)CNX_LARGEST_AXIS) {
-            cnx_rule_pin_fact_axis(rule, &fact, k, "padded axis");
-            fact.axes[k] = cnx_axis_pinned(extent, reason);
-            continue;
-        }
-        fact.axes[k] =
-            cnx_axis_pad(rule->points, fact.axes[k], (uint32_t)before, (uint32_t)after, extent, reason);
+        pad_axis(rule, &fact, k, pads[i], pads[i + axis_count], constant);
     }
     cnx_rule_output(rule, 0, fact);
 }
