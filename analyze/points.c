@@ -69,23 +69,26 @@ static uint32_t *room_for_points(cnx_points *points, uint32_t count)
         uint32_t *parent = CNX_NEW_ARRAY(larger, uint32_t, capacity);
         uint32_t *pinned = CNX_NEW_ARRAY(larger, uint32_t, capacity);
         uint32_t *twin = CNX_NEW_ARRAY(larger, uint32_t, capacity);
+        uint32_t *held = CNX_NEW_ARRAY(larger, uint32_t, capacity);
         if (points->point_count != 0) {
             memcpy(parent, points->parent, points->point_count * sizeof *parent);
             memcpy(pinned, points->pinned, points->point_count * sizeof *pinned);
             memcpy(twin, points->twin, points->point_count * sizeof *twin);
+            memcpy(held, points->held, points->point_count * sizeof *held);
         }
         cnx_arena_destroy(points->forests); /* the smaller ones */
         points->forests = larger;
         points->parent = parent;
         points->pinned = pinned;
         points->twin = twin;
+        points->held = held;
         points->point_capacity = capacity;
     }
     uint32_t *made = CNX_NEW_ARRAY(points->arena, uint32_t, count);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t point = (uint32_t)points->point_count++;
         points->parent[point] = points->twin[point] = point;
-        points->pinned[point] = CNX_NONE;
+        points->pinned[point] = points->held[point] = CNX_NONE;
         made[i] = point;
     }
     return made;
@@ -115,6 +118,8 @@ static void pin_point(cnx_points *points, uint32_t point, uint32_t reason)
     uint32_t root = cnx_point_class(points, point);
     if (points->pinned[root] == CNX_NONE)
         points->pinned[root] = reason;
+    if (points->held[point] == CNX_NONE)
+        points->held[point] = reason;
 }
 
 /* The older point stays the representative, so classes keep the order of the graph. */
@@ -850,9 +855,44 @@ static bool close_once(cnx_points *points)
     return points->relation_count > united;
 }
 
+/* The pin of any twin holds them all. */
+static void share_pins(cnx_points *points)
+{
+    for (uint32_t p = 0; p < points->point_count; p++) {
+        uint32_t twin = cnx_point_twin(points, p);
+        if (points->held[p] != CNX_NONE && points->held[twin] == CNX_NONE)
+            points->held[twin] = points->held[p];
+    }
+}
+
+/* Where a position may not move, the block it lies in may not either. The class of the position does not
+ * tell: it may have another copy in every block (an axis that was merged with another and then pinned). */
+static bool pin_blocks_once(cnx_points *points)
+{
+    bool changed = false;
+    for (size_t r = 0; r < points->relation_count; r++) {
+        const cnx_relation *relation = &points->relations[r];
+        for (uint32_t i = 0; i < relation->from->count; i++) {
+            uint32_t reason = points->held[cnx_point_twin(points, relation->from->points[i])];
+            uint32_t block = relation->to->points[i / (relation->middle * relation->inner) * relation->inner +
+                                                  i % relation->inner];
+            uint32_t twin = cnx_point_twin(points, block);
+            if (reason == CNX_NONE || points->held[twin] != CNX_NONE)
+                continue;
+            pin_point(points, block, reason);
+            points->held[twin] = reason;
+            changed = true;
+        }
+    }
+    return changed;
+}
+
 void cnx_points_close(cnx_points *points)
 {
     while (close_once(points))
+        continue;
+    share_pins(points);
+    while (pin_blocks_once(points))
         continue;
 }
 
@@ -860,5 +900,5 @@ void cnx_points_freeze(cnx_points *points)
 {
     cnx_arena_destroy(points->forests);
     points->forests = NULL;
-    points->parent = points->pinned = points->twin = NULL;
+    points->parent = points->pinned = points->twin = points->held = NULL;
 }

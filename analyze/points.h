@@ -60,10 +60,11 @@ typedef struct cnx_points {
     cnx_dims *dims;
     size_t point_count;
     size_t point_capacity;
-    cnx_arena *forests; /* holds the next three arrays */
+    cnx_arena *forests; /* holds the next four arrays */
     uint32_t *parent;   /* union-find forest: classes of points that move together */
     uint32_t *twin;   /* union-find forest, finer: points at equal positions of axes that are the same axis */
     uint32_t *pinned; /* by root: reason, or CNX_NONE */
+    uint32_t *held;   /* by point: the reason why this very point, not only its class, may not move */
     size_t pinned_capacity;
     size_t sequence_count;
     size_t sequence_capacity;
@@ -169,7 +170,8 @@ cnx_axis cnx_axis_refine(cnx_points *points, cnx_axis axis, const cnx_labels *bl
 uint32_t cnx_labels_block_size(const cnx_labels *labels, const cnx_labels *blocks);
 
 /* States what follows: blocks that contain twins in the same way are the same blocks (key heads
- * and value heads that serve the same groups of query heads). Nothing that was a symmetry stops being one. */
+ * and value heads that serve the same groups of query heads), and blocks of positions that may not move may
+ * not either. Nothing that was a symmetry stops being one. */
 void cnx_points_close(cnx_points *points);
 
 /* Lets go of the forests, once classes and twins have been read out of them: nothing can be said any more. */

@@ -101,21 +101,26 @@ static void split_groups(cnx_rule *rule, cnx_axis axis, int64_t groups, cnx_axis
 }
 
 /* Relates the input channels with the weight's axes `mixed` (input channels of one group) and `grouped` (the
- * one that the groups cut). Returns nothing: the caller takes the output channels from the weight. */
-static void relate_channels(cnx_rule *rule, cnx_axis channels, cnx_axis mixed, cnx_axis grouped,
-                            int64_t groups)
+ * one that the groups cut). Returns the output channels: `grouped`, unless all groups use one filter bank.
+ * Copies of a bank may be exchanged in any order, but what a group makes of its input moves with the group.
+ */
+static cnx_axis relate_channels(cnx_rule *rule, cnx_axis channels, cnx_axis mixed, cnx_axis grouped,
+                                int64_t groups)
 {
     if (groups == 1) {
         cnx_rule_same(rule, channels, mixed);
-        return;
+        return grouped;
     }
     cnx_axis input_blocks, input_inner, weight_blocks, weight_inner;
     split_groups(rule, channels, groups, &input_blocks, &input_inner);
     split_groups(rule, grouped, groups, &weight_blocks, &weight_inner);
-    cnx_rule_same(rule, input_blocks, weight_blocks);
+    cnx_axis blocks = cnx_rule_same(rule, input_blocks, weight_blocks);
     if (weight_blocks.kind == CNX_AXIS_LABELS)
         mixed = cnx_axis_refine(rule->points, mixed, weight_blocks.labels);
     cnx_rule_same(rule, input_inner, mixed);
+    return weight_blocks.kind != CNX_AXIS_ANY
+               ? grouped
+               : cnx_axis_merge(rule->points, blocks, weight_inner, cnx_rule_reason(rule, "groups"));
 }
 
 static void check_ranks(cnx_rule *rule, uint32_t x, uint32_t w, int64_t groups)
@@ -147,9 +152,8 @@ cnx_fact cnx_fact_convolve(cnx_rule *rule, uint32_t x, uint32_t w, bool last)
     uint32_t rank = rule->inputs[x].rank, channel = last ? rank - 1 : 1, first = last ? 1 : 2;
     cnx_fact output = cnx_rule_fact(rule, rule->inputs[x].type, rank);
     output.axes[0] = cnx_rule_axis(rule, x, 0);
-    output.axes[channel] = cnx_rule_axis(rule, w, 0);
-    relate_channels(rule, cnx_rule_axis(rule, x, channel), cnx_rule_axis(rule, w, 1), output.axes[channel],
-                    groups);
+    output.axes[channel] = relate_channels(rule, cnx_rule_axis(rule, x, channel), cnx_rule_axis(rule, w, 1),
+                                           cnx_rule_axis(rule, w, 0), groups);
     pin_kernel(rule, w);
     for (uint32_t k = 0; k + 2 < rank; k++) {
         window over = window_of(rule, k, rank - 2, rule->inputs[w].axes[k + 2].extent);
@@ -196,8 +200,7 @@ void cnx_apply_conv_transpose(cnx_rule *rule)
     uint32_t rank = rule->inputs[0].rank;
     cnx_fact output = cnx_rule_fact(rule, rule->inputs[0].type, rank);
     output.axes[0] = cnx_rule_axis(rule, 0, 0);
-    cnx_axis channels = cnx_rule_axis(rule, 1, 0);
-    cnx_rule_same(rule, cnx_rule_axis(rule, 0, 1), channels);
+    cnx_axis channels = cnx_rule_same(rule, cnx_rule_axis(rule, 1, 0), cnx_rule_axis(rule, 0, 1));
     cnx_axis features = cnx_rule_axis(rule, 1, 1);
     if (groups > 1) {
         cnx_axis blocks, inner;
