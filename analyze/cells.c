@@ -311,14 +311,26 @@ static bool replace_family(home_search *s, uint32_t *blocks, uint32_t *count, ui
     return true;
 }
 
+static uint32_t depth_of(const cnx_cells *cells, uint32_t class)
+{
+    uint32_t depth = 0;
+    for (uint32_t h = cells->home[class]; h != CNX_NONE; h = cells->home[h])
+        depth++;
+    return depth;
+}
+
 /* The lowest common ancestor of the blocks, as far as they can move: families that are complete give way to
  * their homes; blocks around other blocks of the list say nothing new. One block left is the home, none means
  * none. */
 static void choose_home(home_search *s, uint32_t class, uint32_t *blocks, uint32_t count)
 {
     cnx_cells *cells = s->cells;
-    for (uint32_t k = 0; k < count;)
-        k = replace_family(s, blocks, &count, k) ? 0 : k + 1;
+    uint32_t deepest = 0;
+    for (uint32_t k = 0; k < count; k++)
+        deepest = depth_of(cells, blocks[k]) > deepest ? depth_of(cells, blocks[k]) : deepest;
+    for (uint32_t depth = deepest + 1; depth-- > 0;) /* inner families first: they may complete outer ones */
+        for (uint32_t k = 0; k < count;)
+            k = depth_of(cells, blocks[k]) == depth && replace_family(s, blocks, &count, k) ? 0 : k + 1;
     uint32_t kept = 0, innermost = CNX_NONE;
     for (uint32_t k = 0; k < count; k++) {
         bool holds_another = false;
@@ -467,8 +479,7 @@ static bool number_phases(cnx_cells *cells, cnx_arena *arena)
 {
     cells->depth = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
     for (uint32_t c = 0; c < cells->class_count; c++)
-        for (uint32_t h = cells->home[c]; h != CNX_NONE; h = cells->home[h])
-            cells->depth[c]++;
+        cells->depth[c] = depth_of(cells, c);
     bool changed = true;
     for (uint32_t round = 0; changed && round < 64; round++) {
         changed = false;
@@ -541,50 +552,80 @@ static void sort_keyed(keyed_point *items, uint32_t count)
 }
 
 /* The copies of a class, sorted by where they occur once their blocks have moved by `image` (NULL: not at
- * all). True when a block of some copy moves. */
-static bool keyed_copies(const cnx_cells *cells, uint32_t class, const uint32_t *image, keyed_point *result)
+ * all). */
+static void keyed_copies(const cnx_cells *cells, uint32_t class, const uint32_t *image, keyed_point *result)
 {
     uint32_t first = cells->copy_start[class], count = cells->copy_start[class + 1] - first;
-    bool moves = false;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t p = cells->copies[first + i];
         uint64_t key = cells->occurrence[p];
         for (uint32_t t = cells->twin_of[p], e = cells->parent_start[t]; e < cells->parent_start[t + 1];
              e++) {
             uint32_t block = cells->class_of[cells->parent_point[e]];
-            uint32_t moved = image != NULL ? image[block] : block;
-            moves = moves || moved != block;
-            key += mix_pair(cells->parent_relation[e], moved);
+            key += mix_pair(cells->parent_relation[e], image != NULL ? image[block] : block);
         }
         result[i] = (keyed_point){key, p};
     }
     sort_keyed(result, count);
-    return moves;
 }
 
-void cnx_permute_points(const cnx_cells *cells, const uint32_t *image, uint32_t *result)
+static keyed_point *keyed_scratch(const cnx_cells *cells, cnx_arena *arena)
 {
-    cnx_arena *scratch = cnx_arena_create(cells->points->arena);
     uint32_t largest = 0;
     for (uint32_t c = 0; c < cells->class_count; c++) {
         uint32_t count = cells->copy_start[c + 1] - cells->copy_start[c];
         largest = count > largest ? count : largest;
     }
-    keyed_point *from = CNX_NEW_ARRAY(scratch, keyed_point, largest);
-    keyed_point *to = CNX_NEW_ARRAY(scratch, keyed_point, largest);
-    bool has_blocks = cells->parent_start[cells->points->point_count] != 0;
+    return CNX_NEW_ARRAY(arena, keyed_point, largest);
+}
+
+/* Puts the copies of every class in the order of their keys: classes that can be exchanged then list them
+ * alike. */
+static void sort_copies(cnx_cells *cells)
+{
+    cnx_arena *scratch = cnx_arena_create(cells->points->arena);
+    keyed_point *keyed = keyed_scratch(cells, scratch);
+    for (uint32_t c = 0; c < cells->class_count; c++) {
+        keyed_copies(cells, c, NULL, keyed);
+        for (uint32_t i = cells->copy_start[c]; i < cells->copy_start[c + 1]; i++)
+            cells->copies[i] = keyed[i - cells->copy_start[c]].point;
+    }
+    cnx_arena_destroy(scratch);
+}
+
+static bool blocks_move(const cnx_cells *cells, uint32_t class, const uint32_t *image)
+{
+    for (uint32_t i = cells->copy_start[class]; i < cells->copy_start[class + 1]; i++) {
+        uint32_t twin = cells->twin_of[cells->copies[i]];
+        for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++) {
+            uint32_t block = cells->class_of[cells->parent_point[e]];
+            if (image[block] != block)
+                return true;
+        }
+    }
+    return false;
+}
+
+void cnx_permute_points(const cnx_cells *cells, const uint32_t *image, uint32_t *result)
+{
+    cnx_arena *scratch = cnx_arena_create(cells->points->arena);
+    keyed_point *from = keyed_scratch(cells, scratch), *to = keyed_scratch(cells, scratch);
     for (uint32_t p = 0; p < cells->points->point_count; p++)
         result[p] = p;
     for (uint32_t c = 0; c < cells->class_count; c++) {
-        if (image[c] == c && !has_blocks)
-            continue;
-        bool blocks_move = keyed_copies(cells, c, image, from);
-        if (image[c] == c && !blocks_move)
-            continue;
-        keyed_copies(cells, image[c], NULL, to);
+        const uint32_t *own = cells->copies + cells->copy_start[c];
+        const uint32_t *other = cells->copies + cells->copy_start[image[c]];
         uint32_t count = cells->copy_start[c + 1] - cells->copy_start[c];
         uint32_t others = cells->copy_start[image[c] + 1] - cells->copy_start[image[c]];
-        for (uint32_t i = 0; i < count && i < others; i++)
+        count = count < others ? count : others; /* they differ only when a hash collided: verify.c sees it */
+        if (!blocks_move(cells, c, image)) {
+            for (uint32_t i = 0; i < count && image[c] != c; i++)
+                result[own[i]] = other[i];
+            continue;
+        }
+        keyed_copies(cells, c, image, from);
+        keyed_copies(cells, image[c], NULL, to);
+        for (uint32_t i = 0; i < count; i++)
             result[from[i].point] = to[i].point;
     }
     cnx_arena_destroy(scratch);
@@ -651,6 +692,7 @@ cnx_cells *cnx_find_cells(cnx_arena *arena, cnx_points *points)
     hash_occurrences(cells, arena);
     cnx_points_freeze(points);
     list_parents(cells, arena);
+    sort_copies(cells);
     cells->home = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
     cnx_arena *scratch = cnx_arena_create(arena);
     colouring colours = {.colour = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),
