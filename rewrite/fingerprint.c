@@ -26,6 +26,7 @@ typedef struct cnx_face {
     const cnx_parameter *parameter;
     uint32_t axis;
     uint32_t number; /* in order of parameters and axes */
+    uint64_t role;   /* hash of the operator that reads the tensor, of where, and of the axis */
 } cnx_face;
 
 static uint64_t mix(uint64_t x)
@@ -50,16 +51,18 @@ static inline uint64_t entry_hash(uint64_t bits, uint64_t tokens)
 
 static void set_token(cnx_prints *prints, uint32_t class)
 {
-    const cnx_cells *cells = prints->cells;
-    uint32_t cell = cells->cell_of[class];
-    if (cell == CNX_NONE)
-        prints->token[class] = mix(class + UINT64_C(0x70696e6e6564));
-    else
-        prints->token[class] =
-            mix(mix(cells->cells[cell].colour + mix(prints->bias[class])) ^ prints->print[class]);
+    prints->token[class] = mix(mix(prints->bias[class]) ^ prints->print[class]);
 }
 
-/* How a copy occurs, apart from the class it belongs to. */
+static uint32_t outermost_cell(const cnx_cells *cells, uint32_t class)
+{
+    while (cells->home[class] != CNX_NONE)
+        class = cells->home[class];
+    return cells->cell_of[class];
+}
+
+/* What tells one copy of a class on an axis from its other copies there: how it occurs in the graph, and its
+ * blocks. */
 static uint64_t copy_token(const cnx_prints *prints, uint32_t point)
 {
     const cnx_cells *cells = prints->cells;
@@ -70,20 +73,51 @@ static uint64_t copy_token(const cnx_prints *prints, uint32_t point)
     return mix(key);
 }
 
-static uint64_t point_token(const cnx_prints *prints, uint32_t point)
+/* The blocks of an only copy, whatever they are called. */
+static uint64_t block_token(const cnx_prints *prints, uint32_t point)
 {
-    return mix(copy_token(prints, point) ^ prints->token[prints->cells->class_of[point]]);
+    const cnx_cells *cells = prints->cells;
+    uint64_t key = 0;
+    uint32_t twin = cells->twin_of[point];
+    for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++) {
+        uint32_t block = cells->class_of[cells->parent_point[e]];
+        key += cells->cell_of[block] != CNX_NONE ? mix(prints->token[block]) : 0;
+    }
+    return mix(key);
 }
 
-/* Tokens of all positions of one axis; of (block, position) pairs when the labels vary over blocks. */
+/* Tokens of all positions of an axis; of (block, position) pairs when the labels vary over blocks. A position
+ * that may not move is its own name; another is known by its class, by where on the axis its cell begins, and
+ * by which copy of the class it is. Numbers of classes and cells stay out of it as far as possible: two equal
+ * branches of a graph then give equal tokens, are sorted alike, and can share their tensors again. */
 static uint64_t *axis_tokens(const cnx_prints *prints, cnx_arena *arena, const cnx_parameter *parameter,
                              uint32_t axis)
 {
+    const cnx_cells *cells = prints->cells;
     const cnx_labels *labels = cnx_parameter_labels(parameter, axis);
-    size_t count = labels != NULL ? labels->sequence->count : (size_t)parameter->tensor->dims[axis];
+    uint32_t count = labels != NULL ? labels->sequence->count : (uint32_t)parameter->tensor->dims[axis];
     uint64_t *tokens = CNX_NEW_ARRAY(arena, uint64_t, count);
-    for (size_t i = 0; i < count; i++)
-        tokens[i] = mix((labels != NULL ? point_token(prints, labels->sequence->points[i]) : i) + mix(axis));
+    cnx_arena *scratch = cnx_arena_create(prints->arena);
+    uint32_t *begin = CNX_NEW_ARRAY(scratch, uint32_t, cells->cell_count);
+    uint32_t *copies = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
+    for (uint32_t i = count; i-- > 0 && labels != NULL;) {
+        uint32_t class = cells->class_of[labels->sequence->points[i]];
+        copies[class]++;
+        if (cells->cell_of[class] != CNX_NONE && outermost_cell(cells, class) != CNX_NONE)
+            begin[outermost_cell(cells, class)] = i;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t point = labels != NULL ? labels->sequence->points[i] : 0;
+        uint32_t class = labels != NULL ? cells->class_of[point] : 0;
+        tokens[i] = mix(i + UINT64_C(0x706f73));
+        if (labels != NULL && cells->cell_of[class] != CNX_NONE) {
+            uint32_t outer = outermost_cell(cells, class);
+            uint64_t copy = copies[class] > 1 ? copy_token(prints, point) : block_token(prints, point);
+            tokens[i] = mix(prints->token[class] + copy + mix(outer != CNX_NONE ? begin[outer] : i));
+        }
+        tokens[i] = mix(tokens[i] + mix(axis));
+    }
+    cnx_arena_destroy(scratch);
     return tokens;
 }
 
@@ -149,8 +183,7 @@ static uint64_t look_again(cnx_prints *prints)
     for (uint32_t depth = deepest; depth > 0; depth--) {
         for (uint32_t c = 0; c < cells->class_count; c++)
             if (cells->depth[c] == depth && cells->cell_of[c] != CNX_NONE)
-                prints->print[cells->home[c]] +=
-                    mix(prints->token[c] + mix(cells->cells[cells->cell_of[c]].colour));
+                prints->print[cells->home[c]] += mix(prints->token[c]);
         for (uint32_t c = 0; c < cells->class_count; c++)
             if (cells->depth[c] + 1 == depth)
                 set_token(prints, c);
@@ -364,7 +397,7 @@ static void for_each_holder(const cnx_prints *prints, uint32_t point,
     uint32_t twin = cells->twin_of[point];
     visit(state, cells->class_of[point], 0);
     for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
-        visit(state, cells->class_of[cells->parent_point[e]], mix(cells->parent_relation[e] + 1));
+        visit(state, cells->class_of[cells->parent_point[e]], UINT64_C(0x626c6f636b));
 }
 
 typedef struct reading {
@@ -406,6 +439,7 @@ static void read_face(cnx_prints *prints, const cnx_face *face)
     uint64_t *sums = CNX_NEW_ARRAY(scratch, uint64_t, sequence->count);
     uint64_t *shown = CNX_NEW_ARRAY(scratch, uint64_t, sequence->count);
     bool *wanted = CNX_NEW_ARRAY(scratch, bool, sequence->count);
+    const uint64_t *tokens = axis_tokens(prints, scratch, face->parameter, face->axis);
     reading r = {.prints = prints};
     for (uint32_t i = 0; i < sequence->count; i++) {
         r.wanted = false;
@@ -418,7 +452,7 @@ static void read_face(cnx_prints *prints, const cnx_face *face)
         sum_any_face(prints, face, sums);
     for (uint32_t i = 0; i < sequence->count; i++) /* all positions are read before any token changes */
         if (wanted[i])
-            shown[i] = mix(mix(sums[i] ^ point_token(prints, sequence->points[i])) + face->number);
+            shown[i] = mix(mix(sums[i] ^ tokens[i]) + face->role);
     for (uint32_t i = 0; i < sequence->count; i++) {
         r.shown = shown[i];
         if (wanted[i])
@@ -512,6 +546,18 @@ static int compare_faces(const void *a, const void *b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
+static uint64_t role_of(const cnx_parameter *parameter, uint32_t axis)
+{
+    const cnx_value *value = &parameter->graph->values[parameter->value];
+    uint64_t role = mix(axis + UINT64_C(64) * parameter->tensor->rank);
+    if (value->use_count == 0)
+        return role;
+    const char *letter = parameter->graph->nodes[value->uses[0].node].op_type;
+    for (; *letter != '\0'; letter++)
+        role = mix(role ^ (uint8_t)*letter);
+    return mix(role + value->uses[0].slot);
+}
+
 static void list_faces(cnx_prints *prints)
 {
     size_t capacity = 0;
@@ -521,6 +567,7 @@ static void list_faces(cnx_prints *prints)
             if (cnx_parameter_labels(parameter, k) == NULL)
                 continue;
             cnx_face face = {.parameter = parameter, .axis = k, .number = (uint32_t)prints->face_count};
+            face.role = role_of(parameter, k);
             CNX_PUSH(prints->arena, prints->faces, prints->face_count, capacity, face);
         }
     }
