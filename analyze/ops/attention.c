@@ -145,6 +145,8 @@ static cnx_fact with_past(attention *a, cnx_fact fact, uint32_t past, uint32_t p
         cnx_fact earlier = cnx_rule_input(rule, past);
         cnx_fact_refine(rule, &earlier, 3, 1);
         fact = cnx_fact_join(rule, cnx_heads_of_stack(rule, earlier, heads), fact, 3);
+    } else if (cnx_rule_has(rule, past)) {
+        cnx_fact_unrelated(rule, &fact, past);
     }
     cnx_rule_output(rule, present, cnx_heads_to_stack(rule, fact));
     return fact;

@@ -68,6 +68,8 @@ static cnx_fact after_past(fused_attention *a, cnx_fact fact, uint32_t past, uin
         fact = cnx_fact_join(a->rule, cnx_heads_of_stack(a->rule, earlier, heads), fact, 3);
         if (fact.axes[3].kind == CNX_AXIS_PINNED)
             fact.axes[3].extent = cnx_dim_fresh(a->rule->dims);
+    } else if (cnx_rule_has(a->rule, past)) {
+        cnx_fact_unrelated(a->rule, &fact, past);
     }
     cnx_rule_output(a->rule, present, cnx_heads_to_stack(a->rule, fact));
     return fact;

@@ -721,6 +721,131 @@ def old_broadcast(spelled=False):
     return b
 
 
+def old_comparison(spelled=False):
+    """The same for a comparison, whose result switches the channels: 5!"""
+    b = start(94, 13 if spelled else 6)
+    x = b.node("Conv", b.input("x", ["N", 3, 5, 5]), b.weight(5, 3, 1, 1), kernel_shape=[1, 1])
+    limit, last = b.weight(5), (b.weight(3, 5), b.weight(3))
+    if spelled:
+        chosen = b.node("Greater", x, b.node("Reshape", limit, b.integers(5, 1, 1)))
+    else:
+        chosen = b.node("Greater", x, limit, broadcast=1, axis=1)
+    x = b.node("Mul", x, b.node("Cast", chosen, to=1))
+    pooled = b.node("Flatten", b.node("GlobalAveragePool", x), axis=1)
+    b.output(b.node("Gemm", pooled, *last, transB=1), ["N", 3])
+    return b
+
+
+def write_along():
+    """ScatterElements into every second step: 4 steps are pinned, and so are the 6 features, for the indices are
+    integers, whose positions stay; only the layer behind is free: 5!"""
+    b = start(95)
+    x = layer(b, b.input("x", [2, 4, 3]), 3, 6)
+    news = b.node("Slice", layer(b, x, 6, 6), b.integers(0), b.integers(2), b.integers(1))
+    where = b.constant(numpy.tile(numpy.array([[0], [2]]), (2, 1, 6)))
+    x = b.node("ScatterElements", x, where, news, axis=1)
+    return head(b, b.node("Relu", layer(b, x, 6, 5)), 5, [2, 4])
+
+
+def one_hot_positions():
+    """A one-hot code of the largest of 4 scores looks up a table of 6 columns; scores are pinned: 6!"""
+    b = start(96)
+    scores = layer(b, b.input("x", ["N", 3]), 3, 4)
+    code = b.node("OneHot", b.node("ArgMax", scores, axis=1, keepdims=0), b.integers(4), b.constant(numpy.array([0.0, 1.0])))
+    y = b.node("Add", b.node("MatMul", code, b.weight(4, 6)), b.node("MatMul", scores, b.weight(4, 6)))
+    return head(b, b.node("Tanh", y), 6, ["N"])
+
+
+def fused_biases(spelled=False):
+    """BiasDropout with a residual, BiasSoftmax, BiasSplitGelu: what is added moves alike (6!), scores are 8!, and a half
+    of 5 is multiplied by the other half: 5!"""
+    b = start(97, 20, microsoft=True)
+    x = b.input("x", ["N", 4, 3])
+    one, two, bias = layer(b, x, 3, 6), layer(b, x, 3, 6), b.weight(6)
+    scores, first, last = (b.weight(6, 8), b.weight(1, 1, 8)), (b.weight(8, 10), b.weight(10)), (b.weight(5, 3), b.weight(3))
+    if spelled:
+        y = b.node("Add", b.node("Add", one, bias), two)
+        y = b.node("Softmax", b.node("Add", b.node("MatMul", y, scores[0]), scores[1]), axis=-1)
+        left, right = b.node("Split", b.node("Add", b.node("MatMul", y, first[0]), first[1]), axis=2, num_outputs=2, outputs=2)
+        y = b.node("Mul", left, b.node("Gelu", right))
+    else:
+        y = fused(b, "BiasDropout", one, bias, two)
+        y = fused(b, "BiasSoftmax", b.node("MatMul", y, scores[0]), scores[1], axis=2, is_inner_broadcast=0)
+        y = fused(b, "BiasSplitGelu", b.node("MatMul", y, first[0]), first[1])
+    b.output(b.node("Add", b.node("MatMul", y, last[0]), last[1]), ["N", 4, 3])
+    return b
+
+
+def fused_packed_attention(spelled=False):
+    """PackedAttention of 7 tokens of two texts: (S_4 x S_4) wr S_2"""
+    b = start(98, 20, microsoft=True)
+    x = b.input("x", [7, 6])
+    weights, bias, last = b.weight(6, 24), b.weight(24), (b.weight(8, 3), b.weight(3))
+    offsets = b.constant(numpy.array([[0, 1, 2, 3], [4, 5, 6, 7]], dtype=numpy.int32))
+    lengths = b.constant(numpy.array([0, 4, 7], dtype=numpy.int32))
+    if spelled:
+        ends = []
+        for start_of, end_of in ((0, 4), (4, 7)):
+            text = b.node("Unsqueeze", b.node("Slice", x, b.integers(start_of), b.integers(end_of), b.integers(0)), b.integers(0))
+            ends.append(b.node("Squeeze", fused(b, "Attention", text, weights, bias, num_heads=2), b.integers(0)))
+        y = b.node("Concat", *ends, axis=0)
+    else:
+        y = fused(b, "PackedAttention", x, weights, bias, offsets, lengths, num_heads=2)
+    b.output(b.node("Add", b.node("MatMul", y, last[0]), last[1]), [7, 3])
+    return b
+
+
+def fused_skip_group_norm(spelled=False):
+    """The sum of two convolutions and a bias is normalised in 2 groups of 4, and is an output of its own that is added
+    later: S_4 wr S_2"""
+    b = start(99, 21, microsoft=True)
+    x = b.input("x", ["N", 3, 6, 6])
+    one, two = b.conv(x, 3, 8), b.conv(x, 3, 8)
+    scale, bias, added, last = b.positive(8), b.weight(8), b.weight(8), (b.weight(5, 8), b.weight(5))
+    one, two = (b.node("Transpose", t, perm=[0, 2, 3, 1]) for t in (one, two))
+    if spelled:
+        total = b.node("Add", b.node("Add", one, two), added)
+        y = b.node("GroupNormalization", b.node("Transpose", total, perm=[0, 3, 1, 2]), scale, bias, num_groups=2)
+        y = b.node("Transpose", y, perm=[0, 2, 3, 1])
+    else:
+        y, total = b.node("SkipGroupNorm", one, scale, bias, two, added, domain=MICROSOFT, outputs=2, groups=2)
+    y = b.node("Transpose", b.node("Add", y, b.node("Relu", total)), perm=[0, 3, 1, 2])
+    b.output(b.node("Gemm", b.node("Flatten", b.node("GlobalAveragePool", y), axis=1), *last, transB=1), ["N", 5])
+    return b
+
+
+def channels_last(spelled=False):
+    """NhwcConv, whose output channels are free while its input channels are pinned: 4! of the second, nothing of the
+    first's 5"""
+    b = start(100, 17, microsoft=True)
+    x = b.input("x", ["N", 6, 6, 3])
+    one, two, last = (b.weight(5, 3, 3, 3), b.weight(5)), (b.weight(4, 5, 3, 3), b.weight(4)), (b.weight(4, 3), b.weight(3))
+    for weights in (one, two):
+        if spelled:
+            y = b.node("Conv", b.node("Transpose", x, perm=[0, 3, 1, 2]), *weights, kernel_shape=[3, 3])
+            x = b.node("Tanh", b.node("Transpose", y, perm=[0, 2, 3, 1]))
+        else:
+            x = b.node("Tanh", fused(b, "NhwcConv", x, *weights, kernel_shape=[3, 3]))
+    pooled = b.node("ReduceMean", x, axes=[1, 2], keepdims=0)
+    b.output(b.node("Add", b.node("MatMul", pooled, last[0]), last[1]), ["N", 3])
+    return b
+
+
+def fused_quantized_others():
+    """NhwcMaxPool, QLinearWhere and QLinearSoftmax on channels-last bytes: 6!, tied by the choice between two tensors"""
+    b = start(101, microsoft=True)
+    x = quantize_input(b, b.input("x", ["N", 3, 6, 6]))
+    one, two = (b.node("QLinearConv", x, *per_tensor(b, 0.02), bytes_of(b, 6, 3, 1, 1), scalar(b, 0.02),
+                       scalar(b, 0, numpy.int8), *per_tensor(b)) for _ in range(2))
+    one, two = (b.node("Transpose", t, perm=[0, 2, 3, 1]) for t in (one, two))
+    one, two = (fused(b, "NhwcMaxPool", t, kernel_shape=[2, 2], strides=[2, 2]) for t in (one, two))
+    chosen = b.node("Greater", b.node("Cast", one, to=1), b.node("Cast", two, to=1))
+    y = fused(b, "QLinearWhere", chosen, one, *per_tensor(b), two, *per_tensor(b), *per_tensor(b))
+    y = fused(b, "QLinearSoftmax", y, *per_tensor(b, 0.01), *per_tensor(b, 0.004, 0), axis=3, opset=13)
+    y = b.node("DequantizeLinear", y, *per_tensor(b, 0.004, 0))
+    return head(b, b.node("ReduceMean", y, axes=[1, 2], keepdims=0), 6, ["N"])
+
+
 MODELS = {
     "lstm_forward": (lstm_forward, factorials(5)),
     "lstm_two_layers": (lstm_two_layers, factorials(5, 5, 4, 4)),
@@ -779,6 +904,14 @@ MODELS = {
     "pick_slices": (pick_slices, factorials(6)),
     "order_along": (order_along, factorials(6)),
     "old_broadcast": (old_broadcast, factorials(5)),
+    "old_comparison": (old_comparison, factorials(5)),
+    "write_along": (write_along, factorials(5)),
+    "one_hot_positions": (one_hot_positions, factorials(6)),
+    "fused_biases": (fused_biases, factorials(6, 8, 5)),
+    "fused_packed_attention": (fused_packed_attention, wreath(2, 4, 4)),
+    "fused_skip_group_norm": (fused_skip_group_norm, wreath(2, 4)),
+    "channels_last": (channels_last, factorials(4)),
+    "fused_quantized_others": (fused_quantized_others, factorials(6)),
 }
 
 NOT_RUNNABLE = {
@@ -788,6 +921,11 @@ NOT_RUNNABLE = {
     "causal_conv": "ONNX Runtime 1.30 knows operator sets up to 26",
     "fused_group_norm": "ONNX Runtime has no CPU kernel for GroupNorm of com.microsoft",
     "old_broadcast": "ONNX Runtime has no kernels for operator sets before 7",
+    "old_comparison": "ONNX Runtime has no kernels for operator sets before 7",
+    "fused_biases": "ONNX Runtime has no CPU kernels for BiasDropout, BiasSoftmax and BiasSplitGelu",
+    "fused_packed_attention": "ONNX Runtime has no CPU kernel for PackedAttention",
+    "fused_skip_group_norm": "ONNX Runtime has no CPU kernel for SkipGroupNorm",
+    "channels_last": "ONNX Runtime has no CPU kernel for NhwcConv",
 }
 
 
