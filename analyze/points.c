@@ -674,6 +674,28 @@ cnx_axis cnx_axis_merge(cnx_points *points, cnx_axis outer, cnx_axis inner, uint
                    extent, reason);
 }
 
+/* An axis that was merged with copies of it: in the product the copies of each position go in any order, but
+ * seen as an axis of their own again they go in one order everywhere. Their points, made once. */
+static const cnx_labels *copies_of(cnx_points *points, const cnx_labels *labels, bool copies_outside)
+{
+    uint32_t n = labels->merged_inner->kind == CNX_AXIS_ANY
+                     ? labels->extent / labels->merged_outer->labels->extent
+                     : labels->merged_inner->labels->extent;
+    for (const cnx_labels_split *known = labels->splits; known != NULL; known = known->next)
+        if (known->inner_extent == n)
+            return copies_outside ? known->outer : known->inner;
+    touch(labels);
+    cnx_labels_split *split = CNX_NEW(points->arena, cnx_labels_split);
+    *split = (cnx_labels_split){.next = labels->splits, .inner_extent = n};
+    split->outer =
+        copies_outside ? fresh_labels(points, labels->extent / n, NULL) : labels->merged_outer->labels;
+    split->inner = copies_outside ? labels->merged_inner->labels : fresh_labels(points, n, NULL);
+    relate(points, labels->sequence, split->outer->sequence, n, 1, CNX_CONTAIN);
+    relate(points, labels->sequence, split->inner->sequence, labels->extent / n, n, CNX_IDENTIFY);
+    ((cnx_labels *)(uintptr_t)labels)->splits = split;
+    return copies_outside ? split->outer : split->inner;
+}
+
 static bool split_undoes_merge(cnx_points *points, cnx_axis axis, cnx_dim inner_extent, cnx_axis *outer,
                                cnx_axis *inner)
 {
@@ -687,6 +709,10 @@ static bool split_undoes_merge(cnx_points *points, cnx_axis axis, cnx_dim inner_
         return false;
     *outer = *labels->merged_outer;
     *inner = *labels->merged_inner;
+    if (outer->kind == CNX_AXIS_ANY)
+        *outer = labelled(outer->extent, copies_of(points, labels, true));
+    else if (inner->kind == CNX_AXIS_ANY)
+        *inner = labelled(inner->extent, copies_of(points, labels, false));
     return true;
 }
 

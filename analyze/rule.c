@@ -222,6 +222,14 @@ static void forget_axis(cnx_rule *rule, cnx_fact *fact, cnx_axis gone)
         fact->axes[k] = cnx_axis_forget_blocks(rule->points, fact->axes[k], gone.labels);
 }
 
+void cnx_rule_mix(cnx_rule *rule, cnx_fact *fact, uint64_t mixed)
+{
+    for (uint32_t k = 0; k < fact->rank; k++)
+        for (uint32_t j = 0; j < fact->rank && (mixed >> k & 1) != 0; j++)
+            if ((mixed >> j & 1) == 0 && fact->axes[k].kind == CNX_AXIS_LABELS)
+                fact->axes[j] = cnx_axis_forget_blocks(rule->points, fact->axes[j], fact->axes[k].labels);
+}
+
 cnx_fact cnx_rule_reduce(cnx_rule *rule, cnx_fact fact, uint64_t dropped, bool keep)
 {
     for (uint32_t k = 0; k < fact.rank; k++)

@@ -72,6 +72,10 @@ cnx_fact cnx_rule_broadcast(cnx_rule *rule, const cnx_fact *facts, size_t count,
  * extent
  * 1. What varied over a removed axis moves as one from then on. */
 cnx_fact cnx_rule_reduce(cnx_rule *rule, cnx_fact fact, uint64_t dropped, bool keep);
+/* States that positions along the axes whose bit is set are combined with each other, axes of any other kind
+ * position by position (a Softmax, a norm, a running sum): what varies over such an axis moves as one from
+ * then on. */
+void cnx_rule_mix(cnx_rule *rule, cnx_fact *fact, uint64_t mixed);
 /* Axis `k` reduced to the positions `index`, and what varies over it with it. */
 cnx_fact cnx_rule_gather(cnx_rule *rule, cnx_fact fact, uint32_t k, const uint32_t *index, uint32_t count);
 /* The fact seen with other extents; the products agree. */

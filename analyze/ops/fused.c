@@ -172,7 +172,11 @@ void cnx_apply_bias_softmax(cnx_rule *rule)
         return;
     }
     cnx_fact facts[2] = {cnx_rule_input(rule, 0), cnx_rule_input(rule, 1)};
-    cnx_rule_output(rule, 0, cnx_rule_broadcast(rule, facts, 2, facts[0].type));
+    cnx_fact sum = cnx_rule_broadcast(rule, facts, 2, facts[0].type);
+    if (sum.rank != 0)
+        cnx_rule_mix(rule, &sum,
+                     UINT64_MAX << cnx_rule_axis_number(rule, cnx_rule_int(rule, "axis", 1), sum.rank));
+    cnx_rule_output(rule, 0, sum);
 }
 
 /* data[...] + bias[d], residual of data's shape; ratio and training_mode. Nothing is dropped unless the last
@@ -216,6 +220,8 @@ static void skip_normalize(cnx_rule *rule, const uint32_t *added, uint32_t added
         if (cnx_rule_has(rule, scales[i]))
             facts[count++] = cnx_rule_input(rule, scales[i]);
     cnx_fact output = cnx_rule_broadcast(rule, facts, count, sum.type);
+    if (output.rank != 0)
+        cnx_rule_mix(rule, &output, UINT64_C(1) << (output.rank - 1));
     cnx_rule_output(rule, 0, output);
     cnx_rule_output(rule, 3, sum);
     if (sum.rank == 0)

@@ -12,6 +12,12 @@ static void pin_with_statistics(cnx_rule *rule, const char *what)
     }
 }
 
+/* The bits of the axes from `first` on. */
+static uint64_t axes_from(const cnx_fact *fact, uint32_t first)
+{
+    return ((UINT64_C(1) << fact->rank) - 1) & ~((UINT64_C(1) << first) - 1);
+}
+
 /* X[n, c, ...] with 1-D scale, bias, mean and variance over c. Outputs beyond Y exist only in training. */
 void cnx_apply_batch_normalization(cnx_rule *rule)
 {
@@ -38,6 +44,8 @@ void cnx_apply_batch_normalization(cnx_rule *rule)
 void cnx_apply_instance_normalization(cnx_rule *rule)
 {
     cnx_apply_batch_normalization(rule);
+    if (rule->outputs[0].known)
+        cnx_rule_mix(rule, &rule->outputs[0], axes_from(&rule->outputs[0], 2));
 }
 
 /* Mean and variance over the axes from `axis` on; scale and bias broadcast to those. Mean and inverse
@@ -50,9 +58,11 @@ void cnx_apply_layer_normalization(cnx_rule *rule)
         if (cnx_rule_has(rule, i))
             facts[count++] = cnx_rule_input(rule, i);
     cnx_fact output = cnx_rule_broadcast(rule, facts, count, rule->inputs[0].type);
+    uint32_t first =
+        output.rank == 0 ? 0 : cnx_rule_axis_number(rule, cnx_rule_int(rule, "axis", -1), output.rank);
+    cnx_rule_mix(rule, &output, axes_from(&output, first));
     cnx_rule_output(rule, 0, output);
     if (rule->output_count > 1) {
-        uint32_t first = cnx_rule_axis_number(rule, cnx_rule_int(rule, "axis", -1), output.rank);
         cnx_fact statistics = output;
         statistics.axes = CNX_NEW_ARRAY(rule->arena, cnx_axis, output.rank);
         memcpy(statistics.axes, output.axes, output.rank * sizeof *output.axes);
@@ -68,20 +78,44 @@ void cnx_apply_layer_normalization(cnx_rule *rule)
  * arg_extreme's rule instead. */
 void cnx_apply_softmax(cnx_rule *rule)
 {
-    cnx_rule_output(rule, 0, cnx_rule_input(rule, 0));
+    cnx_fact fact = cnx_rule_input(rule, 0);
+    bool coerces = rule->node->opset != 0 && rule->node->opset < 13;
+    int64_t axis = cnx_rule_int(rule, "axis", coerces ? 1 : -1);
+    if (fact.rank != 0 && axis != fact.rank) { /* older ones may take no axis at all */
+        uint32_t first = cnx_rule_axis_number(rule, axis, fact.rank);
+        cnx_rule_mix(rule, &fact, coerces ? axes_from(&fact, first) : UINT64_C(1) << first);
+    }
+    cnx_rule_output(rule, 0, fact);
 }
 
 /* LpNormalization divides by a norm along one axis; MeanVarianceNormalization likewise over several. */
 void cnx_apply_lp_normalization(cnx_rule *rule)
 {
-    cnx_rule_output(rule, 0, cnx_rule_input(rule, 0));
+    cnx_fact fact = cnx_rule_input(rule, 0);
+    bool several = strcmp(rule->node->op_type, "MeanVarianceNormalization") == 0;
+    const int64_t usual[] = {0, 2, 3}, last = cnx_rule_int(rule, "axis", -1);
+    size_t count = 3;
+    const int64_t *axes = several ? cnx_rule_ints(rule, "axes", &count) : &last;
+    if (several && axes == NULL) {
+        axes = usual;
+        count = fact.rank < 4 ? 0 : 3;
+    } else if (!several) {
+        count = fact.rank != 0;
+    }
+    uint64_t mixed = 0;
+    for (size_t i = 0; i < count; i++)
+        mixed |= UINT64_C(1) << cnx_rule_axis_number(rule, axes[i], fact.rank);
+    cnx_rule_mix(rule, &fact, mixed);
+    cnx_rule_output(rule, 0, fact);
 }
 
 /* LRN looks at neighbouring channels: their order matters. */
 void cnx_apply_lrn(cnx_rule *rule)
 {
     cnx_fact fact = cnx_rule_input(rule, 0);
-    if (fact.rank >= 2)
+    if (fact.rank >= 2) {
         cnx_rule_pin_fact_axis(rule, &fact, 1, "neighbouring channels");
+        cnx_rule_mix(rule, &fact, 1 << 1);
+    }
     cnx_rule_output(rule, 0, fact);
 }

@@ -284,10 +284,15 @@ void cnx_apply_qlinear_global_pool(cnx_rule *rule)
 /* X, x_scale, x_zero_point, y_scale, y_zero_point: QLinearSigmoid, QLinearLeakyRelu, QLinearSoftmax */
 void cnx_apply_qlinear_unary(cnx_rule *rule)
 {
-    if (!are_single(rule, 1, 4))
+    if (!are_single(rule, 1, 4)) {
         cnx_rule_pin_all(rule, "scales of several axes");
-    else
-        cnx_rule_output(rule, 0, cnx_rule_input(rule, 0));
+        return;
+    }
+    cnx_fact fact = cnx_rule_input(rule, 0);
+    if (strcmp(rule->node->op_type, "QLinearSoftmax") == 0 && fact.rank != 0)
+        cnx_rule_mix(rule, &fact,
+                     UINT64_C(1) << cnx_rule_axis_number(rule, cnx_rule_int(rule, "axis", -1), fact.rank));
+    cnx_rule_output(rule, 0, fact);
 }
 
 /* Combines the tensors at these inputs; all the others are scales and zero points of one number. */

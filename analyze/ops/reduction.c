@@ -69,5 +69,6 @@ void cnx_apply_position_along_axis(cnx_rule *rule)
         first = cnx_rule_axis_number(rule, cnx_rule_int(rule, "axis", 1), fact.rank);
     for (uint32_t k = first; k < (coerces ? fact.rank : first + 1); k++)
         cnx_rule_pin_fact_axis(rule, &fact, k, "positions in order");
+    cnx_rule_mix(rule, &fact, coerces ? ~((UINT64_C(1) << first) - 1) : UINT64_C(1) << first);
     cnx_rule_output(rule, 0, fact);
 }

@@ -204,5 +204,6 @@ void cnx_apply_reverse_sequence(cnx_rule *rule)
     uint32_t time = cnx_rule_axis_number(rule, cnx_rule_int(rule, "time_axis", 0), fact.rank);
     cnx_rule_pin_fact_axis(rule, &fact, time, "steps in order");
     cnx_rule_pin_fact_axis(rule, &fact, batch, "batch of lengths");
+    cnx_rule_mix(rule, &fact, UINT64_C(1) << time);
     cnx_rule_output(rule, 0, fact);
 }
