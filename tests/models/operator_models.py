@@ -155,20 +155,21 @@ def einsum_layers():
 
 def einsum_heads():
     """Projections to (head, size) and back by weights with an axis for each: 3 heads that move as a whole, and sizes
-    that are told apart in every head, 4 of queries and keys and 5 of values; the 6 features that come back are free, for
-    only the last layer reads them: 6! x ((S_4 x S_5) wr S_3)"""
+    that are told apart in every head, 4 of queries and keys and 5 of values; the 6 features that come back are free,
+    for only the last layer reads them: 6! x ((S_4 x S_5) wr S_3)"""
     b = start(11)
     x = b.input("x", ["N", 7, 6])
     q, k = (b.node("Einsum", x, b.weight(3, 6, 4), equation="nsd,hde->nhse") for _ in range(2))
     v = b.node("Einsum", x, b.weight(3, 6, 5), equation="nsd,hde->nhse")
     p = b.node("Softmax", b.node("Einsum", q, k, equation="nhqe,nhke->nhqk"), axis=-1)
-    x = b.node("Einsum", b.node("Einsum", p, v, equation="nhqk,nhke->nqhe"), b.weight(3, 5, 6), equation="nqhe,hed->nqd")
+    y = b.node("Einsum", p, v, equation="nhqk,nhke->nqhe")
+    x = b.node("Einsum", y, b.weight(3, 5, 6), equation="nqhe,hed->nqd")
     return head(b, x, 6, ["N", 7])
 
 
 def expert_stacks():
-    """The weights of 3 experts in one tensor, mixed by weights that a router makes: experts move as a whole, and each has
-    7 hidden units of its own: S_7 wr S_3"""
+    """The weights of 3 experts in one tensor, mixed by weights that a router makes: experts move as a whole, and each
+    has 7 hidden units of its own: S_7 wr S_3"""
     b = start(13)
     x = b.input("x", ["N", 5])
     mix = b.node("Softmax", layer(b, x, 5, 3))
@@ -285,8 +286,8 @@ def attention_grouped_stacks():
 
 
 def attention_cached():
-    """Keys and values of 3 earlier steps are parameters, joined before the new ones. Nothing tells the steps of the past
-    apart but what they hold, so they move too: S_3 x ((S_4 x S_5) wr S_2)"""
+    """Keys and values of 3 earlier steps are parameters, joined before the new ones. Nothing tells the steps of the
+    past apart but what they hold, so they move too: S_3 x ((S_4 x S_5) wr S_2)"""
     b = start(35, 23)
     x = b.input("x", [1, 3, 6])
     y = b.node("Attention", *projections(b, x, 8, 8, 10), "", b.weight(1, 2, 3, 4), b.weight(1, 2, 3, 5), outputs=3,
@@ -418,7 +419,8 @@ def qdq_conv():
     b = start(53)
     x = b.input("x", ["N", 3, 6, 6])
     for into, out in ((3, 6), (6, 5)):
-        weights = b.node("DequantizeLinear", bytes_of(b, out, into, 3, 3), b.constant(b.random.uniform(0.005, 0.01, out)),
+        scales = b.constant(b.random.uniform(0.005, 0.01, out))
+        weights = b.node("DequantizeLinear", bytes_of(b, out, into, 3, 3), scales,
                          b.constant(numpy.zeros(out, dtype=numpy.int8)), axis=0)
         x = b.node("Relu", b.node("Conv", x, weights, b.weight(out), kernel_shape=[3, 3], pads=[1] * 4))
         scale, zero = scalar(b, 0.05), scalar(b, 3, numpy.uint8)
@@ -476,8 +478,8 @@ def quantized_convolutions_with_bias():
     for i, (into, out) in enumerate(((3, 6), (6, 4), (4, 2))):
         scales = [b.constant(b.random.uniform(0.004, 0.008, out)), b.constant(numpy.zeros(out, dtype=numpy.int8))]
         x = b.node("QLinearConv", x, *(per_tensor(b, 0.02) if i == 0 else per_tensor(b)),
-                   bytes_of(b, out, into, 3, 3), *scales, *per_tensor(b), bytes_of(b, out, low=-999, high=999, kind=numpy.int32),
-                   kernel_shape=[3, 3], pads=[1] * 4)
+                   bytes_of(b, out, into, 3, 3), *scales, *per_tensor(b),
+                   bytes_of(b, out, low=-999, high=999, kind=numpy.int32), kernel_shape=[3, 3], pads=[1] * 4)
     return dequantize_output(b, x, ["N", 2, 6, 6])
 
 
@@ -493,8 +495,8 @@ def quantized_products():
 
 
 def fused_quantized_elementwise():
-    """A branch is added, multiplied and joined in bytes: the 6 channels of the sum and the product are one set, the 4 of
-    the other branch another: 6! 4!"""
+    """A branch is added, multiplied and joined in bytes: the 6 channels of the sum and the product are one set, the 4
+    of the other branch another: 6! 4!"""
     b = start(59, microsoft=True)
     x = quantize_input(b, b.input("x", ["N", 3, 6, 6]))
 
@@ -504,8 +506,8 @@ def fused_quantized_elementwise():
 
     one, two, other = conv(x, True, 3, 6), conv(x, True, 3, 6), conv(x, True, 3, 4)
     y = fused(b, "QLinearAdd", one, *per_tensor(b), two, *per_tensor(b), *per_tensor(b))
-    y = fused(b, "QLinearMul", y, *per_tensor(b), fused(b, "QLinearSigmoid", one, *per_tensor(b), *per_tensor(b, 0.004, 0)),
-              *per_tensor(b, 0.004, 0), *per_tensor(b))
+    gate = fused(b, "QLinearSigmoid", one, *per_tensor(b), *per_tensor(b, 0.004, 0))
+    y = fused(b, "QLinearMul", y, *per_tensor(b), gate, *per_tensor(b, 0.004, 0), *per_tensor(b))
     y = fused(b, "QLinearLeakyRelu", y, *per_tensor(b), *per_tensor(b), alpha=0.1)
     y = fused(b, "QLinearConcat", *per_tensor(b), y, *per_tensor(b), other, *per_tensor(b), axis=1)
     y = fused(b, "QLinearAveragePool", y, *per_tensor(b), *per_tensor(b), kernel_shape=[2, 2], strides=[2, 2])
@@ -517,7 +519,8 @@ def fused_quantized_products():
     """DynamicQuantizeMatMul, MatMulIntegerToFloat and QGemm, with scales for columns: 6! 5! 4!"""
     b = start(60, microsoft=True)
     x = b.input("x", ["N", 4])
-    x = b.node("Tanh", fused(b, "DynamicQuantizeMatMul", x, bytes_of(b, 4, 6), b.constant(b.random.uniform(0.01, 0.02, 6)),
+    scales = b.constant(b.random.uniform(0.01, 0.02, 6))
+    x = b.node("Tanh", fused(b, "DynamicQuantizeMatMul", x, bytes_of(b, 4, 6), scales,
                              b.constant(numpy.zeros(6, dtype=numpy.int8)), b.weight(6)))
     x, scale, zero = b.node("DynamicQuantizeLinear", x, outputs=3)
     x = fused(b, "MatMulIntegerToFloat", x, bytes_of(b, 6, 5), scale, b.constant(b.random.uniform(0.01, 0.02, 5)), zero,
@@ -614,8 +617,8 @@ def fused_grouped(rotate):
         q, k, v = projections(b, x, 64, 32, 32)
         lengths = b.constant(numpy.array([4, 4], dtype=numpy.int32))
         tables = [b.weight(16, 8), b.weight(16, 8)] if rotate else []
-        y = b.node("GroupQueryAttention", q, k, v, "", "", lengths, scalar(b, 5, numpy.int32), *tables, domain=MICROSOFT,
-                   outputs=3, num_heads=4, kv_num_heads=2, do_rotary=rotate)[0]
+        y = b.node("GroupQueryAttention", q, k, v, "", "", lengths, scalar(b, 5, numpy.int32), *tables,
+                   domain=MICROSOFT, outputs=3, num_heads=4, kv_num_heads=2, do_rotary=rotate)[0]
         return head(b, y, 64, [2, 5])
     build.__doc__ = fused_grouped.__doc__
     return build
@@ -647,8 +650,9 @@ def fused_quantized_attention():
     """QAttention with a scale for every column of the packed weight: (S_4 x S_4) wr S_2"""
     b = start(80, microsoft=True)
     x, scale, zero = b.node("DynamicQuantizeLinear", b.input("x", [2, 5, 6]), outputs=3)
-    y = fused(b, "QAttention", x, bytes_of(b, 6, 24), b.weight(24), scale, b.constant(b.random.uniform(0.01, 0.02, 24)), "",
-              zero, b.constant(numpy.zeros(24, dtype=numpy.int8)), num_heads=2)
+    scales = b.constant(b.random.uniform(0.01, 0.02, 24))
+    y = fused(b, "QAttention", x, bytes_of(b, 6, 24), b.weight(24), scale, scales, "", zero,
+              b.constant(numpy.zeros(24, dtype=numpy.int8)), num_heads=2)
     return head(b, y, 8, [2, 5])
 
 
@@ -751,22 +755,25 @@ def one_hot_positions():
     """A one-hot code of the largest of 4 scores looks up a table of 6 columns; scores are pinned: 6!"""
     b = start(96)
     scores = layer(b, b.input("x", ["N", 3]), 3, 4)
-    code = b.node("OneHot", b.node("ArgMax", scores, axis=1, keepdims=0), b.integers(4), b.constant(numpy.array([0.0, 1.0])))
+    best = b.node("ArgMax", scores, axis=1, keepdims=0)
+    code = b.node("OneHot", best, b.integers(4), b.constant(numpy.array([0.0, 1.0])))
     y = b.node("Add", b.node("MatMul", code, b.weight(4, 6)), b.node("MatMul", scores, b.weight(4, 6)))
     return head(b, b.node("Tanh", y), 6, ["N"])
 
 
 def fused_biases(spelled=False):
-    """BiasDropout with a residual, BiasSoftmax, BiasSplitGelu: what is added moves alike (6!), scores are 8!, and a half
-    of 5 is multiplied by the other half: 5!"""
+    """BiasDropout with a residual, BiasSoftmax, BiasSplitGelu: what is added moves alike (6!), scores are 8!, and a
+    half of 5 is multiplied by the other half: 5!"""
     b = start(97, 20, microsoft=True)
     x = b.input("x", ["N", 4, 3])
     one, two, bias = layer(b, x, 3, 6), layer(b, x, 3, 6), b.weight(6)
-    scores, first, last = (b.weight(6, 8), b.weight(1, 1, 8)), (b.weight(8, 10), b.weight(10)), (b.weight(5, 3), b.weight(3))
+    scores, first = (b.weight(6, 8), b.weight(1, 1, 8)), (b.weight(8, 10), b.weight(10))
+    last = (b.weight(5, 3), b.weight(3))
     if spelled:
         y = b.node("Add", b.node("Add", one, bias), two)
         y = b.node("Softmax", b.node("Add", b.node("MatMul", y, scores[0]), scores[1]), axis=-1)
-        left, right = b.node("Split", b.node("Add", b.node("MatMul", y, first[0]), first[1]), axis=2, num_outputs=2, outputs=2)
+        y = b.node("Add", b.node("MatMul", y, first[0]), first[1])
+        left, right = b.node("Split", y, axis=2, num_outputs=2, outputs=2)
         y = b.node("Mul", left, b.node("Gelu", right))
     else:
         y = fused(b, "BiasDropout", one, bias, two)
@@ -786,7 +793,8 @@ def fused_packed_attention(spelled=False):
     if spelled:
         ends = []
         for start_of, end_of in ((0, 4), (4, 7)):
-            text = b.node("Unsqueeze", b.node("Slice", x, b.integers(start_of), b.integers(end_of), b.integers(0)), b.integers(0))
+            text = b.node("Slice", x, b.integers(start_of), b.integers(end_of), b.integers(0))
+            text = b.node("Unsqueeze", text, b.integers(0))
             ends.append(b.node("Squeeze", fused(b, "Attention", text, weights, bias, num_heads=2), b.integers(0)))
         y = b.node("Concat", *ends, axis=0)
     else:
@@ -819,7 +827,8 @@ def channels_last(spelled=False):
     first's 5"""
     b = start(100, 17, microsoft=True)
     x = b.input("x", ["N", 6, 6, 3])
-    one, two, last = (b.weight(5, 3, 3, 3), b.weight(5)), (b.weight(4, 5, 3, 3), b.weight(4)), (b.weight(4, 3), b.weight(3))
+    one, two = (b.weight(5, 3, 3, 3), b.weight(5)), (b.weight(4, 5, 3, 3), b.weight(4))
+    last = (b.weight(4, 3), b.weight(3))
     for weights in (one, two):
         if spelled:
             y = b.node("Conv", b.node("Transpose", x, perm=[0, 3, 1, 2]), *weights, kernel_shape=[3, 3])
@@ -832,7 +841,8 @@ def channels_last(spelled=False):
 
 
 def fused_quantized_others():
-    """NhwcMaxPool, QLinearWhere and QLinearSoftmax on channels-last bytes: 6!, tied by the choice between two tensors"""
+    """NhwcMaxPool, QLinearWhere and QLinearSoftmax on channels-last bytes: 6!, tied by the choice between the
+    two tensors"""
     b = start(101, microsoft=True)
     x = quantize_input(b, b.input("x", ["N", 3, 6, 6]))
     one, two = (b.node("QLinearConv", x, *per_tensor(b, 0.02), bytes_of(b, 6, 3, 1, 1), scalar(b, 0.02),
