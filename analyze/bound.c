@@ -59,6 +59,9 @@ static const char *layer_place(const builder *b, const cnx_feedforward_layer *la
 
 /* ---- constants ---- */
 
+#define DEFAULT_EPSILON 0.01
+#define DEFAULT_INPUT_BOUND 1.0
+
 static void choose_constants(builder *b)
 {
     const cnx_feedforward *network = b->network;
@@ -68,11 +71,11 @@ static void choose_constants(builder *b)
         .shape = network->shape,
         .activations = network->growths,
         .parameter_bound = given ? b->options->parameter_bound : measured,
-        .input_bound = b->options->input_bound,
-        .epsilon = b->options->epsilon,
+        .input_bound = b->options->input_bound != 0.0 ? b->options->input_bound : DEFAULT_INPUT_BOUND,
+        .epsilon = b->options->epsilon != 0.0 ? b->options->epsilon : DEFAULT_EPSILON,
     };
-    add_input(b, "epsilon", b->class.epsilon, "given");
-    add_input(b, "B_x", b->class.input_bound, "given");
+    add_input(b, "epsilon", b->class.epsilon, b->options->epsilon != 0.0 ? "given" : "default");
+    add_input(b, "B_x", b->class.input_bound, b->options->input_bound != 0.0 ? "given" : "default");
     add_input(b, "B", b->class.parameter_bound, given ? "given" : "measured: largest absolute parameter");
     for (size_t l = 0; l < network->hidden_count; l++) {
         const cnx_feedforward_layer *layer = &network->hidden[l];
@@ -271,10 +274,10 @@ static void check_options(cnx_arena *arena, const cnx_bound_options *options)
     if (options == NULL)
         cnx_fail(arena, CNX_ERROR_USAGE, NULL,
                  "no constants for the bound (epsilon and the input bound are needed)");
-    if (!(options->epsilon > 0.0 && isfinite(options->epsilon)))
+    if (!(options->epsilon >= 0.0 && isfinite(options->epsilon)))
         cnx_fail(arena, CNX_ERROR_USAGE, NULL, "epsilon is %g (a positive number was expected)",
                  options->epsilon);
-    if (!(options->input_bound > 0.0 && isfinite(options->input_bound)))
+    if (!(options->input_bound >= 0.0 && isfinite(options->input_bound)))
         cnx_fail(arena, CNX_ERROR_USAGE, NULL, "the input bound is %g (a positive number was expected)",
                  options->input_bound);
     if (!(options->parameter_bound >= 0.0 && isfinite(options->parameter_bound)))

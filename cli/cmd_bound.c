@@ -166,7 +166,7 @@ static int work(const struct request *request, const void *settings, cnx_model *
 
 int cmd_bound(const struct command *command, int argc, char **argv)
 {
-    cnx_bound_options settings = {.epsilon = 0.01, .input_bound = 1, .parameter_bound = 0};
+    cnx_bound_options settings = {0}; /* the library's defaults */
     const struct syntax syntax = {.options = options,
                                   .accept = accept,
                                   .settings = &settings,

@@ -177,8 +177,8 @@ CNX_API cnx_code cnx_find_orbit(cnx_model *model, double *log10_orbit, cnx_error
 /* ---- bound -------------------------------------------------------------------------------------- */
 
 typedef struct cnx_bound_options {
-    double epsilon;         /* radius of the cover; > 0 */
-    double input_bound;     /* B_x, bound of the Euclidean norm of an input; > 0 */
+    double epsilon;         /* radius of the cover; 0 means 0.01 */
+    double input_bound;     /* B_x, bound of the Euclidean norm of an input; 0 means 1 */
     double parameter_bound; /* B; 0 means: measure the largest absolute parameter */
 } cnx_bound_options;
 

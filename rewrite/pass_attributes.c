@@ -104,6 +104,15 @@ static bool is_reversal(const attribute_proto *attribute)
     return true;
 }
 
+/* -0 is not the default 0. */
+static bool same_bits(float a, float b)
+{
+    uint32_t x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    return x == y;
+}
+
 static bool states_default(const attribute_default *row, const attribute_proto *attribute)
 {
     switch (row->kind) {
@@ -111,7 +120,7 @@ static bool states_default(const attribute_default *row, const attribute_proto *
         return attribute->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT && attribute->i == row->number;
     case DEFAULT_FLOAT:
         return attribute->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT &&
-               memcmp(&attribute->f, &row->real, sizeof row->real) == 0;
+               same_bits(attribute->f, row->real);
     case DEFAULT_TEXT:
         return attribute->type == ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING &&
                attribute->s.len == strlen(row->text) &&

@@ -256,7 +256,8 @@ static const char *tally_text(cnx_arena *arena, const cnx_node_reference *nodes,
             CNX_PUSH(arena, tallies, kinds, capacity, fresh);
         tallies[index].count++;
     }
-    qsort(tallies, kinds, sizeof tallies[0], compare_tallies);
+    if (kinds != 0)
+        qsort(tallies, kinds, sizeof tallies[0], compare_tallies);
     const char *text = "";
     size_t said = 0;
     for (size_t i = 0; i < kinds && i < MAX_SAID_OPERATORS; i++) {

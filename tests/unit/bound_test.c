@@ -388,12 +388,24 @@ static void test_refused_weights(void **state)
     expect_refusal(m, "node \"two\" (Gemm): reads 6 values where the layer before has 3 units");
 }
 
+static void test_defaults_are_named(void **state)
+{
+    (void)state;
+    maker *m = shallow("Relu");
+    const cnx_bound *bound = bound_of(m, &(cnx_bound_options){0});
+    assert_string_equal(input_named(bound, "epsilon")->source, "default");
+    assert_true(input_named(bound, "epsilon")->value == 0.01);
+    assert_string_equal(input_named(bound, "B_x")->source, "default");
+    assert_true(input_named(bound, "B_x")->value == 1.0);
+    maker_destroy(m);
+}
+
 static void test_bad_options(void **state)
 {
     (void)state;
     maker *m = shallow("Relu");
     const cnx_bound_options bad[] = {
-        {0.0, 1.0, 0.0}, {0.1, -1.0, 0.0}, {0.1, 1.0, -1.0}, {NAN, 1.0, 0.0}, {0.1, INFINITY, 0.0}};
+        {-0.5, 1.0, 0.0}, {0.1, -1.0, 0.0}, {0.1, 1.0, -1.0}, {NAN, 1.0, 0.0}, {0.1, INFINITY, 0.0}};
     cnx_model *model = maker_open(m);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const cnx_bound *bound;
@@ -416,7 +428,7 @@ int main(void)
         cmocka_unit_test(test_offset_activation),    cmocka_unit_test(test_spelled_activation),
         cmocka_unit_test(test_composed_activations), cmocka_unit_test(test_refused_operators),
         cmocka_unit_test(test_refused_joins),        cmocka_unit_test(test_refused_weights),
-        cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_defaults_are_named),   cmocka_unit_test(test_bad_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
