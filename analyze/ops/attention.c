@@ -75,8 +75,10 @@ cnx_fact cnx_attention_scores(cnx_rule *rule, cnx_fact query, cnx_fact key, cons
     static const uint32_t of_query[] = {0, 1, 2, 3, 5}, of_key[] = {0, 1, 2, 4, 5};
     cnx_fact left = cnx_fact_place(rule, share_size(rule, query), of_query, 6);
     cnx_fact scores = cnx_fact_contract(rule, left, cnx_fact_place(rule, key, of_key, 6), 1u << 5);
-    if (mask == NULL || mask->rank == 0)
+    if (mask == NULL || mask->rank == 0) {
+        cnx_rule_mix(rule, &scores, 1u << 4); /* the Softmax */
         return scores;
+    }
     uint32_t places[4];
     for (uint32_t k = 0; k < mask->rank; k++)
         places[k] = 4 - mask->rank + k;
@@ -86,7 +88,9 @@ cnx_fact cnx_attention_scores(cnx_rule *rule, cnx_fact query, cnx_fact key, cons
     else
         stack = cnx_heads_of_stack(rule, stack, heads);
     cnx_fact facts[2] = {scores, stack};
-    return cnx_rule_broadcast(rule, facts, 2, scores.type);
+    scores = cnx_rule_broadcast(rule, facts, 2, scores.type);
+    cnx_rule_mix(rule, &scores, 1u << 4);
+    return scores;
 }
 
 cnx_fact cnx_attention_answers(cnx_rule *rule, cnx_fact scores, cnx_fact value)

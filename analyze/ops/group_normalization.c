@@ -29,6 +29,7 @@ void cnx_apply_group_normalization(cnx_rule *rule)
     cnx_fact_scaled_along(rule, &fact, 1, 1);
     cnx_fact_scaled_along(rule, &fact, 1, 2);
     groups_of(rule, fact.axes[1], groups);
+    cnx_rule_mix(rule, &fact, ~UINT64_C(1));
     cnx_rule_output(rule, 0, fact);
 }
 
@@ -49,6 +50,7 @@ void cnx_apply_group_normalization_18(cnx_rule *rule)
     for (uint32_t i = 1; i < 3; i++)
         if (cnx_rule_has(rule, i) && rule->inputs[i].rank == 1)
             blocks = cnx_rule_same(rule, blocks, cnx_rule_axis(rule, i, 0));
+    cnx_rule_mix(rule, &fact, ~UINT64_C(1));
     cnx_rule_output(rule, 0, fact);
 }
 
@@ -77,6 +79,7 @@ void cnx_apply_group_norm(cnx_rule *rule)
     cnx_fact_scaled_along(rule, &fact, channel, 1);
     cnx_fact_scaled_along(rule, &fact, channel, 2);
     groups_of(rule, fact.axes[channel], groups);
+    cnx_rule_mix(rule, &fact, ~UINT64_C(1));
     cnx_rule_output(rule, 0, fact);
     cnx_rule_output(rule, 1, sum);
 }

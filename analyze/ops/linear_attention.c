@@ -17,6 +17,7 @@ static cnx_fact rows_of(linear_attention *a, uint32_t i, int64_t copies)
     cnx_rule *rule = a->rule;
     cnx_fact fact = cnx_rule_input(rule, i);
     cnx_rule_pin_fact_axis(rule, &fact, 1, "steps in order");
+    cnx_rule_mix(rule, &fact, 1u << 1);
     cnx_fact heads = cnx_heads_of_rows(rule, fact, (cnx_heads){.groups = a->heads.groups, .copies = copies});
     a->batch = cnx_rule_same(rule, a->batch, heads.axes[0]);
     a->groups = cnx_rule_same(rule, a->groups, heads.axes[1]);
@@ -46,6 +47,7 @@ static void relate_rate(linear_attention *a, uint32_t i)
     if (cnx_dim_equals(a->rule->dims, last.extent, 1) && a->heads.groups != 1) {
         cnx_fact fact = cnx_rule_input(a->rule, i);
         cnx_rule_pin_fact_axis(a->rule, &fact, 1, "steps in order");
+        cnx_rule_mix(a->rule, &fact, 1u << 1);
         a->batch = cnx_rule_same(a->rule, a->batch, fact.axes[0]);
         return;
     }
@@ -124,6 +126,7 @@ void cnx_apply_causal_conv_with_state(cnx_rule *rule)
     }
     cnx_fact fact = cnx_rule_input(rule, 0);
     cnx_rule_pin_fact_axis(rule, &fact, 2, "steps in order");
+    cnx_rule_mix(rule, &fact, 1u << 2);
     fact.axes[1] = cnx_rule_same(rule, fact.axes[1], cnx_rule_axis(rule, 1, 0));
     cnx_axis kernel = cnx_rule_pin(rule, 1, 2, "kernel offsets");
     if (cnx_rule_has(rule, 2))

@@ -35,6 +35,7 @@ void cnx_fact_rotate(cnx_rule *rule, cnx_fact *fact, uint32_t k, cnx_axis cosine
     cnx_rule_same(rule, first, table);
     cnx_rule_same(rule, second, table);
     fact->axes[k] = axis;
+    cnx_rule_mix(rule, fact, UINT64_C(1) << k);
 }
 
 /* A table's columns: tables[positions, pairs] with positions looked up, or tables[n, s, pairs]. Rows (and
