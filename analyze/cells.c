@@ -18,22 +18,10 @@
 #include "analyze/cells.h"
 
 #include "analyze/verify.h"
+#include "base/mix.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-static uint64_t mix(uint64_t x)
-{
-    x += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
-static uint64_t mix_pair(uint64_t a, uint64_t b)
-{
-    return mix(mix(a) ^ (b * UINT64_C(0xd6e8feb86659fd93)));
-}
 
 /* ---- classes and containment ---- */
 
@@ -72,16 +60,16 @@ static void hash_occurrences(cnx_cells *cells, cnx_arena *arena)
     uint64_t *of_twins = CNX_NEW_ARRAY(scratch, uint64_t, points->point_count);
     cells->twin_of = CNX_NEW_ARRAY(arena, uint32_t, points->point_count);
     for (size_t s = 0; s < points->sequence_count; s++) {
-        uint64_t hash = mix(s + 1);
+        uint64_t hash = cnx_mix(s + 1);
         for (uint32_t i = 0; i < points->sequences[s]->count; i++)
             own[points->sequences[s]->points[i]] += hash;
     }
     for (uint32_t p = 0; p < points->point_count; p++) {
         cells->twin_of[p] = cnx_point_twin(points, p);
-        of_twins[cells->twin_of[p]] += mix(own[p]);
+        of_twins[cells->twin_of[p]] += cnx_mix(own[p]);
     }
     for (uint32_t p = 0; p < points->point_count; p++)
-        own[p] = mix_pair(own[p], of_twins[cells->twin_of[p]]);
+        own[p] = cnx_mix_pair(own[p], of_twins[cells->twin_of[p]]);
     cells->occurrence = own;
     cnx_arena_destroy(scratch);
 }
@@ -177,8 +165,8 @@ static void first_colours(const cnx_cells *cells, colouring *c)
     for (uint32_t k = 0; k < cells->class_count; k++) {
         uint64_t sum = 0;
         for (uint32_t i = cells->copy_start[k]; i < cells->copy_start[k + 1]; i++)
-            sum += mix(cells->occurrence[cells->copies[i]]);
-        c->colour[k] = cells->pinned[k] != CNX_NONE ? mix_pair(UINT64_C(0x70696e), k) : mix(sum);
+            sum += cnx_mix(cells->occurrence[cells->copies[i]]);
+        c->colour[k] = cells->pinned[k] != CNX_NONE ? cnx_mix_pair(UINT64_C(0x70696e), k) : cnx_mix(sum);
     }
 }
 
@@ -192,16 +180,16 @@ static void refine_once(const cnx_cells *cells, colouring *c)
             uint64_t key = cells->occurrence[p];
             for (uint32_t t = cells->twin_of[p], e = cells->parent_start[t]; e < cells->parent_start[t + 1];
                  e++)
-                key +=
-                    mix_pair(cells->parent_relation[e], c->colour[cells->class_of[cells->parent_point[e]]]);
-            sum += mix(key);
+                key += cnx_mix_pair(cells->parent_relation[e],
+                                    c->colour[cells->class_of[cells->parent_point[e]]]);
+            sum += cnx_mix(key);
         }
-        c->next[k] = mix_pair(c->colour[k], sum);
+        c->next[k] = cnx_mix_pair(c->colour[k], sum);
     }
     for (uint32_t p = 0; p < cells->points->point_count; p++)
         for (uint32_t t = cells->twin_of[p], e = cells->parent_start[t]; e < cells->parent_start[t + 1]; e++)
-            c->next[cells->class_of[cells->parent_point[e]]] += mix_pair(
-                mix_pair(cells->parent_relation[e], cells->occurrence[p]), c->colour[cells->class_of[p]]);
+            c->next[cells->class_of[cells->parent_point[e]]] += cnx_mix_pair(
+                cnx_mix_pair(cells->parent_relation[e], cells->occurrence[p]), c->colour[cells->class_of[p]]);
     uint64_t *swap = c->colour;
     c->colour = c->next;
     c->next = swap;
@@ -501,136 +489,6 @@ static bool number_phases(cnx_cells *cells, cnx_arena *arena)
     return !changed;
 }
 
-/* ---- permutations ---- */
-
-void cnx_carry_classes(const cnx_cells *cells, uint32_t *image)
-{
-    uint32_t deepest = 0;
-    for (uint32_t c = 0; c < cells->class_count; c++)
-        deepest = cells->depth[c] > deepest ? cells->depth[c] : deepest;
-    for (uint32_t depth = 1; depth <= deepest; depth++)
-        for (uint32_t c = 0; c < cells->class_count; c++) {
-            uint32_t home = cells->home[c];
-            if (cells->depth[c] != depth || cells->cell_of[c] == CNX_NONE || image[home] == home)
-                continue;
-            const uint32_t *from = cells->child_cells + cells->child_start[home];
-            const uint32_t *to = cells->child_cells + cells->child_start[image[home]];
-            uint32_t place = 0;
-            while (from[place] != cells->cell_of[c])
-                place++;
-            image[c] = cells->members[cells->cells[to[place]].first + cells->rank_of[image[c]]];
-        }
-}
-
-typedef struct keyed_point {
-    uint64_t key;
-    uint32_t point;
-} keyed_point;
-
-static int compare_keyed(const void *a, const void *b)
-{
-    const keyed_point *x = a, *y = b;
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    return (x->point > y->point) - (x->point < y->point);
-}
-
-/* A class has a handful of copies: sorting them in place is much of the time that a check takes. */
-static void sort_keyed(keyed_point *items, uint32_t count)
-{
-    if (count > 24) {
-        qsort(items, count, sizeof *items, compare_keyed);
-        return;
-    }
-    for (uint32_t i = 1; i < count; i++) {
-        keyed_point item = items[i];
-        uint32_t at = i;
-        for (; at > 0 && compare_keyed(&items[at - 1], &item) > 0; at--)
-            items[at] = items[at - 1];
-        items[at] = item;
-    }
-}
-
-/* The copies of a class, sorted by where they occur once their blocks have moved by `image` (NULL: not at
- * all). */
-static void keyed_copies(const cnx_cells *cells, uint32_t class, const uint32_t *image, keyed_point *result)
-{
-    uint32_t first = cells->copy_start[class], count = cells->copy_start[class + 1] - first;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t p = cells->copies[first + i];
-        uint64_t key = cells->occurrence[p];
-        for (uint32_t t = cells->twin_of[p], e = cells->parent_start[t]; e < cells->parent_start[t + 1];
-             e++) {
-            uint32_t block = cells->class_of[cells->parent_point[e]];
-            key += mix_pair(cells->parent_relation[e], image != NULL ? image[block] : block);
-        }
-        result[i] = (keyed_point){key, p};
-    }
-    sort_keyed(result, count);
-}
-
-static keyed_point *keyed_scratch(const cnx_cells *cells, cnx_arena *arena)
-{
-    uint32_t largest = 0;
-    for (uint32_t c = 0; c < cells->class_count; c++) {
-        uint32_t count = cells->copy_start[c + 1] - cells->copy_start[c];
-        largest = count > largest ? count : largest;
-    }
-    return CNX_NEW_ARRAY(arena, keyed_point, largest);
-}
-
-/* Puts the copies of every class in the order of their keys: classes that can be exchanged then list them
- * alike. */
-static void sort_copies(cnx_cells *cells)
-{
-    cnx_arena *scratch = cnx_arena_create(cells->points->arena);
-    keyed_point *keyed = keyed_scratch(cells, scratch);
-    for (uint32_t c = 0; c < cells->class_count; c++) {
-        keyed_copies(cells, c, NULL, keyed);
-        for (uint32_t i = cells->copy_start[c]; i < cells->copy_start[c + 1]; i++)
-            cells->copies[i] = keyed[i - cells->copy_start[c]].point;
-    }
-    cnx_arena_destroy(scratch);
-}
-
-static bool blocks_move(const cnx_cells *cells, uint32_t class, const uint32_t *image)
-{
-    for (uint32_t i = cells->copy_start[class]; i < cells->copy_start[class + 1]; i++) {
-        uint32_t twin = cells->twin_of[cells->copies[i]];
-        for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++) {
-            uint32_t block = cells->class_of[cells->parent_point[e]];
-            if (image[block] != block)
-                return true;
-        }
-    }
-    return false;
-}
-
-void cnx_permute_points(const cnx_cells *cells, const uint32_t *image, uint32_t *result)
-{
-    cnx_arena *scratch = cnx_arena_create(cells->points->arena);
-    keyed_point *from = keyed_scratch(cells, scratch), *to = keyed_scratch(cells, scratch);
-    for (uint32_t p = 0; p < cells->points->point_count; p++)
-        result[p] = p;
-    for (uint32_t c = 0; c < cells->class_count; c++) {
-        const uint32_t *own = cells->copies + cells->copy_start[c];
-        const uint32_t *other = cells->copies + cells->copy_start[image[c]];
-        uint32_t count = cells->copy_start[c + 1] - cells->copy_start[c];
-        uint32_t others = cells->copy_start[image[c] + 1] - cells->copy_start[image[c]];
-        count = count < others ? count : others; /* they differ only when a hash collided: verify.c sees it */
-        if (!blocks_move(cells, c, image)) {
-            for (uint32_t i = 0; i < count && image[c] != c; i++)
-                result[own[i]] = other[i];
-            continue;
-        }
-        keyed_copies(cells, c, image, from);
-        keyed_copies(cells, image[c], NULL, to);
-        for (uint32_t i = 0; i < count; i++)
-            result[from[i].point] = to[i].point;
-    }
-    cnx_arena_destroy(scratch);
-}
-
 /* ---- all together ---- */
 
 double cnx_cell_log10_order(const cnx_cells *cells, uint32_t cell)
@@ -692,7 +550,7 @@ cnx_cells *cnx_find_cells(cnx_arena *arena, cnx_points *points)
     hash_occurrences(cells, arena);
     cnx_points_freeze(points);
     list_parents(cells, arena);
-    sort_copies(cells);
+    cnx_sort_copies(cells);
     cells->home = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
     cnx_arena *scratch = cnx_arena_create(arena);
     colouring colours = {.colour = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),

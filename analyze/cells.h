@@ -46,6 +46,10 @@ cnx_cells *cnx_find_cells(cnx_arena *arena, cnx_points *points);
 /* log10 of the number of permutations of one cell, with everything inside its members. */
 double cnx_cell_log10_order(const cnx_cells *cells, uint32_t cell);
 
+/* Puts the copies of every class in the order of where they occur: classes that can be exchanged then list
+ * them alike. cnx_find_cells does it. */
+void cnx_sort_copies(cnx_cells *cells);
+
 /* Moves whole classes: image[c] is the class that class c goes to. Classes inside moved blocks are carried
  * along; `image` starts as the caller's choice for the members of some cells and identity elsewhere, and is
  * completed here. A class inside a moved block is first permuted as the caller chose, then carried. */

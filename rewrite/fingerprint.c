@@ -18,6 +18,7 @@
  */
 #include "rewrite/fingerprint.h"
 
+#include "base/mix.h"
 #include "onnx/mapping.h"
 
 #include <stdlib.h>
@@ -28,14 +29,6 @@ typedef struct cnx_face {
     uint32_t number; /* in order of parameters and axes */
     uint64_t role;   /* hash of the operator that reads the tensor, of where, and of the axis */
 } cnx_face;
-
-static uint64_t mix(uint64_t x)
-{
-    x += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
 
 /* One entry of a tensor, with the tokens of its other coordinates. Two multiplications: this runs once a
  * weight. */
@@ -51,7 +44,7 @@ static inline uint64_t entry_hash(uint64_t bits, uint64_t tokens)
 
 static void set_token(cnx_prints *prints, uint32_t class)
 {
-    prints->token[class] = mix(mix(prints->bias[class]) ^ prints->print[class]);
+    prints->token[class] = cnx_mix(cnx_mix(prints->bias[class]) ^ prints->print[class]);
 }
 
 static uint32_t outermost_cell(const cnx_cells *cells, uint32_t class)
@@ -69,8 +62,9 @@ static uint64_t copy_token(const cnx_prints *prints, uint32_t point)
     uint64_t key = cells->occurrence[point];
     uint32_t twin = cells->twin_of[point];
     for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
-        key += mix(prints->token[cells->class_of[cells->parent_point[e]]] ^ mix(cells->parent_relation[e]));
-    return mix(key);
+        key += cnx_mix(prints->token[cells->class_of[cells->parent_point[e]]] ^
+                       cnx_mix(cells->parent_relation[e]));
+    return cnx_mix(key);
 }
 
 /* The blocks of an only copy, whatever they are called. */
@@ -81,9 +75,9 @@ static uint64_t block_token(const cnx_prints *prints, uint32_t point)
     uint32_t twin = cells->twin_of[point];
     for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++) {
         uint32_t block = cells->class_of[cells->parent_point[e]];
-        key += cells->cell_of[block] != CNX_NONE ? mix(prints->token[block]) : 0;
+        key += cells->cell_of[block] != CNX_NONE ? cnx_mix(prints->token[block]) : 0;
     }
-    return mix(key);
+    return cnx_mix(key);
 }
 
 /* Tokens of all positions of an axis; of (block, position) pairs when the labels vary over blocks. A position
@@ -109,13 +103,13 @@ static uint64_t *axis_tokens(const cnx_prints *prints, cnx_arena *arena, const c
     for (uint32_t i = 0; i < count; i++) {
         uint32_t point = labels != NULL ? labels->sequence->points[i] : 0;
         uint32_t class = labels != NULL ? cells->class_of[point] : 0;
-        tokens[i] = mix(i + UINT64_C(0x706f73));
+        tokens[i] = cnx_mix(i + UINT64_C(0x706f73));
         if (labels != NULL && cells->cell_of[class] != CNX_NONE) {
             uint32_t outer = outermost_cell(cells, class);
             uint64_t copy = copies[class] > 1 ? copy_token(prints, point) : block_token(prints, point);
-            tokens[i] = mix(prints->token[class] + copy + mix(outer != CNX_NONE ? begin[outer] : i));
+            tokens[i] = cnx_mix(prints->token[class] + copy + cnx_mix(outer != CNX_NONE ? begin[outer] : i));
         }
-        tokens[i] = mix(tokens[i] + mix(axis));
+        tokens[i] = cnx_mix(tokens[i] + cnx_mix(axis));
     }
     cnx_arena_destroy(scratch);
     return tokens;
@@ -183,7 +177,7 @@ static uint64_t look_again(cnx_prints *prints)
     for (uint32_t depth = deepest; depth > 0; depth--) {
         for (uint32_t c = 0; c < cells->class_count; c++)
             if (cells->depth[c] == depth && cells->cell_of[c] != CNX_NONE)
-                prints->print[cells->home[c]] += mix(prints->token[c]);
+                prints->print[cells->home[c]] += cnx_mix(prints->token[c]);
         for (uint32_t c = 0; c < cells->class_count; c++)
             if (cells->depth[c] + 1 == depth)
                 set_token(prints, c);
@@ -317,7 +311,7 @@ static uint64_t element_bits(const uint8_t *bytes, unsigned bits, uint64_t index
     memcpy(&low, bytes + index * (bits / 8), bits > 64 ? 8 : bits / 8);
     if (bits > 64) {
         memcpy(&high, bytes + index * 16 + 8, 8);
-        low = mix(low) ^ high;
+        low = cnx_mix(low) ^ high;
     }
     return low;
 }
@@ -417,7 +411,7 @@ static void add_to_tied(void *state, uint32_t class, uint64_t role)
 {
     reading *r = state;
     if (r->prints->tied[class])
-        r->prints->print[class] += mix(r->shown + role);
+        r->prints->print[class] += cnx_mix(r->shown + role);
 }
 
 static void renew_tied(void *state, uint32_t class, uint64_t role)
@@ -452,7 +446,7 @@ static void read_face(cnx_prints *prints, const cnx_face *face)
         sum_any_face(prints, face, sums);
     for (uint32_t i = 0; i < sequence->count; i++) /* all positions are read before any token changes */
         if (wanted[i])
-            shown[i] = mix(mix(sums[i] ^ tokens[i]) + face->role);
+            shown[i] = cnx_mix(cnx_mix(sums[i] ^ tokens[i]) + face->role);
     for (uint32_t i = 0; i < sequence->count; i++) {
         r.shown = shown[i];
         if (wanted[i])
@@ -549,13 +543,13 @@ static int compare_faces(const void *a, const void *b)
 static uint64_t role_of(const cnx_parameter *parameter, uint32_t axis)
 {
     const cnx_value *value = &parameter->graph->values[parameter->value];
-    uint64_t role = mix(axis + UINT64_C(64) * parameter->tensor->rank);
+    uint64_t role = cnx_mix(axis + UINT64_C(64) * parameter->tensor->rank);
     if (value->use_count == 0)
         return role;
     const char *letter = parameter->graph->nodes[value->uses[0].node].op_type;
     for (; *letter != '\0'; letter++)
-        role = mix(role ^ (uint8_t)*letter);
-    return mix(role + value->uses[0].slot);
+        role = cnx_mix(role ^ (uint8_t)*letter);
+    return cnx_mix(role + value->uses[0].slot);
 }
 
 static void list_faces(cnx_prints *prints)

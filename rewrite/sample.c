@@ -1,14 +1,14 @@
 /* A uniformly random member of the permutation group: every cell is shuffled, cells inside blocks on their
  * own, then the blocks carry what is inside them. That is uniform over the wreath product. */
+#include "base/mix.h"
 #include "rewrite/permute.h"
 
-/* SplitMix64 (Steele, Lea, Flood, 2014): small, and the same on every machine. */
+/* A step of SplitMix64: the same numbers on every machine. */
 static uint64_t next_random(uint64_t *state)
 {
-    uint64_t x = *state += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
+    uint64_t drawn = cnx_mix(*state);
+    *state += UINT64_C(0x9e3779b97f4a7c15);
+    return drawn;
 }
 
 /* Uniform in [0, bound), by rejection. */

@@ -1,0 +1,402 @@
+/* Axes: labels made, pinned, unified, regrouped, and followed when an axis of blocks goes. */
+#include "analyze/labels.h"
+
+cnx_labels *cnx_labels_make(cnx_points *points, const cnx_sequence *sequence, uint32_t extent,
+                            const cnx_labels *over)
+{
+    cnx_labels *labels = CNX_NEW(points->arena, cnx_labels);
+    *labels = (cnx_labels){.sequence = sequence, .extent = extent, .over = over};
+    return labels;
+}
+
+const cnx_labels *cnx_labels_fresh(cnx_points *points, uint32_t extent, const cnx_labels *over)
+{
+    uint64_t count = (uint64_t)extent * (over != NULL ? over->sequence->count : 1);
+    if (count > CNX_LARGEST_AXIS)
+        cnx_fail(points->arena, CNX_ERROR_LIMIT, NULL, "an axis has more than %u positions to follow",
+                 CNX_LARGEST_AXIS);
+    const uint32_t *members = cnx_points_add(points, (uint32_t)count);
+    return cnx_labels_make(points, cnx_sequence_add(points, members, (uint32_t)count), extent, over);
+}
+
+/* An operator has spoken about these labels: they can no longer be refined. */
+void cnx_labels_touch(const cnx_labels *labels)
+{
+    ((cnx_labels *)(uintptr_t)labels)->untouched = false;
+}
+
+cnx_axis cnx_axis_labelled(cnx_dim extent, const cnx_labels *labels)
+{
+    return (cnx_axis){.extent = extent, .kind = CNX_AXIS_LABELS, .labels = labels};
+}
+
+/* ---- axes ---- */
+
+const cnx_axis *cnx_axis_keep(cnx_points *points, cnx_axis axis)
+{
+    cnx_axis *kept = CNX_NEW(points->arena, cnx_axis);
+    *kept = axis;
+    return kept;
+}
+
+bool cnx_axis_number(cnx_points *points, cnx_dim dim, uint32_t *number)
+{
+    int64_t value = 0;
+    if (!cnx_dim_is_number(points->dims, dim, &value) || value <= 0 || value > (int64_t)CNX_LARGEST_AXIS)
+        return false;
+    *number = (uint32_t)value;
+    return true;
+}
+
+bool cnx_axis_is_plain(cnx_axis axis)
+{
+    return axis.kind != CNX_AXIS_LABELS || (axis.repeats == NULL && axis.labels->over == NULL);
+}
+
+cnx_axis cnx_axis_pinned(cnx_dim extent, uint32_t reason)
+{
+    return (cnx_axis){.extent = extent, .kind = CNX_AXIS_PINNED, .reason = reason};
+}
+
+cnx_axis cnx_axis_any(cnx_dim extent)
+{
+    return (cnx_axis){.extent = extent, .kind = CNX_AXIS_ANY};
+}
+
+cnx_axis cnx_axis_fresh(cnx_points *points, uint32_t extent, const cnx_labels *over)
+{
+    cnx_dim dim = cnx_dim_number(points->dims, extent);
+    if (extent == 1 && over == NULL)
+        return cnx_axis_any(dim);
+    return cnx_axis_labelled(dim, cnx_labels_fresh(points, extent, over));
+}
+
+const cnx_labels *cnx_labels_pinned(cnx_points *points, uint32_t extent, uint32_t reason)
+{
+    const cnx_labels *labels = cnx_labels_fresh(points, extent, NULL);
+    for (uint32_t i = 0; i < extent; i++)
+        cnx_point_pin(points, labels->sequence->points[i], reason);
+    return labels;
+}
+
+void cnx_labels_pin(cnx_points *points, const cnx_labels *labels, uint32_t reason)
+{
+    cnx_labels_touch(labels);
+    for (uint32_t i = 0; i < labels->sequence->count; i++)
+        cnx_point_pin(points, labels->sequence->points[i], reason);
+}
+
+void cnx_axis_pin(cnx_points *points, cnx_axis axis, uint32_t reason)
+{
+    if (axis.kind == CNX_AXIS_LABELS)
+        cnx_labels_pin(points, axis.labels, reason);
+}
+
+cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t reason)
+{
+    if (a.kind == CNX_AXIS_ANY)
+        return b;
+    if (b.kind == CNX_AXIS_ANY)
+        return a;
+    if (a.kind == CNX_AXIS_PINNED || b.kind == CNX_AXIS_PINNED) {
+        cnx_axis_pin(points, a, b.reason);
+        cnx_axis_pin(points, b, a.reason);
+        return a.kind == CNX_AXIS_LABELS ? a : b;
+    }
+    if ((a.repeats == NULL) != (b.repeats == NULL)) {
+        a = cnx_axis_settle(points, a, reason);
+        b = cnx_axis_settle(points, b, reason);
+        if (a.kind != CNX_AXIS_LABELS || b.kind != CNX_AXIS_LABELS)
+            return cnx_axis_unify(points, a, b, reason);
+    }
+    const cnx_labels *x = a.labels, *y = b.labels;
+    cnx_labels_touch(x);
+    cnx_labels_touch(y);
+    if (x->extent != y->extent) {
+        cnx_axis_pin(points, a, reason);
+        cnx_axis_pin(points, b, reason);
+    } else if (x->sequence->count == y->sequence->count) {
+        cnx_relate(points, x->sequence, y->sequence, 1, x->sequence->count, CNX_IDENTIFY);
+    } else if (y->over == NULL) {
+        cnx_relate(points, x->sequence, y->sequence, x->sequence->count / x->extent, x->extent, CNX_IDENTIFY);
+    } else if (x->over == NULL) {
+        cnx_relate(points, y->sequence, x->sequence, y->sequence->count / y->extent, y->extent, CNX_IDENTIFY);
+        return b;
+    } else {
+        cnx_axis_pin(points, a, reason);
+        cnx_axis_pin(points, b, reason);
+    }
+    return a;
+}
+
+/* ---- merge and split ---- */
+
+/* The product of an axis `a` of m positions and `c` of n as new points: position (i, k) moves along with k
+ * and lies in block i, or the other way round when only `a` is free. */
+static const cnx_labels *product_labels(cnx_points *points, cnx_axis outer, cnx_axis inner, uint32_t m,
+                                        uint32_t n, uint32_t reason)
+{
+    cnx_labels *product = (cnx_labels *)(uintptr_t)cnx_labels_fresh(points, m * n, NULL);
+    product->merged_outer = cnx_axis_keep(points, outer);
+    product->merged_inner = cnx_axis_keep(points, inner);
+    if (outer.kind == CNX_AXIS_ANY || inner.kind == CNX_AXIS_ANY) { /* copies, in any order */
+        const cnx_labels *named = outer.kind == CNX_AXIS_ANY ? inner.labels : outer.labels;
+        cnx_labels_touch(named);
+        if (outer.kind == CNX_AXIS_ANY)
+            cnx_relate(points, product->sequence, named->sequence, m, n, CNX_CONTAIN);
+        else
+            cnx_relate(points, product->sequence, named->sequence, n, 1, CNX_CONTAIN);
+        return product;
+    }
+    const cnx_labels *a = outer.kind == CNX_AXIS_LABELS ? outer.labels : cnx_labels_pinned(points, m, reason);
+    const cnx_labels *c = inner.kind == CNX_AXIS_LABELS ? inner.labels : cnx_labels_pinned(points, n, reason);
+    cnx_labels_touch(a);
+    cnx_labels_touch(c);
+    bool inner_is_free = inner.kind == CNX_AXIS_LABELS;
+    cnx_relate(points, product->sequence, a->sequence, n, 1, inner_is_free ? CNX_CONTAIN : CNX_IDENTIFY);
+    cnx_relate(points, product->sequence, c->sequence, m, n, inner_is_free ? CNX_IDENTIFY : CNX_CONTAIN);
+    product->merged_outer = cnx_axis_keep(points, cnx_axis_labelled(outer.extent, a));
+    product->merged_inner = cnx_axis_keep(points, cnx_axis_labelled(inner.extent, c));
+    return product;
+}
+
+static cnx_axis product(cnx_points *points, cnx_axis outer, cnx_axis inner, cnx_dim extent, uint32_t reason)
+{
+    uint32_t m = 0, n = 0;
+    if (cnx_axis_is_plain(outer) && cnx_axis_is_plain(inner) && cnx_axis_number(points, outer.extent, &m) &&
+        cnx_axis_number(points, inner.extent, &n) && (uint64_t)m * n <= CNX_LARGEST_AXIS)
+        return cnx_axis_labelled(extent, product_labels(points, outer, inner, m, n, reason));
+    cnx_axis_pin(points, outer, reason);
+    cnx_axis_pin(points, inner, reason);
+    return cnx_axis_pinned(extent, reason);
+}
+
+cnx_axis cnx_axis_settle(cnx_points *points, cnx_axis axis, uint32_t reason)
+{
+    if (axis.kind != CNX_AXIS_LABELS || axis.repeats == NULL)
+        return axis;
+    cnx_axis inner = axis;
+    inner.repeats = NULL;
+    inner.extent = cnx_dim_number(points->dims, axis.labels->extent);
+    for (const cnx_labels_split *known = axis.labels->splits; known != NULL; known = known->next)
+        if (known->inner_extent == 0 && known->outer == NULL && known->repeats == axis.repeats)
+            return cnx_axis_labelled(axis.extent, known->inner);
+    cnx_axis settled = product(points, *axis.repeats, inner, axis.extent, reason);
+    if (settled.kind == CNX_AXIS_LABELS) {
+        cnx_labels_split *split = CNX_NEW(points->arena, cnx_labels_split);
+        *split =
+            (cnx_labels_split){.next = axis.labels->splits, .repeats = axis.repeats, .inner = settled.labels};
+        ((cnx_labels *)(uintptr_t)axis.labels)->splits = split;
+    }
+    return settled;
+}
+
+/* Positions inside blocks times blocks, in that order (a channel shuffle): the same points in another order.
+ */
+static cnx_axis merge_transposed(cnx_points *points, cnx_axis outer, cnx_axis inner, cnx_dim extent)
+{
+    uint32_t n = outer.labels->extent, blocks = inner.labels->extent;
+    uint32_t *index = CNX_NEW_ARRAY(points->arena, uint32_t, (size_t)n * blocks);
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t b = 0; b < blocks; b++)
+            index[i * blocks + b] = b * n + i;
+    cnx_labels_touch(outer.labels);
+    const cnx_sequence *sequence = cnx_sequence_gather(points, outer.labels->sequence, index, n * blocks);
+    cnx_labels *labels = cnx_labels_make(points, sequence, n * blocks, NULL);
+    labels->merged_outer = cnx_axis_keep(points, outer);
+    labels->merged_inner = cnx_axis_keep(points, inner);
+    return cnx_axis_labelled(extent, labels);
+}
+
+cnx_axis cnx_axis_merge(cnx_points *points, cnx_axis outer, cnx_axis inner, uint32_t reason)
+{
+    cnx_dim extent = cnx_dim_multiply(points->dims, outer.extent, inner.extent);
+    if (cnx_dim_equals(points->dims, outer.extent, 1))
+        return inner;
+    if (cnx_dim_equals(points->dims, inner.extent, 1))
+        return outer;
+    if (outer.kind == CNX_AXIS_ANY && inner.kind == CNX_AXIS_ANY)
+        return cnx_axis_any(extent);
+    if (outer.kind != CNX_AXIS_LABELS && inner.kind != CNX_AXIS_LABELS)
+        return cnx_axis_pinned(extent, outer.kind == CNX_AXIS_PINNED ? outer.reason : inner.reason);
+    cnx_axis merged = {.kind = CNX_AXIS_PINNED};
+    if (outer.kind == CNX_AXIS_LABELS && inner.kind == CNX_AXIS_LABELS &&
+        inner.labels->over == outer.labels && inner.repeats == NULL) { /* the inverse of a split */
+        cnx_labels *labels = cnx_labels_make(points, inner.labels->sequence,
+                                             outer.labels->extent * inner.labels->extent, outer.labels->over);
+        labels->merged_outer = cnx_axis_keep(points, outer);
+        labels->merged_inner = cnx_axis_keep(points, inner);
+        merged = cnx_axis_labelled(extent, labels);
+        merged.repeats = outer.repeats;
+        return merged;
+    }
+    if (outer.kind == CNX_AXIS_LABELS && inner.kind == CNX_AXIS_LABELS &&
+        outer.labels->over == inner.labels && inner.labels->over == NULL && outer.repeats == NULL &&
+        inner.repeats == NULL)
+        return merge_transposed(points, outer, inner, extent);
+    if (outer.kind != CNX_AXIS_LABELS && inner.repeats == NULL) {
+        merged = inner;
+        merged.extent = extent;
+        merged.repeats = cnx_axis_keep(points, outer);
+        return merged;
+    }
+    return product(points, cnx_axis_settle(points, outer, reason), cnx_axis_settle(points, inner, reason),
+                   extent, reason);
+}
+
+/* An axis that was merged with copies of it: in the product the copies of each position go in any order, but
+ * seen as an axis of their own again they go in one order everywhere. Their points, made once. */
+static const cnx_labels *copies_of(cnx_points *points, const cnx_labels *labels, bool copies_outside)
+{
+    uint32_t n = labels->merged_inner->kind == CNX_AXIS_ANY
+                     ? labels->extent / labels->merged_outer->labels->extent
+                     : labels->merged_inner->labels->extent;
+    for (const cnx_labels_split *known = labels->splits; known != NULL; known = known->next)
+        if (known->inner_extent == n)
+            return copies_outside ? known->outer : known->inner;
+    cnx_labels_touch(labels);
+    cnx_labels_split *split = CNX_NEW(points->arena, cnx_labels_split);
+    *split = (cnx_labels_split){.next = labels->splits, .inner_extent = n};
+    split->outer =
+        copies_outside ? cnx_labels_fresh(points, labels->extent / n, NULL) : labels->merged_outer->labels;
+    split->inner = copies_outside ? labels->merged_inner->labels : cnx_labels_fresh(points, n, NULL);
+    cnx_relate(points, labels->sequence, split->outer->sequence, n, 1, CNX_CONTAIN);
+    cnx_relate(points, labels->sequence, split->inner->sequence, labels->extent / n, n, CNX_IDENTIFY);
+    ((cnx_labels *)(uintptr_t)labels)->splits = split;
+    return copies_outside ? split->outer : split->inner;
+}
+
+static bool split_undoes_merge(cnx_points *points, cnx_axis axis, cnx_dim inner_extent, cnx_axis *outer,
+                               cnx_axis *inner)
+{
+    const cnx_labels *labels = axis.labels;
+    if (axis.repeats != NULL && cnx_dim_equals(points->dims, inner_extent, labels->extent)) {
+        *outer = *axis.repeats;
+        *inner = cnx_axis_labelled(inner_extent, labels);
+        return true;
+    }
+    if (axis.repeats != NULL || labels->merged_inner == NULL || labels->merged_inner->extent != inner_extent)
+        return false;
+    *outer = *labels->merged_outer;
+    *inner = *labels->merged_inner;
+    if (outer->kind == CNX_AXIS_ANY)
+        *outer = cnx_axis_labelled(outer->extent, copies_of(points, labels, true));
+    else if (inner->kind == CNX_AXIS_ANY)
+        *inner = cnx_axis_labelled(inner->extent, copies_of(points, labels, false));
+    return true;
+}
+
+/* Blocks of `inner_extent` consecutive positions. */
+static void split_labels(cnx_points *points, const cnx_labels *labels, uint32_t inner_extent,
+                         const cnx_labels **outer, const cnx_labels **inner)
+{
+    for (const cnx_labels_split *known = labels->splits; known != NULL; known = known->next)
+        if (known->inner_extent == inner_extent) {
+            *outer = known->outer;
+            *inner = known->inner;
+            return;
+        }
+    cnx_labels_touch(labels);
+    const cnx_labels *blocks = cnx_labels_fresh(points, labels->extent / inner_extent, labels->over);
+    *outer = blocks;
+    *inner = cnx_labels_make(points, labels->sequence, inner_extent, blocks);
+    cnx_relate(points, labels->sequence, blocks->sequence, inner_extent, 1, CNX_CONTAIN);
+    if (labels->over != NULL)
+        cnx_relate(points, blocks->sequence, labels->over->sequence, blocks->extent, 1, CNX_CONTAIN);
+    cnx_labels_split *split = CNX_NEW(points->arena, cnx_labels_split);
+    *split = (cnx_labels_split){
+        .next = labels->splits, .inner_extent = inner_extent, .outer = *outer, .inner = *inner};
+    ((cnx_labels *)(uintptr_t)labels)->splits = split;
+}
+
+void cnx_axis_split(cnx_points *points, cnx_axis axis, cnx_dim outer_extent, cnx_dim inner_extent,
+                    cnx_axis *outer, cnx_axis *inner, uint32_t reason)
+{
+    *outer = cnx_axis_any(outer_extent);
+    *inner = cnx_axis_any(inner_extent);
+    if (axis.kind == CNX_AXIS_ANY)
+        return;
+    if (cnx_dim_equals(points->dims, inner_extent, 1)) {
+        *outer = axis;
+        return;
+    }
+    if (cnx_dim_equals(points->dims, outer_extent, 1)) {
+        *inner = axis;
+        return;
+    }
+    if (axis.kind == CNX_AXIS_LABELS && split_undoes_merge(points, axis, inner_extent, outer, inner))
+        return;
+    uint32_t m, n;
+    if (axis.kind != CNX_AXIS_LABELS || axis.repeats != NULL || !cnx_axis_number(points, outer_extent, &m) ||
+        !cnx_axis_number(points, inner_extent, &n)) {
+        uint32_t why = axis.kind == CNX_AXIS_PINNED ? axis.reason : reason;
+        cnx_axis_pin(points, axis, reason);
+        *outer = cnx_axis_pinned(outer_extent, why);
+        *inner = cnx_axis_pinned(inner_extent, why);
+        return;
+    }
+    outer->kind = inner->kind = CNX_AXIS_LABELS;
+    split_labels(points, axis.labels, n, &outer->labels, &inner->labels);
+}
+
+/* ---- blocks ---- */
+
+static const cnx_labels *forget(cnx_points *points, const cnx_labels *labels, const cnx_labels *blocks)
+{
+    for (const cnx_labels_split *known = labels->splits; known != NULL; known = known->next)
+        if (known->inner_extent == 0 && known->outer == blocks && known->repeats == NULL)
+            return known->inner;
+    const cnx_labels *over = labels->over == blocks ? blocks->over : forget(points, labels->over, blocks);
+    const cnx_labels *result = cnx_labels_fresh(points, labels->extent, over);
+    uint32_t inner = labels->sequence->count / blocks->sequence->count;
+    cnx_labels_touch(labels);
+    cnx_relate(points, labels->sequence, result->sequence, blocks->extent, inner, CNX_IDENTIFY);
+    cnx_labels_split *split = CNX_NEW(points->arena, cnx_labels_split);
+    *split = (cnx_labels_split){.next = labels->splits, .outer = blocks, .inner = result};
+    ((cnx_labels *)(uintptr_t)labels)->splits = split;
+    return result;
+}
+
+cnx_axis cnx_axis_forget_blocks(cnx_points *points, cnx_axis axis, const cnx_labels *blocks)
+{
+    if (axis.kind != CNX_AXIS_LABELS || blocks == NULL)
+        return axis;
+    for (const cnx_labels *over = axis.labels->over; over != NULL; over = over->over)
+        if (over == blocks) {
+            axis.labels = forget(points, axis.labels, blocks);
+            return axis;
+        }
+    return axis;
+}
+
+cnx_axis cnx_axis_over(cnx_points *points, cnx_axis axis, const cnx_labels *blocks)
+{
+    if (axis.kind != CNX_AXIS_LABELS || axis.labels->over == blocks)
+        return axis;
+    axis.labels = cnx_labels_make(points, axis.labels->sequence, axis.labels->extent, blocks);
+    cnx_relate(points, axis.labels->sequence, blocks->sequence, axis.labels->extent, 1, CNX_CONTAIN);
+    return axis;
+}
+
+cnx_axis cnx_axis_refine(cnx_points *points, cnx_axis axis, const cnx_labels *blocks)
+{
+    if (axis.kind != CNX_AXIS_LABELS || !axis.labels->untouched || axis.labels->over != NULL)
+        return axis; /* too late, or refined before: by another convolution that shares the weight */
+    const cnx_labels *finer = cnx_labels_fresh(points, axis.labels->extent, blocks);
+    cnx_relate(points, finer->sequence, blocks->sequence, finer->extent, 1, CNX_CONTAIN);
+    cnx_labels *coarse = (cnx_labels *)(uintptr_t)axis.labels;
+    coarse->finer = (cnx_labels *)(uintptr_t)finer;
+    coarse->untouched = false;
+    axis.labels = finer;
+    return axis;
+}
+
+uint32_t cnx_labels_block_size(const cnx_labels *labels, const cnx_labels *blocks)
+{
+    if (labels == blocks)
+        return 1;
+    for (const cnx_labels_split *split = labels->splits; split != NULL; split = split->next)
+        if (split->inner_extent != 0 && split->outer == blocks)
+            return split->inner_extent;
+    return 0;
+}
