@@ -7,6 +7,7 @@
  * every use of it gets points of its own there.
  */
 #include "analyze/content.h"
+#include "analyze/parameters.h"
 #include "analyze/points.h"
 #include "analyze/rule.h"
 
@@ -79,13 +80,13 @@ static cnx_fact input_fact(sweep *s, const cnx_value *value)
     return declared_fact(s, value, cnx_reason(points, what, NULL, NULL));
 }
 
-/* Whether a parameter of this type may be permuted: floats and quantised floats. Wider integers are counts,
- * shapes and indices. */
-static bool carries_weights(int32_t type)
+/* Whether a tensor may be permuted: floats, quantised floats, and wider integers where an operator reads
+ * weights (the biases of quantised convolutions). Other integers are counts, shapes and indices. */
+static bool carries_weights(const sweep *s, uint32_t id, int32_t type)
 {
     cnx_type_kind kind = cnx_type_kind_of(type);
     return kind == CNX_KIND_FLOAT || kind == CNX_KIND_COMPLEX ||
-           (kind == CNX_KIND_INTEGER && cnx_type_bits(type) <= 8);
+           (kind == CNX_KIND_INTEGER && (cnx_type_bits(type) <= 8 || cnx_is_parameter(s->graph, id)));
 }
 
 static void read_content(sweep *s, cnx_tensor *tensor, cnx_fact *fact)
@@ -125,7 +126,7 @@ static cnx_fact tensor_fact(sweep *s, uint32_t id, cnx_tensor *tensor)
         return a->tensor_facts[known];
     cnx_fact fact = {.type = tensor->type, .known = tensor->rank <= 60, .rank = tensor->rank};
     fact.axes = CNX_NEW_ARRAY(s->analysis->arena, cnx_axis, fact.rank);
-    bool weights = carries_weights(tensor->type);
+    bool weights = carries_weights(s, id, tensor->type);
     for (uint32_t k = 0; k < fact.rank; k++) {
         int64_t extent = tensor->dims[k];
         if (weights && extent > 0 && extent <= (int64_t)CNX_LARGEST_AXIS) {
@@ -194,7 +195,7 @@ static cnx_fact fact_of_use(sweep *s, uint32_t id)
 {
     cnx_fact fact = s->facts[id];
     if (s->tensors[id] == NULL || s->graph->values[id].use_count < 2 || s->outer != NULL || !fact.known ||
-        !carries_weights(fact.type))
+        !carries_weights(s, id, fact.type))
         return fact;
     uint64_t constant = constant_axes(s, id, s->tensors[id]);
     if (constant == 0)

@@ -328,7 +328,7 @@ void cnx_axis_split(cnx_points *points, cnx_axis axis, cnx_dim outer_extent, cnx
         return;
     uint32_t m, n;
     if (axis.kind != CNX_AXIS_LABELS || axis.repeats != NULL || !cnx_axis_number(points, outer_extent, &m) ||
-        !cnx_axis_number(points, inner_extent, &n)) {
+        !cnx_axis_number(points, inner_extent, &n) || (uint64_t)m * n != axis.labels->extent) {
         uint32_t why = axis.kind == CNX_AXIS_PINNED ? axis.reason : reason;
         cnx_axis_pin(points, axis, reason);
         *outer = cnx_axis_pinned(outer_extent, why);

@@ -143,6 +143,29 @@ static bool is_listed(const draft *t, const char *tensor, uint32_t axis)
 /* What is done with the classes on a parameter's axes. */
 typedef enum listing { NAME_ONLY, LIST, LIST_AGAIN } listing;
 
+/* Families of blocks that one position is reported with, besides its own class. */
+#define MOST_FAMILIES 8
+
+/* Adds the drafts of the movable blocks that hold a position whose class does not live in them: query heads
+ * that share all their channels with each other are still exchanged as a whole. */
+static void drafts_of_blocks(describer *d, uint32_t point, uint32_t *numbers, uint32_t *count)
+{
+    const cnx_cells *cells = d->cells;
+    uint32_t twin = cells->twin_of[point];
+    for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++) {
+        uint32_t block = outermost(cells, cells->class_of[cells->parent_point[e]]);
+        uint32_t cell = cells->cell_of[block];
+        if (cell == CNX_NONE || cells->cells[cell].count < 2 || *count > MOST_FAMILIES)
+            continue;
+        uint32_t number = d->draft_of[block] != 0 ? d->draft_of[block] : draft_of_cell(d, cell);
+        bool known = false;
+        for (uint32_t k = 0; k < *count && !known; k++)
+            known = numbers[k] == number;
+        if (!known)
+            numbers[(*count)++] = number;
+    }
+}
+
 static void describe_axis(describer *d, const cnx_parameter *parameter, uint32_t axis,
                           const cnx_labels *labels, listing what)
 {
@@ -150,9 +173,12 @@ static void describe_axis(describer *d, const cnx_parameter *parameter, uint32_t
     size_t touched_count = 0, touched_capacity = 0;
     uint32_t *touched = NULL;
     for (uint32_t i = 0; i < labels->sequence->count; i++) {
-        uint32_t number = draft_of_point(d, labels->sequence->points[i], &pinned_draft);
-        if (d->drafts[number - 1].seen++ == 0)
-            CNX_PUSH(d->arena, touched, touched_count, touched_capacity, number);
+        uint32_t numbers[1 + MOST_FAMILIES], count = 1;
+        numbers[0] = draft_of_point(d, labels->sequence->points[i], &pinned_draft);
+        drafts_of_blocks(d, labels->sequence->points[i], numbers, &count);
+        for (uint32_t k = 0; k < count; k++)
+            if (d->drafts[numbers[k] - 1].seen++ == 0)
+                CNX_PUSH(d->arena, touched, touched_count, touched_capacity, numbers[k]);
     }
     for (size_t k = 0; k < touched_count; k++) {
         draft *t = &d->drafts[touched[k] - 1];

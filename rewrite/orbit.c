@@ -29,6 +29,13 @@ static double log10_exchanges(const cnx_sorting *s, const cnx_cell *cell)
     return sum;
 }
 
+/* Marks the cells of a class and of the blocks around it. */
+static void show(const cnx_cells *cells, uint32_t class, bool *shown)
+{
+    for (; class != CNX_NONE && cells->cell_of[class] != CNX_NONE; class = cells->home[class])
+        shown[cells->cell_of[class]] = true;
+}
+
 /* By cell: whether some parameter shows a member, or something inside one. Cells of activations alone do not
  * count. */
 static bool *shown_cells(const cnx_sorting *s)
@@ -38,10 +45,12 @@ static bool *shown_cells(const cnx_sorting *s)
     for (size_t p = 0; p < s->analysis->parameter_count; p++)
         for (uint32_t k = 0; k < s->analysis->parameters[p].tensor->rank; k++) {
             const cnx_labels *labels = cnx_parameter_labels(&s->analysis->parameters[p], k);
-            for (uint32_t i = 0; labels != NULL && i < labels->sequence->count; i++)
-                for (uint32_t c = cells->class_of[labels->sequence->points[i]];
-                     c != CNX_NONE && cells->cell_of[c] != CNX_NONE; c = cells->home[c])
-                    shown[cells->cell_of[c]] = true;
+            for (uint32_t i = 0; labels != NULL && i < labels->sequence->count; i++) {
+                uint32_t point = labels->sequence->points[i], twin = cells->twin_of[point];
+                show(cells, cells->class_of[point], shown);
+                for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
+                    show(cells, cells->class_of[cells->parent_point[e]], shown);
+            }
         }
     return shown;
 }
