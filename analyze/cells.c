@@ -329,10 +329,11 @@ static void choose_home(home_search *s, uint32_t class, uint32_t *blocks, uint32
             kept++;
         }
     }
-    if (kept <= 1)
-        cells->home[class] = innermost;
-    else
+    if (kept > 1)
         pin_class(s, class);
+    else if (cells->pinned[class] ==
+             CNX_NONE) /* else it was met again on the way: homes would go in a circle */
+        cells->home[class] = innermost;
 }
 
 static void find_home(home_search *s, uint32_t class, unsigned depth)
@@ -352,7 +353,7 @@ static void find_home(home_search *s, uint32_t class, unsigned depth)
         uint32_t count = movable_parents(s, class, &parents);
         for (uint32_t k = 0; k < count; k++)
             find_home(s, parents[k], depth + 1);
-        if (count > 0)
+        if (count > 0 && cells->pinned[class] == CNX_NONE)
             choose_home(s, class, parents, count);
     }
     s->state[class] = 2;
