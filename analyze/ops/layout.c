@@ -304,6 +304,14 @@ static cnx_dim symbolic_slice(cnx_rule *rule, cnx_dim extent, cnx_dim from, cnx_
     return cnx_dim_max(rule->dims, size, cnx_rule_number(rule, 0));
 }
 
+/* How many of start, start + step, ... come before end. */
+static int64_t count_steps(int64_t start, int64_t end, int64_t step)
+{
+    if (step > 0)
+        return end > start ? (end - start - 1) / step + 1 : 0;
+    return step < 0 && start > end ? (start - end - 1) / -step + 1 : 0;
+}
+
 /* One axis of a slice, in Python's way: negative positions count from the end, everything is clamped. Step 0:
  * it is not known. */
 static cnx_fact slice_axis(cnx_rule *rule, cnx_fact fact, uint32_t k, cnx_dim from, cnx_dim to, int64_t step)
@@ -314,7 +322,8 @@ static cnx_fact slice_axis(cnx_rule *rule, cnx_fact fact, uint32_t k, cnx_dim fr
         ((cnx_dim_is_number(rule->dims, to, &end) && end >= INT32_MAX) || to == axis->extent))
         return fact; /* the whole axis */
     if (step == 0 || !cnx_dim_is_number(rule->dims, from, &start) ||
-        !cnx_dim_is_number(rule->dims, to, &end) || !cnx_dim_is_number(rule->dims, axis->extent, &extent)) {
+        !cnx_dim_is_number(rule->dims, to, &end) || !cnx_dim_is_number(rule->dims, axis->extent, &extent) ||
+        extent > INT64_MAX / 4) {
         cnx_dim size = symbolic_slice(rule, axis->extent, from, to, step);
         cnx_rule_pin_fact_axis(rule, &fact, k, "slice of unknown extent");
         fact.axes[k] = cnx_shape_axis(rule, size, "slice of unknown extent");
@@ -326,8 +335,7 @@ static cnx_fact slice_axis(cnx_rule *rule, cnx_fact fact, uint32_t k, cnx_dim fr
     int64_t low = step > 0 ? 0 : -1, high = step > 0 ? extent : extent - 1;
     start = start < 0 ? (step > 0 ? 0 : -1) : start > high ? high : start;
     end = end < low ? low : end > high ? high : end;
-    int64_t count = step > 0 ? (end - start + step - 1) / step : (start - end - step - 1) / -step;
-    return cut(rule, fact, k, start, step, count < 0 ? 0 : count);
+    return cut(rule, fact, k, start, step, count_steps(start, end, step));
 }
 
 /* Slice: starts, ends, axes, steps as inputs (10 and on) or attributes (1, without steps). */
