@@ -80,10 +80,22 @@ static uint64_t block_token(const cnx_prints *prints, uint32_t point)
     return cnx_mix(key);
 }
 
+/* Whether a copy lies in a block that may move. A class may be pinned and have one copy in each such block.
+ */
+static bool is_carried(const cnx_cells *cells, uint32_t point)
+{
+    uint32_t twin = cells->twin_of[point];
+    for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
+        if (cells->cell_of[cells->class_of[cells->parent_point[e]]] != CNX_NONE)
+            return true;
+    return false;
+}
+
 /* Tokens of all positions of an axis; of (block, position) pairs when the labels vary over blocks. A position
- * that may not move is its own name; another is known by its class, by where on the axis its cell begins, and
- * by which copy of the class it is. Numbers of classes and cells stay out of it as far as possible: two equal
- * branches of a graph then give equal tokens, are sorted alike, and can share their tensors again. */
+ * that may not move is its own name; a copy of a pinned class that moves with its block has the name of the
+ * first of its copies, and its block's; another is known by its class, by where on the axis its cell begins,
+ * and by which copy of the class it is. Numbers of classes and cells stay out of it as far as possible: two
+ * equal branches of a graph then give equal tokens, are sorted alike, and can share their tensors again. */
 static uint64_t *axis_tokens(const cnx_prints *prints, cnx_arena *arena, const cnx_parameter *parameter,
                              uint32_t axis)
 {
@@ -94,9 +106,11 @@ static uint64_t *axis_tokens(const cnx_prints *prints, cnx_arena *arena, const c
     cnx_arena *scratch = cnx_arena_create(prints->arena);
     uint32_t *begin = CNX_NEW_ARRAY(scratch, uint32_t, cells->cell_count);
     uint32_t *copies = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
+    uint32_t *first = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
     for (uint32_t i = count; i-- > 0 && labels != NULL;) {
         uint32_t class = cells->class_of[labels->sequence->points[i]];
         copies[class]++;
+        first[class] = i;
         if (cells->cell_of[class] != CNX_NONE && outermost_cell(cells, class) != CNX_NONE)
             begin[outermost_cell(cells, class)] = i;
     }
@@ -109,6 +123,8 @@ static uint64_t *axis_tokens(const cnx_prints *prints, cnx_arena *arena, const c
             uint64_t copy = copies[class] > 1 ? copy_token(prints, point) : block_token(prints, point);
             tokens[i] = cnx_mix(prints->token[class] + copy + cnx_mix(outer != CNX_NONE ? begin[outer] : i));
         }
+        if (labels != NULL && cells->cell_of[class] == CNX_NONE && is_carried(cells, point))
+            tokens[i] = cnx_mix(copy_token(prints, point) + cnx_mix(first[class]));
         tokens[i] = cnx_mix(tokens[i] + cnx_mix(axis));
     }
     cnx_arena_destroy(scratch);
