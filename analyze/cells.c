@@ -195,18 +195,27 @@ static void refine_once(const cnx_cells *cells, colouring *c)
     c->next = swap;
 }
 
+/* Whether some block could move: only then can colours travel from blocks to what is inside and back. */
+static bool has_movable_blocks(const cnx_cells *cells)
+{
+    uint32_t count = cells->parent_start[cells->points->point_count];
+    for (uint32_t e = 0; e < count; e++)
+        if (cells->pinned[cells->class_of[cells->parent_point[e]]] == CNX_NONE)
+            return true;
+    return false;
+}
+
 static void refine(const cnx_cells *cells, colouring *c)
 {
     first_colours(cells, c);
+    if (cells->parent_start[cells->points->point_count] != 0)
+        refine_once(cells, c);
     c->distinct = count_distinct(c, cells->class_count);
-    bool has_blocks = cells->parent_start[cells->points->point_count] != 0;
-    while (has_blocks) {
+    for (bool stable = !has_movable_blocks(cells); !stable;) {
         refine_once(cells, c);
         size_t distinct = count_distinct(c, cells->class_count);
-        bool stable = distinct <= c->distinct;
+        stable = distinct <= c->distinct;
         c->distinct = distinct;
-        if (stable)
-            break;
     }
 }
 

@@ -12,7 +12,9 @@ typedef struct check {
     const cnx_cells *cells;
     const uint32_t *permutation;
     uint32_t *position; /* by point: 1 + its position in the sequence at hand */
-    uint32_t *image;    /* by position: where it goes */
+    uint32_t *image;    /* by position: where it goes, in the sequence that was mapped last */
+    const cnx_sequence *last;
+    bool *mapped; /* by sequence: it was seen to map to itself */
     uint32_t witness;
 } check;
 
@@ -20,6 +22,8 @@ typedef struct check {
 static bool map_sequence(check *c, const cnx_sequence *sequence)
 {
     bool maps = true, moves = false;
+    if (c->last == sequence)
+        return true;
     for (uint32_t i = 0; i < sequence->count; i++)
         moves = moves || c->permutation[sequence->points[i]] != sequence->points[i];
     for (uint32_t i = 0; i < sequence->count && moves; i++)
@@ -34,6 +38,8 @@ static bool map_sequence(check *c, const cnx_sequence *sequence)
     }
     for (uint32_t i = 0; i < sequence->count && moves; i++)
         c->position[sequence->points[i]] = 0;
+    c->last = maps ? sequence : NULL;
+    c->mapped[sequence->id] = maps;
     return maps;
 }
 
@@ -83,6 +89,7 @@ bool cnx_is_symmetry(const cnx_cells *cells, const uint32_t *permutation, uint32
     check c = {.cells = cells, .permutation = permutation};
     c.position = CNX_NEW_ARRAY(scratch, uint32_t, points->point_count);
     c.image = CNX_NEW_ARRAY(scratch, uint32_t, longest);
+    c.mapped = CNX_NEW_ARRAY(scratch, bool, points->sequence_count);
     bool holds = is_permutation(&c, points->point_count);
     for (size_t p = 0; p < points->point_count && holds; p++)
         if (cells->pinned[cells->class_of[p]] != CNX_NONE && permutation[p] != p) {
@@ -90,10 +97,10 @@ bool cnx_is_symmetry(const cnx_cells *cells, const uint32_t *permutation, uint32
             holds = cells->class_of[permutation[p]] == cells->class_of[p];
             c.witness = cells->class_of[p];
         }
-    for (size_t s = 0; s < points->sequence_count && holds; s++)
-        holds = map_sequence(&c, points->sequences[s]);
     for (size_t r = 0; r < points->relation_count && holds; r++)
         holds = respects(&c, &points->relations[r]);
+    for (size_t s = 0; s < points->sequence_count && holds; s++)
+        holds = c.mapped[s] || map_sequence(&c, points->sequences[s]);
     *witness = c.witness;
     cnx_arena_destroy(scratch);
     return holds;

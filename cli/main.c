@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static const struct command commands[] = {
 #define COMMAND(name, function, arguments, summary) {name, function, arguments, summary},
@@ -74,8 +77,19 @@ static int run(int argc, char **argv)
     return unknown_command(word);
 }
 
+/* Scratch memory comes and goes. Handing large blocks back to the system each time costs a page fault for
+ * every page that is used again; a program that is about to end keeps them. */
+static void keep_freed_memory(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    keep_freed_memory();
     keep_standard_streams();
     text_start();
     return outcome_finish(run(argc, argv));
