@@ -26,8 +26,8 @@ import catalogue  # noqa: E402
 from harness import JUDGE, SANITIZED_TOOL, TOOL, CannotRun, Failure  # noqa: E402
 
 # The two that take longest first: modules are shared out between worker processes.
-MODULES = ("equivalence", "round_trip", "bad_input", "judge_itself", "orders", "conformance", "storage", "disguise",
-           "determinism", "bounds", "contents", "operators")
+MODULES = ("soundness", "equivalence", "round_trip", "bad_input", "judge_itself", "orders", "conformance", "storage",
+           "disguise", "determinism", "bounds", "contents", "operators", "completeness")
 SHOWN = 40  # troubles of one module that are printed in full
 
 
