@@ -31,9 +31,10 @@ typedef struct cnx_fact {
     bool known;   /* the rank and axes are known */
     uint32_t rank;
     cnx_axis *axes;
-    bool has_content; /* an integer tensor whose elements, in row-major order, are known as dimensions */
+    bool has_content; /* a tensor of numbers whose elements, in row-major order, are known as dimensions */
     size_t content_count;
     const cnx_dim *content;
+    int64_t content_divisor; /* of floats: elements are content / divisor; 0 means 1 */
 } cnx_fact;
 
 /* A tensor that the graph reads as a parameter: an initializer or the tensor of a Constant node. */

@@ -1,135 +1,77 @@
-#include "analyze/content.h"
+#include "analyze/content_internal.h"
 
 #include "analyze/points.h"
-
-/* Tensors with more axes are not followed. */
-#define MOST_AXES 8
-
-typedef struct content {
-    const cnx_dim *elements;
-    size_t count;
-} content;
-
-static bool input_content(const cnx_rule *rule, uint32_t i, content *result)
-{
-    return cnx_rule_content(rule, i, &result->elements, &result->count);
-}
 
 static cnx_dim *new_elements(cnx_rule *rule, size_t count)
 {
     return CNX_NEW_ARRAY(rule->arena, cnx_dim, count);
 }
 
-/* The extents of a fact as numbers; false when one is symbolic. The product is returned in *count. */
-static bool extents_of(const cnx_rule *rule, const cnx_fact *fact, int64_t *extents, size_t *count)
+bool cnx_content__layout(const cnx_rule *rule, const cnx_fact *fact, cnx_layout *layout)
 {
-    *count = 1;
+    layout->rank = fact->rank;
+    layout->count = 1;
+    if (!fact->known || fact->rank > CNX_MOST_CONTENT_AXES)
+        return false;
     for (uint32_t k = 0; k < fact->rank; k++) {
-        if (fact->rank > MOST_AXES || !cnx_dim_is_number(rule->dims, fact->axes[k].extent, &extents[k]) ||
-            extents[k] < 0 || extents[k] > CNX_LARGEST_CONTENT)
+        int64_t extent;
+        if (!cnx_dim_is_number(rule->dims, fact->axes[k].extent, &extent) || extent < 0 ||
+            extent > CNX_LARGEST_CONTENT)
             return false;
-        *count *= (size_t)extents[k];
-        if (*count > CNX_LARGEST_CONTENT)
+        layout->extents[k] = extent;
+        layout->count *= (size_t)extent;
+        if (layout->count > CNX_LARGEST_CONTENT)
             return false;
     }
     return true;
 }
 
-static void set(cnx_rule *rule, uint32_t output, const cnx_dim *elements, size_t count)
+bool cnx_content__input(const cnx_rule *rule, uint32_t i, cnx_content *content)
 {
-    int64_t extents[MOST_AXES];
-    size_t expected;
-    if (output >= rule->output_count || !rule->outputs[output].known ||
-        !extents_of(rule, &rule->outputs[output], extents, &expected) || expected != count)
+    size_t count;
+    content->divisor = 1;
+    return cnx_rule_content(rule, i, &content->elements, &count) &&
+           cnx_content__layout(rule, &rule->inputs[i], &content->layout) && content->layout.count == count;
+}
+
+void cnx_content__set(cnx_rule *rule, uint32_t output, const cnx_dim *elements, size_t count)
+{
+    cnx_layout layout;
+    if (output >= rule->output_count || !cnx_content__layout(rule, &rule->outputs[output], &layout) ||
+        layout.count != count)
         return;
     cnx_fact *fact = &rule->outputs[output];
     fact->has_content = true;
     fact->content = elements;
     fact->content_count = count;
+    fact->content_divisor = 1;
 }
 
-/* ---- elementwise ---- */
-
-typedef cnx_dim (*binary)(cnx_dims *, cnx_dim, cnx_dim);
-
-/* Integer division of ONNX truncates; floor is the same for extents, which are not negative. */
-static cnx_dim divide(cnx_dims *dims, cnx_dim a, cnx_dim b)
+size_t cnx_content__broadcast(const cnx_layout *whole, const cnx_layout *part, size_t e)
 {
-    int64_t x, y;
-    if (cnx_dim_is_number(dims, a, &x) && cnx_dim_is_number(dims, b, &y) && y != 0 && (x < 0 || y < 0))
-        return y == -1 ? cnx_dim_subtract(dims, cnx_dim_number(dims, 0), a) : cnx_dim_number(dims, x / y);
-    return cnx_dim_floor_divide(dims, a, b);
-}
-
-/* Equal: 1, 0, or unknown when it depends on a symbol. */
-static cnx_dim equal(cnx_dims *dims, cnx_dim a, cnx_dim b)
-{
-    if (a == b)
-        return cnx_dim_number(dims, 1);
-    if (cnx_dim_is_number(dims, a, NULL) && cnx_dim_is_number(dims, b, NULL))
-        return cnx_dim_number(dims, 0);
-    /* An extent is never negative: a symbol differs from the -1 and 0 that exporters compare with only in the
-     * first case; 0 could be an empty batch. */
-    int64_t number;
-    if ((cnx_dim_is_number(dims, a, &number) && number < 0) ||
-        (cnx_dim_is_number(dims, b, &number) && number < 0))
-        return cnx_dim_number(dims, 0);
-    return cnx_dim_fresh(dims);
-}
-
-static const struct {
-    const char *name;
-    binary function;
-} arithmetic[] = {
-    {"Add", cnx_dim_add}, {"Sub", cnx_dim_subtract}, {"Mul", cnx_dim_multiply}, {"Div", divide},
-    {"Max", cnx_dim_max}, {"Min", cnx_dim_min},      {"Mod", cnx_dim_modulo},   {"Equal", equal},
-};
-
-static cnx_dim element(content c, size_t k)
-{
-    return c.elements[c.count == 1 ? 0 : k];
-}
-
-static bool is_integer(int32_t type)
-{
-    return cnx_type_kind_of(type) == CNX_KIND_INTEGER || cnx_type_kind_of(type) == CNX_KIND_BOOL;
-}
-
-static bool propagate_arithmetic(cnx_rule *rule)
-{
-    content a, b;
-    for (size_t i = 0; i < sizeof arithmetic / sizeof *arithmetic; i++) {
-        if (strcmp(rule->node->op_type, arithmetic[i].name) != 0)
-            continue;
-        if (rule->input_count != 2 || !is_integer(rule->inputs[0].type) || !input_content(rule, 0, &a) ||
-            !input_content(rule, 1, &b))
-            return true;
-        size_t count = a.count > b.count ? a.count : b.count;
-        if ((a.count != 1 && a.count != count) || (b.count != 1 && b.count != count) || a.count == 0 ||
-            b.count == 0)
-            return true;
-        cnx_dim *result = new_elements(rule, count);
-        for (size_t k = 0; k < count; k++)
-            result[k] = arithmetic[i].function(rule->dims, element(a, k), element(b, k));
-        set(rule, 0, result, count);
-        return true;
+    size_t position = 0, stride = 1;
+    for (uint32_t place = 1; place <= part->rank; place++) {
+        size_t whole_extent = (size_t)whole->extents[whole->rank - place];
+        size_t extent = (size_t)part->extents[part->rank - place];
+        position += e % whole_extent % extent * stride;
+        e /= whole_extent;
+        stride *= extent;
     }
-    return false;
+    return position;
 }
 
-/* ---- one function an operator ---- */
+cnx_dim cnx_content__unknown(cnx_rule *rule)
+{
+    return cnx_dim_subtract(rule->dims, cnx_dim_fresh(rule->dims), cnx_dim_fresh(rule->dims));
+}
+
+/* ---- what is in a shape ---- */
 
 static void content_copy(cnx_rule *rule)
 {
-    content a;
-    if (input_content(rule, 0, &a))
-        set(rule, 0, a.elements, a.count);
-}
-
-static void content_cast(cnx_rule *rule)
-{
-    if (is_integer(rule->inputs[0].type) && cnx_type_kind_of(rule->outputs[0].type) == CNX_KIND_INTEGER)
-        content_copy(rule);
+    cnx_content a;
+    if (cnx_content__input(rule, 0, &a))
+        cnx_content__set(rule, 0, a.elements, a.layout.count);
 }
 
 static void content_shape(cnx_rule *rule)
@@ -143,7 +85,7 @@ static void content_shape(cnx_rule *rule)
     cnx_dim *result = new_elements(rule, (size_t)count);
     for (int64_t k = 0; k < count; k++)
         result[k] = input->axes[start + k].extent;
-    set(rule, 0, result, (size_t)count);
+    cnx_content__set(rule, 0, result, (size_t)count);
 }
 
 static void content_size(cnx_rule *rule)
@@ -152,131 +94,96 @@ static void content_size(cnx_rule *rule)
     result[0] = cnx_rule_number(rule, 1);
     for (uint32_t k = 0; k < rule->inputs[0].rank; k++)
         result[0] = cnx_dim_multiply(rule->dims, result[0], rule->inputs[0].axes[k].extent);
-    set(rule, 0, result, 1);
+    cnx_content__set(rule, 0, result, 1);
 }
 
-/* An input with contents, seen as (outer, extent of the axis, inner). */
-typedef struct axis_view {
-    content data;
-    size_t outer;
-    size_t extent;
-    size_t inner;
-} axis_view;
-
-static bool view_along(const cnx_rule *rule, uint32_t i, int64_t axis, axis_view *view)
+static void content_constant_of_shape(cnx_rule *rule)
 {
-    int64_t extents[MOST_AXES];
+    cnx_layout layout;
+    const Onnx__AttributeProto *attribute = cnx_attribute(rule->node, "value");
+    if (attribute == NULL || attribute->t == NULL || !cnx_content__layout(rule, &rule->outputs[0], &layout))
+        return;
+    cnx_tensor *tensor = cnx_tensor_of(rule->analysis->model, attribute->t);
+    if (tensor == NULL || tensor->count != 1 ||
+        (cnx_type_kind_of(tensor->type) != CNX_KIND_INTEGER &&
+         cnx_type_kind_of(tensor->type) != CNX_KIND_BOOL))
+        return;
+    cnx_dim value = cnx_rule_number(rule, cnx_tensor_integer(rule->analysis->model, tensor, 0));
+    cnx_dim *result = new_elements(rule, layout.count);
+    for (size_t k = 0; k < layout.count; k++)
+        result[k] = value;
+    cnx_content__set(rule, 0, result, layout.count);
+}
+
+static void content_range(cnx_rule *rule)
+{
+    const cnx_dim *start, *delta;
     size_t count;
-    const cnx_fact *fact = &rule->inputs[i];
-    if (!input_content(rule, i, &view->data) || fact->rank == 0 || !extents_of(rule, fact, extents, &count) ||
-        count != view->data.count)
+    cnx_layout layout;
+    if (!cnx_rule_content(rule, 0, &start, &count) || count != 1 ||
+        !cnx_rule_content(rule, 2, &delta, &count) || count != 1 ||
+        !cnx_content__layout(rule, &rule->outputs[0], &layout))
+        return;
+    cnx_dim *result = new_elements(rule, layout.count);
+    for (size_t k = 0; k < layout.count; k++)
+        result[k] = cnx_dim_add(rule->dims, *start,
+                                cnx_dim_multiply(rule->dims, *delta, cnx_rule_number(rule, (int64_t)k)));
+    cnx_content__set(rule, 0, result, layout.count);
+}
+
+/* ---- moving elements ---- */
+
+/* Selected positions of every axis of a tensor. */
+typedef struct selection {
+    cnx_content data;
+    int64_t *positions[CNX_MOST_CONTENT_AXES]; /* NULL: all of them */
+    size_t counts[CNX_MOST_CONTENT_AXES];
+} selection;
+
+static bool select_all(const cnx_rule *rule, uint32_t i, selection *s)
+{
+    *s = (selection){.counts = {0}};
+    if (!cnx_content__input(rule, i, &s->data))
         return false;
-    uint32_t at = cnx_rule_axis_number(rule, axis, fact->rank);
-    view->outer = view->inner = 1;
-    view->extent = (size_t)extents[at];
-    for (uint32_t k = 0; k < fact->rank; k++)
-        if (k != at)
-            *(k < at ? &view->outer : &view->inner) *= (size_t)extents[k];
+    for (uint32_t k = 0; k < s->data.layout.rank; k++)
+        s->counts[k] = (size_t)s->data.layout.extents[k];
     return true;
 }
 
-/* Positions `index` along the axis of the view. */
-static void set_selected(cnx_rule *rule, uint32_t output, const axis_view *view, const int64_t *index,
-                         size_t count)
+static void set_selected(cnx_rule *rule, uint32_t output, const selection *s)
 {
-    if (view->outer * view->inner * count > CNX_LARGEST_CONTENT)
-        return;
-    cnx_dim *result = new_elements(rule, view->outer * count * view->inner);
-    size_t size = 0;
-    for (size_t o = 0; o < view->outer; o++)
-        for (size_t k = 0; k < count; k++)
-            for (size_t i = 0; i < view->inner; i++)
-                result[size++] = view->data.elements[(o * view->extent + (size_t)index[k]) * view->inner + i];
-    set(rule, output, result, size);
+    size_t count = 1;
+    for (uint32_t k = 0; k < s->data.layout.rank; k++) {
+        if (s->counts[k] > CNX_LARGEST_CONTENT || (count *= s->counts[k]) > CNX_LARGEST_CONTENT)
+            return;
+    }
+    cnx_dim *result = new_elements(rule, count);
+    for (size_t e = 0; e < count; e++) {
+        size_t rest = e, source = 0, stride = 1;
+        for (uint32_t k = s->data.layout.rank; k-- > 0;) {
+            size_t at = rest % s->counts[k];
+            source += (s->positions[k] != NULL ? (size_t)s->positions[k][at] : at) * stride;
+            rest /= s->counts[k];
+            stride *= (size_t)s->data.layout.extents[k];
+        }
+        result[e] = s->data.elements[source];
+    }
+    cnx_content__set(rule, output, result, count);
 }
 
 static void content_gather(cnx_rule *rule)
 {
-    axis_view view;
+    selection s;
     const int64_t *given;
     size_t count;
-    if (!cnx_rule_numbers(rule, 1, &given, &count) ||
-        !view_along(rule, 0, cnx_rule_int(rule, "axis", 0), &view))
+    if (!cnx_rule_numbers(rule, 1, &given, &count) || !select_all(rule, 0, &s) || s.data.layout.rank == 0)
         return;
-    int64_t *index = CNX_NEW_ARRAY(rule->arena, int64_t, count);
+    uint32_t axis = cnx_rule_axis_number(rule, cnx_rule_int(rule, "axis", 0), s.data.layout.rank);
+    s.positions[axis] = CNX_NEW_ARRAY(rule->arena, int64_t, count);
+    s.counts[axis] = count;
     for (size_t k = 0; k < count; k++)
-        index[k] = cnx_rule_axis_number(rule, given[k], (uint32_t)view.extent);
-    set_selected(rule, 0, &view, index, count);
-}
-
-static void content_concat(cnx_rule *rule)
-{
-    axis_view view;
-    size_t total = 0, outer = 0;
-    int64_t axis = cnx_rule_int(rule, "axis", 1);
-    for (uint32_t i = 0; i < rule->input_count; i++) {
-        if (!view_along(rule, i, axis, &view) || (i > 0 && view.outer != outer))
-            return;
-        outer = view.outer;
-        total += view.data.count;
-    }
-    cnx_dim *result = new_elements(rule, total);
-    size_t row = outer == 0 ? 0 : total / outer, offset = 0;
-    for (uint32_t i = 0; i < rule->input_count; i++) {
-        view_along(rule, i, axis, &view);
-        size_t width = view.extent * view.inner;
-        for (size_t k = 0; k < view.data.count; k++)
-            result[k / width * row + offset + k % width] = view.data.elements[k];
-        offset += width;
-    }
-    set(rule, 0, result, total);
-}
-
-static void content_transpose(cnx_rule *rule)
-{
-    content data;
-    int64_t extents[MOST_AXES];
-    size_t count, orders, stride[MOST_AXES], step = 1;
-    uint32_t rank = rule->inputs[0].rank;
-    const int64_t *order = cnx_rule_ints(rule, "perm", &orders);
-    if (!input_content(rule, 0, &data) || !extents_of(rule, &rule->inputs[0], extents, &count) ||
-        count != data.count || (order != NULL && orders != rank))
-        return;
-    for (uint32_t k = rank; k-- > 0;) {
-        stride[k] = step;
-        step *= (size_t)extents[k];
-    }
-    cnx_dim *result = new_elements(rule, count);
-    for (size_t e = 0; e < count; e++) {
-        size_t rest = e, source = 0;
-        for (uint32_t k = rank; k-- > 0;) {
-            uint32_t from = order != NULL ? cnx_rule_axis_number(rule, order[k], rank) : rank - 1 - k;
-            source += rest % (size_t)extents[from] * stride[from];
-            rest /= (size_t)extents[from];
-        }
-        result[e] = data.elements[source];
-    }
-    set(rule, 0, result, count);
-}
-
-/* Numbers of a Slice argument: an input, or an attribute of the older form. */
-static bool slice_number(cnx_rule *rule, uint32_t i, const char *attribute, int64_t otherwise,
-                         int64_t *number)
-{
-    const int64_t *values = NULL;
-    size_t count = 0;
-    *number = otherwise;
-    if (rule->input_count > 1) {
-        if (!cnx_rule_has(rule, i))
-            return true;
-        if (!cnx_rule_numbers(rule, i, &values, &count))
-            return false;
-    } else {
-        values = cnx_rule_ints(rule, attribute, &count);
-    }
-    if (count == 1)
-        *number = values[0];
-    return count <= 1;
+        s.positions[axis][k] = cnx_rule_axis_number(rule, given[k], (uint32_t)s.data.layout.extents[axis]);
+    set_selected(rule, 0, &s);
 }
 
 static int64_t clamp(int64_t value, int64_t low, int64_t high)
@@ -284,143 +191,224 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
-static void content_slice(cnx_rule *rule)
+/* Positions of one axis, cut in Python's way. */
+static void cut_axis(cnx_rule *rule, selection *s, uint32_t axis, int64_t start, int64_t end, int64_t step)
 {
-    axis_view view;
-    int64_t start, end, step, axis;
-    if (!slice_number(rule, 1, "starts", 0, &start) || !slice_number(rule, 2, "ends", INT64_MAX, &end) ||
-        !slice_number(rule, 3, "axes", 0, &axis) || !slice_number(rule, 4, "steps", 1, &step) || step == 0 ||
-        !view_along(rule, 0, axis, &view))
-        return;
-    int64_t size = (int64_t)view.extent;
+    int64_t size = s->data.layout.extents[axis];
+    step = clamp(step, -size - 1, size + 1);
     start = clamp(start < 0 ? start + size : start, step > 0 ? 0 : -1, step > 0 ? size : size - 1);
     end = end < -size ? -1 : end < 0 ? end + size : end;
     end = clamp(end, step > 0 ? 0 : -1, size);
-    int64_t *index = CNX_NEW_ARRAY(rule->arena, int64_t, view.extent);
-    size_t count = 0;
-    for (int64_t k = start; step > 0 ? k < end : k > end; k += clamp(step, -size - 1, size + 1))
-        index[count++] = k;
-    set_selected(rule, 0, &view, index, count);
+    s->positions[axis] = CNX_NEW_ARRAY(rule->arena, int64_t, (size_t)size);
+    s->counts[axis] = 0;
+    for (int64_t k = start; step > 0 ? k < end : k > end; k += step)
+        s->positions[axis][s->counts[axis]++] = k;
+}
+
+/* Numbers of a Slice argument: an input, or an attribute of the older form. NULL when they are left out. */
+static bool slice_numbers(const cnx_rule *rule, uint32_t i, const char *attribute, const int64_t **numbers,
+                          size_t *count)
+{
+    *numbers = NULL;
+    *count = 0;
+    if (rule->input_count <= 1) {
+        *numbers = cnx_rule_ints(rule, attribute, count);
+        return true;
+    }
+    return !cnx_rule_has(rule, i) || cnx_rule_numbers(rule, i, numbers, count);
+}
+
+static void content_slice(cnx_rule *rule)
+{
+    selection s;
+    const int64_t *starts, *ends, *axes, *steps;
+    size_t count, end_count, axis_count, step_count;
+    if (!select_all(rule, 0, &s) || !slice_numbers(rule, 1, "starts", &starts, &count) ||
+        !slice_numbers(rule, 2, "ends", &ends, &end_count) || end_count != count ||
+        !slice_numbers(rule, 3, "axes", &axes, &axis_count) || (axes != NULL && axis_count != count) ||
+        !slice_numbers(rule, 4, "steps", &steps, &step_count) || (steps != NULL && step_count != count) ||
+        (axes == NULL && count > s.data.layout.rank))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        if (steps != NULL && steps[i] == 0)
+            return;
+        uint32_t axis = cnx_rule_axis_number(rule, axes != NULL ? axes[i] : (int64_t)i, s.data.layout.rank);
+        cut_axis(rule, &s, axis, starts[i], ends[i], steps != NULL ? steps[i] : 1);
+    }
+    set_selected(rule, 0, &s);
 }
 
 static void content_split(cnx_rule *rule)
 {
-    axis_view view;
-    int64_t offset = 0, size, axis = cnx_rule_int(rule, "axis", 0);
-    if (!view_along(rule, 0, axis, &view))
+    selection s;
+    int64_t offset = 0;
+    if (!select_all(rule, 0, &s) || s.data.layout.rank == 0)
         return;
+    uint32_t axis = cnx_rule_axis_number(rule, cnx_rule_int(rule, "axis", 0), s.data.layout.rank);
     for (uint32_t o = 0; o < rule->output_count; o++) {
-        const cnx_fact *fact = &rule->outputs[o];
-        if (!fact->known ||
-            !cnx_dim_is_number(rule->dims, fact->axes[cnx_rule_axis_number(rule, axis, fact->rank)].extent,
-                               &size) ||
-            size < 0 || offset + size > (int64_t)view.extent)
+        cnx_layout part;
+        if (!cnx_content__layout(rule, &rule->outputs[o], &part) || part.rank != s.data.layout.rank ||
+            offset + part.extents[axis] > s.data.layout.extents[axis])
             return;
-        int64_t *index = CNX_NEW_ARRAY(rule->arena, int64_t, (size_t)size);
-        for (int64_t k = 0; k < size; k++)
-            index[k] = offset + k;
-        set_selected(rule, o, &view, index, (size_t)size);
-        offset += size;
+        s.counts[axis] = (size_t)part.extents[axis];
+        s.positions[axis] = CNX_NEW_ARRAY(rule->arena, int64_t, s.counts[axis]);
+        for (size_t k = 0; k < s.counts[axis]; k++)
+            s.positions[axis][k] = offset++;
+        set_selected(rule, o, &s);
     }
 }
 
-static void content_constant_of_shape(cnx_rule *rule)
+static void content_concat(cnx_rule *rule)
 {
-    int64_t value = 0;
-    const cnx_fact *fact = &rule->outputs[0];
-    const Onnx__AttributeProto *attribute = cnx_attribute(rule->node, "value");
-    if (!fact->known || fact->rank > 1 || !is_integer(fact->type) || attribute == NULL ||
-        attribute->t == NULL)
-        return;
-    cnx_tensor *tensor = cnx_tensor_of(rule->analysis->model, attribute->t);
-    if (tensor == NULL || tensor->count != 1)
-        return;
-    value = cnx_tensor_integer(rule->analysis->model, tensor, 0);
-    int64_t extents[MOST_AXES];
-    size_t count;
-    if (!extents_of(rule, fact, extents, &count))
-        return;
-    cnx_dim *result = new_elements(rule, count);
-    for (size_t k = 0; k < count; k++)
-        result[k] = cnx_rule_number(rule, value);
-    set(rule, 0, result, count);
-}
-
-static void content_range(cnx_rule *rule)
-{
-    const int64_t *start, *delta;
-    size_t count;
-    int64_t extent;
-    if (!cnx_rule_numbers(rule, 0, &start, &count) || count != 1 ||
-        !cnx_rule_numbers(rule, 2, &delta, &count) || count != 1 || !rule->outputs[0].known ||
-        !cnx_dim_is_number(rule->dims, rule->outputs[0].axes[0].extent, &extent) || extent < 0 ||
-        extent > CNX_LARGEST_CONTENT)
-        return;
-    cnx_dim *result = new_elements(rule, (size_t)extent);
-    for (int64_t k = 0; k < extent; k++) {
-        int64_t product, value;
-        if (__builtin_mul_overflow(k, delta[0], &product) ||
-            __builtin_add_overflow(start[0], product, &value))
+    cnx_content part;
+    size_t total = 0, outer = 1, offset = 0;
+    for (uint32_t i = 0; i < rule->input_count; i++) {
+        if (!cnx_content__input(rule, i, &part) || part.layout.rank == 0)
             return;
-        result[k] = cnx_rule_number(rule, value);
+        total += part.layout.count;
     }
-    set(rule, 0, result, (size_t)extent);
+    uint32_t axis = cnx_rule_axis_number(rule, cnx_rule_int(rule, "axis", 1), rule->inputs[0].rank);
+    cnx_dim *result = new_elements(rule, total);
+    for (uint32_t i = 0; i < rule->input_count && total != 0; i++) {
+        cnx_content__input(rule, i, &part);
+        outer = 1;
+        for (uint32_t k = 0; k < axis; k++)
+            outer *= (size_t)part.layout.extents[k];
+        size_t width = outer == 0 ? 0 : part.layout.count / outer, row = outer == 0 ? 0 : total / outer;
+        for (size_t k = 0; k < part.layout.count; k++)
+            result[k / width * row + offset + k % width] = part.elements[k];
+        offset += width;
+    }
+    cnx_content__set(rule, 0, result, total);
 }
 
-static void content_where(cnx_rule *rule)
+static void content_transpose(cnx_rule *rule)
 {
-    content condition, yes, no;
-    if (!input_content(rule, 0, &condition) || !input_content(rule, 1, &yes) || !input_content(rule, 2, &no))
+    cnx_content data;
+    size_t orders, stride[CNX_MOST_CONTENT_AXES], step = 1;
+    const int64_t *order = cnx_rule_ints(rule, "perm", &orders);
+    if (!cnx_content__input(rule, 0, &data) || (order != NULL && orders != data.layout.rank))
         return;
-    size_t count = condition.count > yes.count ? condition.count : yes.count;
-    count = no.count > count ? no.count : count;
-    if (condition.count == 0 || yes.count == 0 || no.count == 0 ||
-        (condition.count != 1 && condition.count != count) || (yes.count != 1 && yes.count != count) ||
-        (no.count != 1 && no.count != count))
-        return;
-    cnx_dim *result = new_elements(rule, count);
-    for (size_t k = 0; k < count; k++) {
-        int64_t chosen;
-        cnx_dim a = element(yes, k), b = element(no, k);
-        if (cnx_dim_is_number(rule->dims, element(condition, k), &chosen))
-            result[k] = chosen != 0 ? a : b;
-        else
-            result[k] = a == b ? a : cnx_dim_fresh(rule->dims);
+    uint32_t rank = data.layout.rank;
+    for (uint32_t k = rank; k-- > 0;) {
+        stride[k] = step;
+        step *= (size_t)data.layout.extents[k];
     }
-    set(rule, 0, result, count);
+    cnx_dim *result = new_elements(rule, data.layout.count);
+    for (size_t e = 0; e < data.layout.count; e++) {
+        size_t rest = e, source = 0;
+        for (uint32_t k = rank; k-- > 0;) {
+            uint32_t from = order != NULL ? cnx_rule_axis_number(rule, order[k], rank) : rank - 1 - k;
+            source += rest % (size_t)data.layout.extents[from] * stride[from];
+            rest /= (size_t)data.layout.extents[from];
+        }
+        result[e] = data.elements[source];
+    }
+    cnx_content__set(rule, 0, result, data.layout.count);
 }
 
+/* Expand and Tile: positions of the output count modulo the input's extents. */
+static void content_repeat(cnx_rule *rule)
+{
+    cnx_content data;
+    cnx_layout whole;
+    if (!cnx_content__input(rule, 0, &data) || !cnx_content__layout(rule, &rule->outputs[0], &whole) ||
+        data.layout.rank > whole.rank || data.layout.count == 0)
+        return;
+    cnx_dim *result = new_elements(rule, whole.count);
+    for (size_t e = 0; e < whole.count; e++)
+        result[e] = data.elements[cnx_content__broadcast(&whole, &data.layout, e)];
+    cnx_content__set(rule, 0, result, whole.count);
+}
+
+/* ---- counting ---- */
+
+/* ReduceProd, ReduceSum, ReduceMax, ReduceMin: the output has the input's axes with those that were reduced
+ * as 1 (keepdims), or has but one element. */
 static void content_reduce(cnx_rule *rule)
 {
-    content data;
-    if (!input_content(rule, 0, &data) || !rule->outputs[0].known)
+    static const struct {
+        const char *name;
+        cnx_dim (*function)(cnx_dims *, cnx_dim, cnx_dim);
+    } KINDS[] = {{"ReduceProd", cnx_dim_multiply},
+                 {"ReduceSum", cnx_dim_add},
+                 {"ReduceMax", cnx_dim_max},
+                 {"ReduceMin", cnx_dim_min}};
+    cnx_content data;
+    cnx_layout whole;
+    size_t kind = 0;
+    while (strcmp(rule->node->op_type, KINDS[kind].name) != 0)
+        kind++;
+    if (!cnx_content__input(rule, 0, &data) || data.layout.count == 0 ||
+        !cnx_content__layout(rule, &rule->outputs[0], &whole) ||
+        (whole.count != 1 && whole.rank != data.layout.rank))
         return;
-    bool product = strcmp(rule->node->op_type, "ReduceProd") == 0;
-    cnx_dim *result = new_elements(rule, 1);
-    result[0] = cnx_rule_number(rule, product ? 1 : 0);
-    for (size_t k = 0; k < data.count; k++)
-        result[0] = (product ? cnx_dim_multiply : cnx_dim_add)(rule->dims, result[0], data.elements[k]);
-    set(rule, 0, result, 1);
+    cnx_dim *result = new_elements(rule, whole.count);
+    bool *started = CNX_NEW_ARRAY(rule->arena, bool, whole.count);
+    for (size_t e = 0; e < data.layout.count; e++) {
+        size_t to = whole.count == 1 ? 0 : cnx_content__broadcast(&data.layout, &whole, e);
+        result[to] =
+            started[to] ? KINDS[kind].function(rule->dims, result[to], data.elements[e]) : data.elements[e];
+        started[to] = true;
+    }
+    cnx_content__set(rule, 0, result, whole.count);
+}
+
+static void content_non_zero(cnx_rule *rule)
+{
+    cnx_content data;
+    cnx_layout whole;
+    const int64_t *numbers;
+    size_t count, column = 0;
+    if (!cnx_content__input(rule, 0, &data) || !cnx_rule_numbers(rule, 0, &numbers, &count) ||
+        !cnx_content__layout(rule, &rule->outputs[0], &whole) || whole.rank != 2)
+        return;
+    size_t found = (size_t)whole.extents[1];
+    cnx_dim *result = new_elements(rule, whole.count);
+    for (size_t e = 0; e < count && column < found; e++) {
+        size_t rest = e;
+        if (numbers[e] == 0)
+            continue;
+        for (uint32_t k = data.layout.rank; k-- > 0;) {
+            result[k * found + column] =
+                cnx_rule_number(rule, (int64_t)(rest % (size_t)data.layout.extents[k]));
+            rest /= (size_t)data.layout.extents[k];
+        }
+        column++;
+    }
+    cnx_content__set(rule, 0, result, whole.count);
 }
 
 static const struct {
     const char *name;
     void (*function)(cnx_rule *);
 } table[] = {
-    {"Shape", content_shape},         {"Size", content_size},
-    {"Gather", content_gather},       {"Concat", content_concat},
-    {"Slice", content_slice},         {"Split", content_split},
-    {"Transpose", content_transpose}, {"Cast", content_cast},
-    {"Identity", content_copy},       {"Reshape", content_copy},
-    {"Squeeze", content_copy},        {"Unsqueeze", content_copy},
-    {"Flatten", content_copy},        {"ConstantOfShape", content_constant_of_shape},
-    {"Range", content_range},         {"Where", content_where},
-    {"ReduceProd", content_reduce},   {"ReduceSum", content_reduce},
+    {"Shape", content_shape},
+    {"Size", content_size},
+    {"ConstantOfShape", content_constant_of_shape},
+    {"Range", content_range},
+    {"Identity", content_copy},
+    {"Reshape", content_copy},
+    {"Squeeze", content_copy},
+    {"Unsqueeze", content_copy},
+    {"Flatten", content_copy},
+    {"Gather", content_gather},
+    {"Slice", content_slice},
+    {"Split", content_split},
+    {"Concat", content_concat},
+    {"Transpose", content_transpose},
+    {"Expand", content_repeat},
+    {"Tile", content_repeat},
+    {"ReduceProd", content_reduce},
+    {"ReduceSum", content_reduce},
+    {"ReduceMax", content_reduce},
+    {"ReduceMin", content_reduce},
+    {"NonZero", content_non_zero},
 };
 
 void cnx_propagate_content(cnx_rule *rule)
 {
-    if (rule->output_count == 0 || rule->node->domain[0] != '\0' || propagate_arithmetic(rule))
+    if (rule->output_count == 0 || rule->node->domain[0] != '\0' || cnx_content__arithmetic(rule))
         return;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(rule->node->op_type, table[i].name) == 0) {

@@ -408,6 +408,45 @@ bool cnx_dim_has_unknown(const cnx_dims *dims, cnx_dim dim)
     return false;
 }
 
+/* The least that an atom can be, if that is not negative. */
+static bool least_of(const cnx_dims *dims, const cnx_atom *atom, int64_t *least)
+{
+    *least = 0;
+    switch ((cnx_atom_kind)atom->key.kind) {
+    case CNX_ATOM_SYMBOL:
+        *least = 1;
+        return true;
+    case CNX_ATOM_FRESH:
+        return true;
+    case CNX_ATOM_FLOOR:
+    case CNX_ATOM_CEIL:
+    case CNX_ATOM_MIN:
+        return cnx_dim_not_negative(dims, atom->key.a) && cnx_dim_not_negative(dims, atom->key.b);
+    case CNX_ATOM_MAX:
+        return cnx_dim_not_negative(dims, atom->key.a) || cnx_dim_not_negative(dims, atom->key.b);
+    }
+    return false;
+}
+
+bool cnx_dim_not_negative(const cnx_dims *dims, cnx_dim dim)
+{
+    cnx_polynomial p;
+    int64_t sum = 0, factor;
+    cnx_dim__load(dims, dim, &p);
+    for (uint32_t i = 0; i < p.count; i++) {
+        int64_t product = p.terms[i].coefficient;
+        if (p.terms[i].degree != 0 && product < 0)
+            return false;
+        for (uint32_t j = 0; j < p.terms[i].degree; j++)
+            if (!least_of(dims, &dims->atoms[p.terms[i].atoms[j]], &factor) ||
+                __builtin_mul_overflow(product, factor, &product))
+                return false;
+        if (__builtin_add_overflow(sum, product, &sum))
+            return false;
+    }
+    return !p.broken && sum >= 0;
+}
+
 cnx_dim cnx_dim_known_part(cnx_dims *dims, cnx_dim dim)
 {
     cnx_polynomial p, known = {.count = 0};

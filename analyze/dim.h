@@ -42,6 +42,8 @@ bool cnx_dim_equals(const cnx_dims *dims, cnx_dim dim, int64_t number);
 
 /* Whether a fresh unknown occurs in it. */
 bool cnx_dim_has_unknown(const cnx_dims *dims, cnx_dim dim);
+/* Whether it cannot be negative as long as its unknowns stand for extents, which are not. */
+bool cnx_dim_not_negative(const cnx_dims *dims, cnx_dim dim);
 /* The sum of its terms in which no fresh unknown occurs. */
 cnx_dim cnx_dim_known_part(cnx_dims *dims, cnx_dim dim);
 

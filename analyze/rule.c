@@ -33,7 +33,7 @@ cnx_fact cnx_rule_input(cnx_rule *rule, uint32_t i)
 
 bool cnx_rule_content(const cnx_rule *rule, uint32_t i, const cnx_dim **content, size_t *count)
 {
-    if (i >= rule->input_count || !rule->inputs[i].has_content)
+    if (i >= rule->input_count || !rule->inputs[i].has_content || rule->inputs[i].content_divisor > 1)
         return false;
     *content = rule->inputs[i].content;
     *count = rule->inputs[i].content_count;
