@@ -67,11 +67,15 @@ cnx_dim cnx_content__unknown(cnx_rule *rule)
 
 /* ---- what is in a shape ---- */
 
+/* The same elements in the same order, fractions too. */
 static void content_copy(cnx_rule *rule)
 {
-    cnx_content a;
-    if (cnx_content__input(rule, 0, &a))
-        cnx_content__set(rule, 0, a.elements, a.layout.count);
+    const cnx_fact *fact = &rule->inputs[0];
+    if (rule->input_count == 0 || !fact->has_content)
+        return;
+    cnx_content__set(rule, 0, fact->content, fact->content_count);
+    if (rule->outputs[0].has_content)
+        rule->outputs[0].content_divisor = fact->content_divisor;
 }
 
 static void content_shape(cnx_rule *rule)
@@ -196,12 +200,12 @@ static void cut_axis(cnx_rule *rule, selection *s, uint32_t axis, int64_t start,
 {
     int64_t size = s->data.layout.extents[axis];
     step = clamp(step, -size - 1, size + 1);
-    start = clamp(start < 0 ? start + size : start, step > 0 ? 0 : -1, step > 0 ? size : size - 1);
+    start = clamp(start < 0 ? start + size : start, 0, step > 0 ? size : size - 1);
     end = end < -size ? -1 : end < 0 ? end + size : end;
     end = clamp(end, step > 0 ? 0 : -1, size);
     s->positions[axis] = CNX_NEW_ARRAY(rule->arena, int64_t, (size_t)size);
     s->counts[axis] = 0;
-    for (int64_t k = start; step > 0 ? k < end : k > end; k += step)
+    for (int64_t k = start; size != 0 && (step > 0 ? k < end : k > end); k += step)
         s->positions[axis][s->counts[axis]++] = k;
 }
 
@@ -323,8 +327,29 @@ static void content_repeat(cnx_rule *rule)
 
 /* ---- counting ---- */
 
-/* ReduceProd, ReduceSum, ReduceMax, ReduceMin: the output has the input's axes with those that were reduced
- * as 1 (keepdims), or has but one element. */
+/* The input with 1 for the axes that are reduced: the output's elements in their order, whether it keeps
+ * those axes or not. False when the axes are not known. */
+static bool reduced_layout(const cnx_rule *rule, const cnx_layout *whole, cnx_layout *reduced)
+{
+    const int64_t *axes = NULL;
+    size_t count = 0;
+    if (!cnx_rule_has(rule, 1))
+        axes = cnx_rule_ints(rule, "axes", &count);
+    else if (!cnx_rule_numbers(rule, 1, &axes, &count))
+        return false;
+    *reduced = *whole;
+    bool all = count == 0 && cnx_rule_int(rule, "noop_with_empty_axes", 0) == 0;
+    for (uint32_t k = 0; k < whole->rank && all; k++)
+        reduced->extents[k] = 1;
+    for (size_t i = 0; i < count; i++)
+        reduced->extents[cnx_rule_axis_number(rule, axes[i], whole->rank)] = 1;
+    reduced->count = 1;
+    for (uint32_t k = 0; k < whole->rank; k++)
+        reduced->count *= (size_t)reduced->extents[k];
+    return true;
+}
+
+/* ReduceProd, ReduceSum, ReduceMax, ReduceMin */
 static void content_reduce(cnx_rule *rule)
 {
     static const struct {
@@ -335,23 +360,22 @@ static void content_reduce(cnx_rule *rule)
                  {"ReduceMax", cnx_dim_max},
                  {"ReduceMin", cnx_dim_min}};
     cnx_content data;
-    cnx_layout whole;
+    cnx_layout reduced;
     size_t kind = 0;
     while (strcmp(rule->node->op_type, KINDS[kind].name) != 0)
         kind++;
     if (!cnx_content__input(rule, 0, &data) || data.layout.count == 0 ||
-        !cnx_content__layout(rule, &rule->outputs[0], &whole) ||
-        (whole.count != 1 && whole.rank != data.layout.rank))
+        !reduced_layout(rule, &data.layout, &reduced))
         return;
-    cnx_dim *result = new_elements(rule, whole.count);
-    bool *started = CNX_NEW_ARRAY(rule->arena, bool, whole.count);
+    cnx_dim *result = new_elements(rule, reduced.count);
+    bool *started = CNX_NEW_ARRAY(rule->arena, bool, reduced.count);
     for (size_t e = 0; e < data.layout.count; e++) {
-        size_t to = whole.count == 1 ? 0 : cnx_content__broadcast(&data.layout, &whole, e);
+        size_t to = cnx_content__broadcast(&data.layout, &reduced, e);
         result[to] =
             started[to] ? KINDS[kind].function(rule->dims, result[to], data.elements[e]) : data.elements[e];
         started[to] = true;
     }
-    cnx_content__set(rule, 0, result, whole.count);
+    cnx_content__set(rule, 0, result, reduced.count);
 }
 
 static void content_non_zero(cnx_rule *rule)

@@ -408,14 +408,15 @@ bool cnx_dim_has_unknown(const cnx_dims *dims, cnx_dim dim)
     return false;
 }
 
-/* The least that an atom can be, if that is not negative. */
+/* A number that the atom cannot be below, if it cannot be negative. */
 static bool least_of(const cnx_dims *dims, const cnx_atom *atom, int64_t *least)
 {
     *least = 0;
-    switch ((cnx_atom_kind)atom->key.kind) {
-    case CNX_ATOM_SYMBOL:
-        *least = 1;
+    if (atom->bounded_below && atom->least >= 0) {
+        *least = atom->least;
         return true;
+    }
+    switch ((cnx_atom_kind)atom->key.kind) {
     case CNX_ATOM_FRESH:
         return true;
     case CNX_ATOM_FLOOR:
@@ -424,6 +425,8 @@ static bool least_of(const cnx_dims *dims, const cnx_atom *atom, int64_t *least)
         return cnx_dim_not_negative(dims, atom->key.a) && cnx_dim_not_negative(dims, atom->key.b);
     case CNX_ATOM_MAX:
         return cnx_dim_not_negative(dims, atom->key.a) || cnx_dim_not_negative(dims, atom->key.b);
+    case CNX_ATOM_SYMBOL:
+        break;
     }
     return false;
 }

@@ -37,8 +37,8 @@ bool cnx_rule_has(const cnx_rule *rule, uint32_t i);
 cnx_axis cnx_rule_axis(cnx_rule *rule, uint32_t i, int64_t k);
 /* The whole fact of input `i`, all of its axes taken over; a copy whose axes may be changed. */
 cnx_fact cnx_rule_input(cnx_rule *rule, uint32_t i);
-/* The known contents of input `i`, whole numbers, or false. Reading contents pins nothing: the driver pins the
- * axes of an input that is not read. */
+/* The known contents of input `i`, whole numbers, or false. Reading contents pins nothing: the driver pins
+ * the axes of an input that is not read. */
 bool cnx_rule_content(const cnx_rule *rule, uint32_t i, const cnx_dim **content, size_t *count);
 /* The same as plain numbers; false when some element is symbolic. */
 bool cnx_rule_numbers(const cnx_rule *rule, uint32_t i, const int64_t **numbers, size_t *count);

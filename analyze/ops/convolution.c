@@ -56,12 +56,12 @@ static cnx_dim reach_of(const cnx_rule *rule, window w)
  * one that would start behind the input, in the padding, does not count. */
 static cnx_dim incomplete_steps(const cnx_rule *rule, window w, cnx_dim input, cnx_dim ceil)
 {
-    int64_t extent, reach, steps;
+    int64_t reach;
     if (cnx_dim_is_number(rule->dims, reach_of(rule, w), &reach) && w.after + w.stride <= reach)
         return ceil; /* it never does */
-    if (!cnx_dim_is_number(rule->dims, input, &extent) || !cnx_dim_is_number(rule->dims, ceil, &steps))
-        return cnx_dim_fresh(rule->dims);
-    return cnx_rule_number(rule, steps * w.stride >= extent + w.before ? steps - 1 : steps);
+    cnx_dim last = cnx_dim_add(rule->dims, input, cnx_rule_number(rule, w.before - 1));
+    return cnx_dim_min(rule->dims, ceil,
+                       cnx_dim_floor_divide(rule->dims, last, cnx_rule_number(rule, w.stride)));
 }
 
 /* floor((input + padding - reach) / stride) + 1; with ceil_mode rounded up. */
@@ -233,6 +233,8 @@ bool cnx_fact_pool(cnx_rule *rule, bool last, cnx_fact *output)
     for (uint32_t k = 0; k + 2 < rank; k++) {
         window over = window_of(rule, k, rank - 2, cnx_rule_number(rule, kernel[k]));
         output->axes[first + k] = spatial_axis(rule, 0, first + k, over);
+        if (over.same && over.dilation > 1) /* runtimes forget the dilation when they choose the padding */
+            output->axes[first + k].extent = cnx_dim_fresh(rule->dims);
     }
     return true;
 }

@@ -333,7 +333,7 @@ static cnx_fact slice_axis(cnx_rule *rule, cnx_fact fact, uint32_t k, cnx_dim fr
     end = end < -extent ? -1 : end < 0 ? end + extent : end;
     step = step > extent + 1 ? extent + 1 : step < -extent - 1 ? -extent - 1 : step; /* so that sums fit */
     int64_t low = step > 0 ? 0 : -1, high = step > 0 ? extent : extent - 1;
-    start = start < 0 ? (step > 0 ? 0 : -1) : start > high ? high : start;
+    start = start < 0 ? (extent == 0 ? low : 0) : start > high ? high : start; /* 0 in either direction */
     end = end < low ? low : end > high ? high : end;
     return cut(rule, fact, k, start, step, count_steps(start, end, step));
 }

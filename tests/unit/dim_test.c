@@ -349,6 +349,25 @@ static bool is_unknown(fixture *f, cnx_dim dim)
     return cnx_dim_text(f->dims, dim)[0] == '?';
 }
 
+static void test_signs(void **state)
+{
+    cnx_dims *d = ((fixture *)*state)->dims;
+    cnx_dim n = cnx_dim_symbol(d, "N"), unknown = cnx_dim_fresh(d);
+    cnx_dim one = cnx_dim_number(d, 1), two = cnx_dim_number(d, 2);
+    cnx_dim less = cnx_dim_subtract(d, n, one), perhaps = cnx_dim_subtract(d, n, two);
+    assert_true(cnx_dim_not_negative(d, cnx_dim_number(d, 0)));
+    assert_false(cnx_dim_not_negative(d, cnx_dim_number(d, -1)));
+    assert_true(cnx_dim_not_negative(d, less)); /* a symbol is at least 1 */
+    assert_false(cnx_dim_not_negative(d, perhaps));
+    assert_true(cnx_dim_not_negative(d, unknown)); /* an unknown extent is at least 0 */
+    assert_false(cnx_dim_not_negative(d, cnx_dim_subtract(d, unknown, one)));
+    assert_false(cnx_dim_not_negative(d, cnx_dim_subtract(d, unknown, cnx_dim_fresh(d))));
+    assert_true(cnx_dim_not_negative(d, cnx_dim_floor_divide(d, less, two)));
+    assert_false(cnx_dim_not_negative(d, cnx_dim_floor_divide(d, perhaps, cnx_dim_number(d, 3))));
+    assert_true(cnx_dim_not_negative(d, cnx_dim_max(d, perhaps, cnx_dim_number(d, 0))));
+    assert_false(cnx_dim_not_negative(d, cnx_dim_min(d, perhaps, cnx_dim_multiply(d, unknown, unknown))));
+}
+
 static void test_limits(void **state)
 {
     fixture *f = *state;
@@ -395,6 +414,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unknowns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_text_is_canonical, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_signs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("dim", tests, NULL, NULL);
