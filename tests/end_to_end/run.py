@@ -26,7 +26,6 @@ import catalogue  # noqa: E402
 from harness import JUDGE, SANITIZED_TOOL, TOOL, CannotRun, Failure  # noqa: E402
 
 # The two that take longest first: modules are shared out between worker processes.
-# Without "shapes": it still asks for more than is inferred (sequences of tensors), and is run by hand.
 MODULES = ("soundness", "equivalence", "round_trip", "bad_input", "judge_itself", "orders", "conformance", "storage",
            "disguise", "determinism", "bounds", "contents", "operators", "completeness", "shapes", "shapes_run")
 SHOWN = 40  # troubles of one module that are printed in full
