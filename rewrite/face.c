@@ -1,0 +1,322 @@
+/* Faces: the axes of parameter tensors, and reading what they show of the classes on them. */
+#include "rewrite/fingerprint_internal.h"
+
+#include "base/mix.h"
+#include "onnx/mapping.h"
+
+#include <stdlib.h>
+
+/* One entry of a tensor, with the tokens of its other coordinates. Two multiplications: this runs once a
+ * weight. */
+static inline uint64_t entry_hash(uint64_t bits, uint64_t tokens)
+{
+    uint64_t x = (bits + UINT64_C(0x632be59bd9b4e019)) * UINT64_C(0x9fb21c651e98df25) ^ tokens;
+    x ^= x >> 32;
+    x *= UINT64_C(0xd6e8feb86659fd93);
+    return x ^ (x >> 29);
+}
+
+/* ---- reading weights ---- */
+
+/* Weights are read in pieces of about this many bytes. */
+#define PIECE ((uint64_t)4 << 20)
+
+typedef struct face_sums {
+    const uint8_t *bytes;
+    uint64_t outer; /* entries before the axis, along it, and after it */
+    uint64_t extent;
+    uint64_t inner;
+    const uint64_t *outer_tokens;
+    const uint64_t *inner_tokens;
+    const bool *wanted;
+    uint64_t *sums; /* by position */
+} face_sums;
+
+#define SUM_FACE(name, type)                                                                                 \
+    static void name(const face_sums *f)                                                                     \
+    {                                                                                                        \
+        for (uint64_t o = 0; o < f->outer; o++)                                                              \
+            for (uint64_t k = 0; k < f->extent; k++) {                                                       \
+                if (!f->wanted[k])                                                                           \
+                    continue;                                                                                \
+                const uint8_t *at = f->bytes + (o * f->extent + k) * f->inner * sizeof(type);                \
+                uint64_t sum = 0, outer = f->outer_tokens[o];                                                \
+                for (uint64_t i = 0; i < f->inner; i++) {                                                    \
+                    type value;                                                                              \
+                    memcpy(&value, at + i * sizeof(type), sizeof(type));                                     \
+                    sum += entry_hash((uint64_t)value, outer + f->inner_tokens[i]);                          \
+                }                                                                                            \
+                f->sums[k] += sum;                                                                           \
+            }                                                                                                \
+    }
+SUM_FACE(sum_face_8, uint8_t)
+SUM_FACE(sum_face_16, uint16_t)
+SUM_FACE(sum_face_32, uint32_t)
+SUM_FACE(sum_face_64, uint64_t)
+
+static void (*summer(unsigned bits))(const face_sums *)
+{
+    return bits == 8 ? sum_face_8 : bits == 16 ? sum_face_16 : bits == 32 ? sum_face_32 : sum_face_64;
+}
+
+/* Sums of the tokens of axes [from, to), for every combination of positions in row-major order. */
+static uint64_t *combined_tokens(const cnx_prints *prints, cnx_arena *arena, const cnx_parameter *parameter,
+                                 uint32_t from, uint32_t to, uint64_t *count)
+{
+    const cnx_tensor *tensor = parameter->tensor;
+    *count = 1;
+    for (uint32_t k = from; k < to; k++)
+        *count *= (uint64_t)tensor->dims[k];
+    uint64_t *sums = CNX_NEW_ARRAY(arena, uint64_t, *count);
+    uint64_t stride = *count;
+    for (uint32_t k = from; k < to; k++) {
+        const uint64_t *tokens = cnx_axis_tokens(prints, arena, parameter, k);
+        uint64_t extent = (uint64_t)tensor->dims[k];
+        stride /= extent;
+        for (uint64_t i = 0; i < *count; i++)
+            sums[i] += tokens[i / stride % extent];
+    }
+    return sums;
+}
+
+static void sum_plain_face(cnx_prints *prints, const cnx_face *face, const bool *wanted, uint64_t *sums)
+{
+    cnx_tensor *tensor = face->parameter->tensor;
+    cnx_arena *scratch = cnx_arena_create(prints->arena);
+    face_sums f = {
+        .bytes = cnx_tensor_bytes(prints->analysis->model, tensor), .wanted = wanted, .sums = sums};
+    f.extent = (uint64_t)tensor->dims[face->axis];
+    f.outer_tokens = combined_tokens(prints, scratch, face->parameter, 0, face->axis, &f.outer);
+    f.inner_tokens =
+        combined_tokens(prints, scratch, face->parameter, face->axis + 1, tensor->rank, &f.inner);
+    void (*sum)(const face_sums *) = summer(cnx_type_bits(tensor->type));
+    /* In pieces, so that the pages of a large tensor are not all in memory at once. */
+    size_t size = cnx_type_bits(tensor->type) / 8;
+    uint64_t *along = f.outer > 1 ? &f.outer : &f.extent;
+    uint64_t each = f.inner * size * (f.outer > 1 ? f.extent : 1), total = *along;
+    uint64_t step = each >= PIECE ? 1 : PIECE / each;
+    bool mapped = cnx_tensor_is_view(prints->analysis->model, tensor);
+    for (uint64_t at = 0; at < total; at += *along) {
+        *along = total - at < step ? total - at : step;
+        if (mapped)
+            cnx_view_prefetch(f.bytes, *along * each);
+        sum(&f);
+        if (mapped)
+            cnx_view_release(f.bytes, *along * each);
+        f.bytes += *along * each;
+        if (along == &f.outer) {
+            f.outer_tokens += *along;
+        } else {
+            f.wanted += *along;
+            f.sums += *along;
+        }
+    }
+    cnx_arena_destroy(scratch);
+}
+
+uint64_t cnx_element_bits(const uint8_t *bytes, unsigned bits, uint64_t index)
+{
+    uint64_t low = 0, high = 0;
+    if (bits < 8)
+        return (uint64_t)(bytes[index * bits / 8] >> (index * bits % 8)) & ((1u << bits) - 1);
+    memcpy(&low, bytes + index * (bits / 8), bits > 64 ? 8 : bits / 8);
+    if (bits > 64) {
+        memcpy(&high, bytes + index * 16 + 8, 8);
+        low = cnx_mix(low) ^ high;
+    }
+    return low;
+}
+
+/* The governing axis and block size of an axis whose labels vary over blocks. */
+static void governor_of(const cnx_parameter *parameter, uint32_t axis, uint32_t *governor, uint32_t *block)
+{
+    const cnx_labels *labels = cnx_parameter_labels(parameter, axis);
+    *governor = CNX_NONE;
+    *block = 1;
+    for (uint32_t k = 0; labels != NULL && labels->over != NULL && k < parameter->tensor->rank; k++) {
+        const cnx_labels *other = cnx_parameter_labels(parameter, k);
+        uint32_t size = k != axis && other != NULL ? cnx_labels_block_size(other, labels->over) : 0;
+        if (size != 0) {
+            *governor = k;
+            *block = size;
+            return;
+        }
+    }
+}
+
+/* Any tensor, entry by entry: axes that vary over blocks of another axis, and odd element sizes. */
+static void sum_any_face(cnx_prints *prints, const cnx_face *face, uint64_t *sums)
+{
+    cnx_tensor *tensor = face->parameter->tensor;
+    cnx_arena *scratch = cnx_arena_create(prints->arena);
+    const uint8_t *bytes = cnx_tensor_bytes(prints->analysis->model, tensor);
+    unsigned bits = cnx_type_bits(tensor->type);
+    const uint64_t **tokens = CNX_NEW_ARRAY(scratch, const uint64_t *, tensor->rank);
+    uint32_t *governor = CNX_NEW_ARRAY(scratch, uint32_t, tensor->rank);
+    uint32_t *block = CNX_NEW_ARRAY(scratch, uint32_t, tensor->rank);
+    uint64_t *position = CNX_NEW_ARRAY(scratch, uint64_t, tensor->rank);
+    for (uint32_t k = 0; k < tensor->rank; k++) {
+        tokens[k] = cnx_axis_tokens(prints, scratch, face->parameter, k);
+        governor_of(face->parameter, k, &governor[k], &block[k]);
+    }
+    for (uint64_t e = 0; e < tensor->count; e++) {
+        uint64_t others = 0, own = 0;
+        for (uint32_t k = 0; k < tensor->rank; k++) {
+            uint64_t at = position[k];
+            if (governor[k] != CNX_NONE)
+                at += position[governor[k]] / block[k] * (uint64_t)tensor->dims[k];
+            if (k == face->axis)
+                own = at;
+            else
+                others += tokens[k][at];
+        }
+        sums[own] += entry_hash(cnx_element_bits(bytes, bits, e), others);
+        for (uint32_t k = tensor->rank; k-- > 0;) {
+            if (++position[k] < (uint64_t)tensor->dims[k])
+                break;
+            position[k] = 0;
+        }
+    }
+    cnx_arena_destroy(scratch);
+}
+
+static bool is_plain(const cnx_parameter *parameter)
+{
+    unsigned bits = cnx_type_bits(parameter->tensor->type);
+    if (bits != 8 && bits != 16 && bits != 32 && bits != 64)
+        return false;
+    for (uint32_t k = 0; k < parameter->tensor->rank; k++) {
+        const cnx_labels *labels = cnx_parameter_labels(parameter, k);
+        if (labels != NULL && labels->over != NULL)
+            return false;
+    }
+    return true;
+}
+
+/* Calls `visit` for the class of a point and for every block that holds the point or a twin of it; `role`
+ * tells which of these it is. */
+static void for_each_holder(const cnx_prints *prints, uint32_t point,
+                            void (*visit)(void *state, uint32_t class, uint64_t role), void *state)
+{
+    const cnx_cells *cells = prints->cells;
+    uint32_t twin = cells->twin_of[point];
+    visit(state, cells->class_of[point], 0);
+    for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
+        visit(state, cells->class_of[cells->parent_point[e]], UINT64_C(0x626c6f636b));
+}
+
+typedef struct reading {
+    cnx_prints *prints;
+    bool wanted;
+    uint64_t shown; /* what the face shows of the position at hand */
+} reading;
+
+static void want_tied(void *state, uint32_t class, uint64_t role)
+{
+    reading *r = state;
+    (void)role;
+    r->wanted = r->wanted || r->prints->tied[class];
+}
+
+static void add_to_tied(void *state, uint32_t class, uint64_t role)
+{
+    reading *r = state;
+    if (r->prints->tied[class])
+        r->prints->print[class] += cnx_mix(r->shown + role);
+}
+
+static void renew_tied(void *state, uint32_t class, uint64_t role)
+{
+    reading *r = state;
+    (void)role;
+    if (!r->prints->tied[class])
+        return;
+    cnx_set_token(r->prints, class);
+    r->prints->used_print[r->prints->cells->cell_of[class]] = true;
+}
+
+void cnx_read_face(cnx_prints *prints, const cnx_face *face)
+{
+    cnx_arena *scratch = cnx_arena_create(prints->arena);
+    const cnx_sequence *sequence = cnx_parameter_labels(face->parameter, face->axis)->sequence;
+    uint64_t *sums = CNX_NEW_ARRAY(scratch, uint64_t, sequence->count);
+    uint64_t *shown = CNX_NEW_ARRAY(scratch, uint64_t, sequence->count);
+    bool *wanted = CNX_NEW_ARRAY(scratch, bool, sequence->count);
+    const uint64_t *tokens = cnx_axis_tokens(prints, scratch, face->parameter, face->axis);
+    reading r = {.prints = prints};
+    for (uint32_t i = 0; i < sequence->count; i++) {
+        r.wanted = false;
+        for_each_holder(prints, sequence->points[i], want_tied, &r);
+        wanted[i] = r.wanted;
+    }
+    if (is_plain(face->parameter))
+        sum_plain_face(prints, face, wanted, sums);
+    else
+        sum_any_face(prints, face, sums);
+    for (uint32_t i = 0; i < sequence->count; i++) /* all positions are read before any token changes */
+        if (wanted[i])
+            shown[i] = cnx_mix(cnx_mix(sums[i] ^ tokens[i]) + face->role);
+    for (uint32_t i = 0; i < sequence->count; i++) {
+        r.shown = shown[i];
+        if (wanted[i])
+            for_each_holder(prints, sequence->points[i], add_to_tied, &r);
+    }
+    for (uint32_t i = 0; i < sequence->count; i++)
+        if (wanted[i])
+            for_each_holder(prints, sequence->points[i], renew_tied, &r);
+    cnx_arena_destroy(scratch);
+}
+
+/* ---- which faces there are ---- */
+
+bool cnx_face_is_tied(const cnx_prints *prints, const cnx_face *face)
+{
+    const cnx_cells *cells = prints->cells;
+    const cnx_sequence *sequence = cnx_parameter_labels(face->parameter, face->axis)->sequence;
+    for (uint32_t i = 0; i < sequence->count; i++) {
+        uint32_t twin = cells->twin_of[sequence->points[i]];
+        if (prints->tied[cells->class_of[sequence->points[i]]])
+            return true;
+        for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
+            if (prints->tied[cells->class_of[cells->parent_point[e]]])
+                return true;
+    }
+    return false;
+}
+static int compare_faces(const void *a, const void *b)
+{
+    const cnx_face *x = a, *y = b;
+    uint64_t left = x->parameter->tensor->count, right = y->parameter->tensor->count;
+    if (left != right)
+        return left < right ? -1 : 1;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+static uint64_t role_of(const cnx_parameter *parameter, uint32_t axis)
+{
+    const cnx_value *value = &parameter->graph->values[parameter->value];
+    uint64_t role = cnx_mix(axis + UINT64_C(64) * parameter->tensor->rank);
+    if (value->use_count == 0)
+        return role;
+    const char *letter = parameter->graph->nodes[value->uses[0].node].op_type;
+    for (; *letter != '\0'; letter++)
+        role = cnx_mix(role ^ (uint8_t)*letter);
+    return cnx_mix(role + value->uses[0].slot);
+}
+
+void cnx_list_faces(cnx_prints *prints)
+{
+    size_t capacity = 0;
+    for (size_t p = 0; p < prints->analysis->parameter_count; p++) {
+        const cnx_parameter *parameter = &prints->analysis->parameters[p];
+        for (uint32_t k = 0; k < parameter->tensor->rank && !parameter->again; k++) {
+            if (cnx_parameter_labels(parameter, k) == NULL)
+                continue;
+            cnx_face face = {.parameter = parameter, .axis = k, .number = (uint32_t)prints->face_count};
+            face.role = role_of(parameter, k);
+            CNX_PUSH(prints->arena, prints->faces, prints->face_count, capacity, face);
+        }
+    }
+    if (prints->face_count != 0)
+        qsort(prints->faces, prints->face_count, sizeof *prints->faces, compare_faces);
+}
