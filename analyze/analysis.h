@@ -46,7 +46,20 @@ typedef struct cnx_parameter {
     const cnx_axis *axes; /* tensor->rank of them */
     bool again;           /* a further use of a shared tensor, with points of its own along constant axes: for
                              reports; nothing has to be permuted for it */
+    uint32_t reader;      /* with `again`: the number (cnx_walk) of the node that reads it so */
 } cnx_parameter;
+
+/* A graph as it was walked through once: the main graph, a nested graph (again for every sweep of a loop's
+ * body), or a function (for every call). Its nodes and values have numbers that are unique among all walks;
+ * a node's number says who stated a relation or a pin. */
+typedef struct cnx_walk {
+    const cnx_graph *graph;
+    const cnx_fact *facts; /* by value; captured values have theirs in the outer walk */
+    uint32_t outer;        /* the walk of the enclosing graph; CNX_NONE in the main graph and functions */
+    uint32_t caller;       /* number of the node that holds or calls the graph, or CNX_NONE */
+    uint32_t first_node;   /* node n is number first_node + n */
+    uint32_t first_value;
+} cnx_walk;
 
 typedef struct cnx_analysis {
     cnx_arena *arena;
@@ -65,6 +78,11 @@ typedef struct cnx_analysis {
     size_t unknown_count; /* operators without a rule, each once */
     size_t unknown_capacity;
     const char **unknown;
+    size_t walk_count; /* the main graph's is the first */
+    size_t walk_capacity;
+    cnx_walk *walks;
+    uint32_t node_numbers; /* of all walks */
+    uint32_t value_numbers;
 } cnx_analysis;
 
 /* Walks the main graph once in topological order and applies every operator's rule. Memory from `arena`,

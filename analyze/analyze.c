@@ -21,6 +21,7 @@
 typedef struct sweep {
     cnx_analysis *analysis;
     const cnx_graph *graph;
+    uint32_t walk; /* number of the walk */
     struct sweep
         *outer;      /* of the enclosing graph, for captured values; NULL in the main graph and functions */
     cnx_fact *facts; /* by value */
@@ -111,7 +112,8 @@ static void add_parameter(sweep *s, uint32_t id, const cnx_axis *axes, bool agai
                                .graph = s->graph,
                                .value = id,
                                .axes = axes,
-                               .again = again};
+                               .again = again,
+                               .reader = s->analysis->points->speaker};
     CNX_PUSH(a->arena, a->parameters, a->parameter_count, a->parameter_capacity, parameter);
 }
 
@@ -463,13 +465,27 @@ static sweep new_sweep(cnx_analysis *a, const cnx_graph *graph, sweep *outer)
     s.constant_axes = CNX_NEW_ARRAY(a->arena, uint64_t, graph->value_count);
     s.used = CNX_NEW_ARRAY(a->arena, bool, graph->value_count);
     s.examined = CNX_NEW_ARRAY(a->arena, bool, graph->value_count);
+    cnx_walk walk = {.graph = graph,
+                     .facts = s.facts,
+                     .outer = outer != NULL ? outer->walk : CNX_NONE,
+                     .caller = a->points->speaker,
+                     .first_node = a->node_numbers,
+                     .first_value = a->value_numbers};
+    s.walk = (uint32_t)a->walk_count;
+    CNX_PUSH(a->arena, a->walks, a->walk_count, a->walk_capacity, walk);
+    a->node_numbers += graph->node_count;
+    a->value_numbers += graph->value_count;
     return s;
 }
 
 static void visit_nodes(sweep *s)
 {
-    for (uint32_t i = 0; i < s->graph->order_count; i++)
+    cnx_analysis *a = s->analysis;
+    for (uint32_t i = 0; i < s->graph->order_count; i++) {
+        a->points->speaker = a->walks[s->walk].first_node + s->graph->order[i];
         visit_node(s, &s->graph->nodes[s->graph->order[i]]);
+    }
+    a->points->speaker = a->walks[s->walk].caller;
 }
 
 cnx_fact *cnx_sweep_body(cnx_rule *rule, const cnx_graph *body, const cnx_fact *inputs, uint32_t count)

@@ -74,16 +74,14 @@ cnx_axis cnx_axis_fresh(cnx_points *points, uint32_t extent, const cnx_labels *o
 const cnx_labels *cnx_labels_pinned(cnx_points *points, uint32_t extent, uint32_t reason)
 {
     const cnx_labels *labels = cnx_labels_fresh(points, extent, NULL);
-    for (uint32_t i = 0; i < extent; i++)
-        cnx_point_pin(points, labels->sequence->points[i], reason);
+    cnx_sequence_pin(points, labels->sequence, reason);
     return labels;
 }
 
 void cnx_labels_pin(cnx_points *points, const cnx_labels *labels, uint32_t reason)
 {
     cnx_labels_touch(labels);
-    for (uint32_t i = 0; i < labels->sequence->count; i++)
-        cnx_point_pin(points, labels->sequence->points[i], reason);
+    cnx_sequence_pin(points, labels->sequence, reason);
 }
 
 void cnx_axis_pin(cnx_points *points, cnx_axis axis, uint32_t reason)

@@ -19,8 +19,8 @@ typedef struct cnx_labels_split {
 /* `count` new points, in an array of the points' arena. Fails when there are too many. */
 uint32_t *cnx_points_add(cnx_points *points, uint32_t count);
 
-/* Pins the class of a point, and holds the point itself. */
-void cnx_point_pin(cnx_points *points, uint32_t point, uint32_t reason);
+/* Pins the classes of a sequence's points, and holds the points themselves. */
+void cnx_sequence_pin(cnx_points *points, const cnx_sequence *sequence, uint32_t reason);
 
 /* A sequence of distinct points; `members` is borrowed. */
 const cnx_sequence *cnx_sequence_add(cnx_points *points, const uint32_t *members, uint32_t count);

@@ -5,6 +5,7 @@ cnx_points *cnx_points_create(cnx_arena *arena, cnx_dims *dims)
     cnx_points *points = CNX_NEW(arena, cnx_points);
     points->arena = arena;
     points->dims = dims;
+    points->speaker = CNX_NONE;
     cnx_intern_init(&points->reasons, arena);
     cnx_intern_init(&points->seen, arena);
     return points;
@@ -22,12 +23,17 @@ uint32_t cnx_reason(cnx_points *points, const char *what, const cnx_graph *graph
     return cnx_intern_add(&points->reasons, &key, sizeof key);
 }
 
+static reason_key key_of(const cnx_points *points, uint32_t number)
+{
+    reason_key key = {.what = ""};
+    if (number != CNX_NONE)
+        memcpy(&key, cnx_intern_bytes(&points->reasons, number, NULL), sizeof key);
+    return key;
+}
+
 const char *cnx_reason_text(const cnx_points *points, uint32_t number)
 {
-    reason_key key;
-    if (number == CNX_NONE)
-        return "";
-    memcpy(&key, cnx_intern_bytes(&points->reasons, number, NULL), sizeof key);
+    reason_key key = key_of(points, number);
     if (key.node == NULL)
         return key.what;
     return cnx_print(points->arena, "%s of %s %s", key.what, key.node->op_type,
@@ -36,11 +42,13 @@ const char *cnx_reason_text(const cnx_points *points, uint32_t number)
 
 const char *cnx_reason_kind(const cnx_points *points, uint32_t number)
 {
-    reason_key key;
-    if (number == CNX_NONE)
-        return "";
-    memcpy(&key, cnx_intern_bytes(&points->reasons, number, NULL), sizeof key);
+    reason_key key = key_of(points, number);
     return key.node == NULL ? key.what : cnx_print(points->arena, "%s of %s", key.what, key.node->op_type);
+}
+
+const cnx_node *cnx_reason_node(const cnx_points *points, uint32_t number)
+{
+    return key_of(points, number).node;
 }
 
 /* ---- points ---- */
@@ -102,13 +110,26 @@ uint32_t cnx_point_twin(cnx_points *points, uint32_t point)
     return root_of(points->twin, point);
 }
 
-void cnx_point_pin(cnx_points *points, uint32_t point, uint32_t reason)
+static void pin_point(cnx_points *points, uint32_t point, uint32_t reason)
 {
     uint32_t root = cnx_point_class(points, point);
     if (points->pinned[root] == CNX_NONE)
         points->pinned[root] = reason;
     if (points->held[point] == CNX_NONE)
         points->held[point] = reason;
+}
+
+void cnx_sequence_pin(cnx_points *points, const cnx_sequence *sequence, uint32_t reason)
+{
+    uint32_t key[3] = {sequence->id, reason,
+                       points->speaker}; /* shorter than a relation's: never equal to one */
+    size_t known = points->seen.count;
+    if (cnx_intern_add(&points->seen, key, sizeof key) < known)
+        return;
+    cnx_pin pin = {sequence, reason, points->speaker};
+    CNX_PUSH(points->arena, points->pins, points->pin_count, points->pin_capacity, pin);
+    for (uint32_t i = 0; i < sequence->count; i++)
+        pin_point(points, sequence->points[i], reason);
 }
 
 /* The older point stays the representative, so classes keep the order of the graph. */
@@ -144,7 +165,8 @@ void cnx_relate(cnx_points *points, const cnx_sequence *from, const cnx_sequence
     size_t known = points->seen.count;
     if (cnx_intern_add(&points->seen, key, sizeof key) < known)
         return;
-    cnx_relation relation = {.from = from, .to = to, .middle = middle, .inner = inner, .kind = kind};
+    cnx_relation relation = {
+        .from = from, .to = to, .middle = middle, .inner = inner, .kind = kind, .speaker = points->speaker};
     CNX_PUSH(points->arena, points->relations, points->relation_count, points->relation_capacity, relation);
     if (kind != CNX_IDENTIFY)
         return;
@@ -198,6 +220,10 @@ static bool close_once(cnx_points *points)
             cnx_relation a = points->relations[other - 1], b = points->relations[r];
             if (!contain_alike(points, &a, &b))
                 continue;
+            points->speaker = (uint32_t)points->closing_count;
+            cnx_closing closing = {other - 1, r};
+            CNX_PUSH(points->arena, points->closings, points->closing_count, points->closing_capacity,
+                     closing);
             cnx_relate(points, a.to, b.to, 1, a.to->count, CNX_IDENTIFY);
             break;
         }
@@ -230,7 +256,7 @@ static bool pin_blocks_once(cnx_points *points)
             uint32_t twin = cnx_point_twin(points, block);
             if (reason == CNX_NONE || points->held[twin] != CNX_NONE)
                 continue;
-            cnx_point_pin(points, block, reason);
+            pin_point(points, block, reason);
             points->held[twin] = reason;
             changed = true;
         }
@@ -240,6 +266,7 @@ static bool pin_blocks_once(cnx_points *points)
 
 void cnx_points_close(cnx_points *points)
 {
+    points->stated_count = points->relation_count;
     while (close_once(points))
         continue;
     share_pins(points);

@@ -53,7 +53,21 @@ typedef struct cnx_relation {
     uint32_t middle;
     uint32_t inner;
     cnx_relation_kind kind;
+    uint32_t speaker; /* the node that said it (cnx_walk), or, of what cnx_points_close said, a closing */
 } cnx_relation;
+
+/* The node `speaker`, or with CNX_NONE the graph, said that a sequence may not move. */
+typedef struct cnx_pin {
+    const cnx_sequence *sequence;
+    uint32_t reason;
+    uint32_t speaker;
+} cnx_pin;
+
+/* Two containments, by number, that hold the same positions: so their blocks are the same blocks. */
+typedef struct cnx_closing {
+    uint32_t first;
+    uint32_t second;
+} cnx_closing;
 
 typedef struct cnx_points {
     cnx_arena *arena;
@@ -72,6 +86,14 @@ typedef struct cnx_points {
     size_t relation_count;
     size_t relation_capacity;
     cnx_relation *relations;
+    size_t stated_count; /* relations that operators stated; cnx_points_close appends what follows */
+    size_t closing_count;
+    size_t closing_capacity;
+    cnx_closing *closings;
+    size_t pin_count;
+    size_t pin_capacity;
+    cnx_pin *pins;
+    uint32_t speaker; /* whose rule is being applied: noted with every relation and pin */
     cnx_intern reasons;
     cnx_intern seen; /* relations already stated */
 } cnx_points;
@@ -91,6 +113,8 @@ uint32_t cnx_reason(cnx_points *points, const char *what, const cnx_graph *graph
 const char *cnx_reason_text(const cnx_points *points, uint32_t reason);
 /* The text without the node's name, the same for all nodes of one operator: "spatial axis of Conv". */
 const char *cnx_reason_kind(const cnx_points *points, uint32_t reason);
+/* The node that a reason names, or NULL. */
+const cnx_node *cnx_reason_node(const cnx_points *points, uint32_t reason);
 
 /* ---- axes ---- Every function below takes and returns whole axes of any kind; pinned and constant ones
  * are handled, and sizes beyond CNX_LARGEST_AXIS are pinned. */
