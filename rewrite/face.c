@@ -231,8 +231,10 @@ static void renew_tied(void *state, uint32_t class, uint64_t role)
     (void)role;
     if (!r->prints->tied[class])
         return;
+    uint32_t cell = r->prints->cells->cell_of[class];
     cnx_set_token(r->prints, class);
-    r->prints->used_print[r->prints->cells->cell_of[class]] = true;
+    cnx_set_stale(r->prints, cell);
+    r->prints->used_print[cell] = true;
 }
 
 void cnx_read_face(cnx_prints *prints, const cnx_face *face)

@@ -31,7 +31,7 @@ int cnx_compare_prints(const cnx_prints *prints, uint32_t a, uint32_t b)
     return (prints->print[a] > prints->print[b]) - (prints->print[a] < prints->print[b]);
 }
 
-typedef struct member_key {
+typedef struct cnx_member_key {
     uint64_t bias;
     uint64_t print;
     uint32_t class;
@@ -46,58 +46,80 @@ static int compare_keys(const void *a, const void *b)
 }
 
 /* Marks the tied members of a cell; returns how many different keys it has. */
-static uint32_t mark_ties(cnx_prints *prints, uint32_t cell, member_key *scratch)
+static uint32_t mark_ties(cnx_prints *prints, uint32_t cell)
 {
     const cnx_cell *c = &prints->cells->cells[cell];
     const uint32_t *members = prints->cells->members + c->first;
+    member_key *keys = prints->scratch.keys;
     for (uint32_t i = 0; i < c->count; i++)
-        scratch[i] = (member_key){prints->bias[members[i]], prints->print[members[i]], members[i]};
-    qsort(scratch, c->count, sizeof *scratch, compare_keys);
+        keys[i] = (member_key){prints->bias[members[i]], prints->print[members[i]], members[i]};
+    qsort(keys, c->count, sizeof *keys, compare_keys);
     uint32_t distinct = 0;
     for (uint32_t i = 0; i < c->count; i++) {
-        bool as_before = i > 0 && compare_keys(&scratch[i - 1], &scratch[i]) == 0;
-        bool as_next = i + 1 < c->count && compare_keys(&scratch[i + 1], &scratch[i]) == 0;
-        prints->tied[scratch[i].class] = as_before || as_next;
+        bool as_before = i > 0 && compare_keys(&keys[i - 1], &keys[i]) == 0;
+        bool as_next = i + 1 < c->count && compare_keys(&keys[i + 1], &keys[i]) == 0;
+        prints->tied[keys[i].class] = as_before || as_next;
         distinct += !as_before;
     }
     return distinct;
 }
 
-static member_key *member_scratch(const cnx_prints *prints, cnx_arena *arena)
+void cnx_set_stale(cnx_prints *prints, uint32_t cell)
 {
-    uint32_t largest = 0;
-    for (uint32_t k = 0; k < prints->cells->cell_count; k++)
-        largest = prints->cells->cells[k].count > largest ? prints->cells->cells[k].count : largest;
-    return CNX_NEW_ARRAY(arena, member_key, largest);
+    if (!prints->is_stale[cell])
+        prints->stale[prints->stale_count++] = cell;
+    prints->is_stale[cell] = true;
 }
 
-/* Gives blocks the prints of what is inside them, innermost first; then marks all ties. Returns the number of
- * different keys over all cells, which grows as long as there is progress. */
-static uint64_t look_again(cnx_prints *prints)
+/* Marks the ties of the cells that changed. Returns the number of different keys over all cells, which grows
+ * as long as there is progress. */
+static uint64_t mark_stale_cells(cnx_prints *prints)
+{
+    while (prints->stale_count != 0) {
+        uint32_t cell = prints->stale[--prints->stale_count];
+        prints->distinct_sum -= prints->distinct[cell];
+        prints->distinct[cell] = mark_ties(prints, cell);
+        prints->distinct_sum += prints->distinct[cell];
+        prints->is_stale[cell] = false;
+    }
+    return prints->distinct_sum;
+}
+
+/* Lists the classes that live in blocks, innermost first. */
+static void list_nested(cnx_prints *prints)
 {
     const cnx_cells *cells = prints->cells;
-    cnx_arena *scratch = cnx_arena_create(prints->arena);
-    member_key *keys = member_scratch(prints, scratch);
     uint32_t deepest = 0;
     for (uint32_t c = 0; c < cells->class_count; c++)
         deepest = cells->depth[c] > deepest ? cells->depth[c] : deepest;
-    for (uint32_t depth = deepest; depth > 0; depth--) {
+    prints->nested = CNX_NEW_ARRAY(prints->arena, uint32_t, deepest != 0 ? cells->class_count : 0);
+    for (uint32_t depth = deepest; depth > 0; depth--)
         for (uint32_t c = 0; c < cells->class_count; c++)
             if (cells->depth[c] == depth && cells->cell_of[c] != CNX_NONE)
-                prints->print[cells->home[c]] += cnx_mix(prints->token[c]);
-        for (uint32_t c = 0; c < cells->class_count; c++)
-            if (cells->depth[c] + 1 == depth)
-                cnx_set_token(prints, c);
-    }
-    uint64_t distinct = 0;
-    for (uint32_t k = 0; k < cells->cell_count; k++)
-        distinct += mark_ties(prints, k, keys);
-    cnx_arena_destroy(scratch);
-    return distinct;
+                prints->nested[prints->nested_count++] = c;
 }
+
+/* Gives blocks the prints of what is inside them, innermost first; then marks all ties. Returns the number of
+ * different keys over all cells. */
+static uint64_t look_again(cnx_prints *prints)
+{
+    const cnx_cells *cells = prints->cells;
+    for (uint32_t i = 0, end; i < prints->nested_count; i = end) {
+        uint32_t depth = cells->depth[prints->nested[i]];
+        for (end = i; end < prints->nested_count && cells->depth[prints->nested[end]] == depth; end++)
+            prints->print[cells->home[prints->nested[end]]] += cnx_mix(prints->token[prints->nested[end]]);
+        for (uint32_t k = i; k < end; k++) {
+            uint32_t home = cells->home[prints->nested[k]];
+            cnx_set_token(prints, home);
+            cnx_set_stale(prints, cells->cell_of[home]);
+        }
+    }
+    return mark_stale_cells(prints);
+}
+
 /* ---- all together ---- */
 
-cnx_prints *cnx_fingerprint(cnx_arena *arena, cnx_analysis *analysis)
+static cnx_prints *new_prints(cnx_arena *arena, cnx_analysis *analysis)
 {
     const cnx_cells *cells = cnx_analysis_cells(analysis);
     cnx_prints *prints = CNX_NEW(arena, cnx_prints);
@@ -108,6 +130,26 @@ cnx_prints *cnx_fingerprint(cnx_arena *arena, cnx_analysis *analysis)
     prints->tied = CNX_NEW_ARRAY(arena, bool, cells->class_count);
     prints->bias_of = CNX_NEW_ARRAY(arena, const cnx_parameter *, cells->cell_count);
     prints->used_print = CNX_NEW_ARRAY(arena, bool, cells->cell_count);
+    prints->distinct = CNX_NEW_ARRAY(arena, uint32_t, cells->cell_count);
+    prints->stale = CNX_NEW_ARRAY(arena, uint32_t, cells->cell_count);
+    prints->is_stale = CNX_NEW_ARRAY(arena, bool, cells->cell_count);
+    uint32_t largest = 0;
+    for (uint32_t k = 0; k < cells->cell_count; k++) {
+        cnx_set_stale(prints, k);
+        largest = cells->cells[k].count > largest ? cells->cells[k].count : largest;
+    }
+    prints->scratch = (cnx_print_scratch){.begin = CNX_NEW_ARRAY(arena, uint32_t, cells->cell_count),
+                                          .copies = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count),
+                                          .first = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count),
+                                          .keys = CNX_NEW_ARRAY(arena, struct cnx_member_key, largest)};
+    list_nested(prints);
+    return prints;
+}
+
+cnx_prints *cnx_fingerprint(cnx_arena *arena, cnx_analysis *analysis)
+{
+    cnx_prints *prints = new_prints(arena, analysis);
+    const cnx_cells *cells = prints->cells;
     cnx_list_faces(prints);
     cnx_read_biases(prints);
     for (uint32_t c = 0; c < cells->class_count; c++)

@@ -5,6 +5,15 @@
 
 #include "analyze/symmetry.h"
 
+/* Memory that is used again and again. The first three are for one axis, and `copies` is all zero between two
+ * uses, so that an axis costs its own length and not that of the model. */
+typedef struct cnx_print_scratch {
+    uint32_t *begin;             /* by cell: where it begins on the axis */
+    uint32_t *copies;            /* by class: how often it shows there */
+    uint32_t *first;             /* by class: where it shows first */
+    struct cnx_member_key *keys; /* of one cell */
+} cnx_print_scratch;
+
 /* What is known of every class so far. Two members of a cell with different (bias, print) can be told apart.
  */
 typedef struct cnx_prints {
@@ -17,6 +26,14 @@ typedef struct cnx_prints {
     bool *tied;      /* by class: some other member of its cell has the same bias and print */
     const cnx_parameter **bias_of; /* by cell: the parameter that gave the biases, or NULL */
     bool *used_print;              /* by cell: biases were not enough */
+    uint32_t *distinct;            /* by cell: how many different keys its members have */
+    uint64_t distinct_sum;         /* over all cells */
+    uint32_t stale_count;          /* cells where a key changed since `tied` and `distinct` were found */
+    uint32_t *stale;
+    bool *is_stale; /* by cell */
+    uint32_t nested_count;
+    uint32_t *nested; /* classes that live in blocks, innermost first */
+    cnx_print_scratch scratch;
     size_t face_count;
     struct cnx_face *faces;
 } cnx_prints;

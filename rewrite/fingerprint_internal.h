@@ -12,6 +12,11 @@ typedef struct cnx_face {
     uint64_t role;   /* hash of the operator that reads the tensor, of where, and of the axis */
 } cnx_face;
 
+/* ---- fingerprint.c ---- */
+
+/* A key in the cell changed: its ties are to be marked again. */
+void cnx_set_stale(cnx_prints *prints, uint32_t cell);
+
 /* ---- tokens.c ---- */
 
 /* Makes the token of a class anew, from its bias and its print. */

@@ -16,34 +16,37 @@ static const char *sorting_key(const cnx_sorting *s, uint32_t cell)
                      s->prints->used_print[cell] ? ", then fingerprint" : "");
 }
 
-/* The first parameter axis that shows a member of the cell. */
-static const char *cell_name(const cnx_sorting *s, uint32_t cell)
+/* By cell: the first parameter axis that shows a member of it, or NULL. */
+static const char **name_cells(const cnx_sorting *s)
 {
+    const cnx_cells *cells = s->cells;
+    const char **names = CNX_NEW_ARRAY(s->arena, const char *, cells->cell_count);
     for (size_t p = 0; p < s->analysis->parameter_count; p++)
         for (uint32_t k = 0; k < s->analysis->parameters[p].tensor->rank; k++) {
             const cnx_labels *labels = cnx_parameter_labels(&s->analysis->parameters[p], k);
-            for (uint32_t i = 0; labels != NULL && i < labels->sequence->count; i++)
-                if (s->cells->cell_of[s->cells->class_of[labels->sequence->points[i]]] == cell)
-                    return cnx_print(s->arena, "%s:%u", s->analysis->parameters[p].name, k);
+            for (uint32_t i = 0; labels != NULL && i < labels->sequence->count; i++) {
+                uint32_t cell = cells->cell_of[cells->class_of[labels->sequence->points[i]]];
+                if (cell != CNX_NONE && cells->cells[cell].count > 1 && names[cell] == NULL)
+                    names[cell] = cnx_print(s->arena, "%s:%u", s->analysis->parameters[p].name, k);
+            }
         }
-    return NULL;
+    return names;
 }
 
 /* One row a cell; cells inside equal blocks share one. */
-static size_t report_cells(cnx_rewrite *rewrite, const cnx_sorting *s)
+static size_t report_cells(cnx_rewrite *rewrite, const cnx_sorting *s, const char **names)
 {
     size_t changed = 0;
     for (uint32_t k = 0; k < s->cells->cell_count; k++) {
         const cnx_cell *cell = &s->cells->cells[k];
-        const char *name = cell->count > 1 ? cell_name(s, k) : NULL;
         uint64_t moved = 0;
         for (uint32_t i = 0; i < cell->count; i++) {
             uint32_t member = s->cells->members[cell->first + i];
             moved += s->image[member] != member;
         }
         changed += moved;
-        if (name != NULL)
-            cnx_rewrite_class(rewrite, name, cell->count, moved, sorting_key(s, k));
+        if (names[k] != NULL)
+            cnx_rewrite_class(rewrite, names[k], cell->count, moved, sorting_key(s, k));
     }
     return changed;
 }
@@ -52,15 +55,16 @@ size_t cnx_pass_permutations(cnx_rewrite *rewrite)
 {
     cnx_arena *arena = cnx_arena_create(rewrite->model->arena);
     cnx_sorting *sorting = cnx_sort_cells(arena, rewrite->model);
+    const char **names = name_cells(sorting);
     uint32_t undecided = cnx_undecided_cell(sorting);
     if (undecided != CNX_NONE) {
-        const char *name = cell_name(sorting, undecided);
+        const char *name = names[undecided];
         rewrite->model->not_canonical =
             cnx_print(rewrite->model->arena, "members of class %s look alike but cannot be exchanged",
                       name != NULL ? name : "without parameters");
         cnx_rewrite_note(rewrite, "not canonical: %s", rewrite->model->not_canonical);
     }
-    size_t changed = report_cells(rewrite, sorting);
+    size_t changed = report_cells(rewrite, sorting, names);
     cnx_apply_permutation(sorting->analysis, sorting->points);
     cnx_arena_destroy(arena);
     return changed;

@@ -52,11 +52,11 @@ static bool is_carried(const cnx_cells *cells, uint32_t point)
     return false;
 }
 
-/* A position
- * that may not move is its own name; a copy of a pinned class that moves with its block has the name of the
- * first of its copies, and its block's; another is known by its class, by where on the axis its cell begins,
- * and by which copy of the class it is. Numbers of classes and cells stay out of it as far as possible: two
- * equal branches of a graph then give equal tokens, are sorted alike, and can share their tensors again. */
+/* A position that may not move is its own name; a copy of a pinned class that moves with its block has the
+ * name of the first of its copies, and its block's; another is known by its class, by where on the axis its
+ * cell begins, and by which copy of the class it is. Numbers of classes and cells stay out of it as far as
+ * possible: two equal branches of a graph then give equal tokens, are sorted alike, and can share their
+ * tensors again. */
 uint64_t *cnx_axis_tokens(const cnx_prints *prints, cnx_arena *arena, const cnx_parameter *parameter,
                           uint32_t axis)
 {
@@ -64,16 +64,13 @@ uint64_t *cnx_axis_tokens(const cnx_prints *prints, cnx_arena *arena, const cnx_
     const cnx_labels *labels = cnx_parameter_labels(parameter, axis);
     uint32_t count = labels != NULL ? labels->sequence->count : (uint32_t)parameter->tensor->dims[axis];
     uint64_t *tokens = CNX_NEW_ARRAY(arena, uint64_t, count);
-    cnx_arena *scratch = cnx_arena_create(prints->arena);
-    uint32_t *begin = CNX_NEW_ARRAY(scratch, uint32_t, cells->cell_count);
-    uint32_t *copies = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
-    uint32_t *first = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
+    const cnx_print_scratch *at = &prints->scratch;
     for (uint32_t i = count; i-- > 0 && labels != NULL;) {
         uint32_t class = cells->class_of[labels->sequence->points[i]];
-        copies[class]++;
-        first[class] = i;
+        at->copies[class]++;
+        at->first[class] = i;
         if (cells->cell_of[class] != CNX_NONE && outermost_cell(cells, class) != CNX_NONE)
-            begin[outermost_cell(cells, class)] = i;
+            at->begin[outermost_cell(cells, class)] = i;
     }
     for (uint32_t i = 0; i < count; i++) {
         uint32_t point = labels != NULL ? labels->sequence->points[i] : 0;
@@ -81,13 +78,15 @@ uint64_t *cnx_axis_tokens(const cnx_prints *prints, cnx_arena *arena, const cnx_
         tokens[i] = cnx_mix(i + UINT64_C(0x706f73));
         if (labels != NULL && cells->cell_of[class] != CNX_NONE) {
             uint32_t outer = outermost_cell(cells, class);
-            uint64_t copy = copies[class] > 1 ? copy_token(prints, point) : block_token(prints, point);
-            tokens[i] = cnx_mix(prints->token[class] + copy + cnx_mix(outer != CNX_NONE ? begin[outer] : i));
+            uint64_t copy = at->copies[class] > 1 ? copy_token(prints, point) : block_token(prints, point);
+            tokens[i] =
+                cnx_mix(prints->token[class] + copy + cnx_mix(outer != CNX_NONE ? at->begin[outer] : i));
         }
         if (labels != NULL && cells->cell_of[class] == CNX_NONE && is_carried(cells, point))
-            tokens[i] = cnx_mix(copy_token(prints, point) + cnx_mix(first[class]));
+            tokens[i] = cnx_mix(copy_token(prints, point) + cnx_mix(at->first[class]));
         tokens[i] = cnx_mix(tokens[i] + cnx_mix(axis));
     }
-    cnx_arena_destroy(scratch);
+    for (uint32_t i = 0; i < count && labels != NULL; i++)
+        at->copies[cells->class_of[labels->sequence->points[i]]] = 0;
     return tokens;
 }
