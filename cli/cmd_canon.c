@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { KEY_OUTPUT = 'o', KEY_PASSES = 0x2000, KEY_KEEP_METADATA, SHOWN_CLASSES = 40 };
+enum { KEY_OUTPUT = 'o', KEY_PASSES = 0x2000, KEY_KEEP_METADATA, KEY_EMBED_HASH, SHOWN_CLASSES = 40 };
 
 struct settings {
     const char *output;
@@ -24,6 +24,9 @@ static const struct argp_option options[] = {
      .arg = "LIST",
      .doc = "Only these passes, separated by commas (canonnx list passes), or none (default: all)"},
     {.name = "keep-metadata", .key = KEY_KEEP_METADATA, .doc = "Do not drop metadata"},
+    {.name = "embed-hash",
+     .key = KEY_EMBED_HASH,
+     .doc = "Store the model's hash in its metadata, for canonnx hash --check"},
     {0},
 };
 
@@ -34,6 +37,8 @@ static const char *accept(int key, const char *value, void *settings_given)
         settings->output = value;
     else if (key == KEY_PASSES)
         settings->canon.passes = value;
+    else if (key == KEY_EMBED_HASH)
+        settings->canon.embed_hash = true;
     else
         settings->canon.keep_metadata = true;
     return key == KEY_OUTPUT ? options_check_output(value) : NULL;

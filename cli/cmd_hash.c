@@ -1,98 +1,120 @@
-/* canonnx hash: digests of canonical forms, printed as sha256sum prints its own. */
+/* canonnx hash: digests of models, printed and checked as sha256sum does. */
 #include "command.h"
+#include "digest_line.h"
 #include "document.h"
+#include "hash_check.h"
 #include "options.h"
 #include "outcome.h"
 
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
-static cnx_code hash_model(const char *path, char digest[33], cnx_error *error)
+enum { KEY_STRUCTURE = 0x2000, KEY_WEIGHTS, KEY_CHECK = 'c' };
+
+struct settings {
+    bool structure;
+    bool weights;
+    bool check;
+};
+
+static const struct argp_option options[] = {
+    {.name = "structure",
+     .key = KEY_STRUCTURE,
+     .doc = "Digest everything but the parameters: equal for a model and its fine-tuned copy"},
+    {.name = "weights",
+     .key = KEY_WEIGHTS,
+     .doc = "Digest the parameters only, wherever in the graph they are"},
+    {.name = "check",
+     .key = KEY_CHECK,
+     .doc = "Read digests and paths from the files (- is standard input), or from a model that canon "
+            "--embed-hash "
+            "wrote, and compare"},
+    {0},
+};
+
+static const char *accept(int key, const char *value, void *settings_given)
 {
-    static const cnx_canon_options everything = {0};
-    const cnx_canon_report *report;
-    cnx_model *model;
-    cnx_code code = cnx_model_open(path, &model, error);
-    if (code == CNX_OK)
-        code = cnx_canonicalize(model, &everything, &report, error);
-    if (code == CNX_OK)
-        code = cnx_model_hash(model, digest, error);
-    cnx_model_close(model);
-    return code;
+    struct settings *settings = settings_given;
+    (void)value;
+    settings->structure = settings->structure || key == KEY_STRUCTURE;
+    settings->weights = settings->weights || key == KEY_WEIGHTS;
+    settings->check = settings->check || key == KEY_CHECK;
+    return NULL;
 }
 
-/* A name with a newline or backslash is escaped, and the line starts with a backslash to tell. */
-static void print_line(const char *digest, const char *path)
+static const char *check(const void *settings_given)
 {
-    bool escape = strpbrk(path, "\\\n\r") != NULL;
-    printf("%s%s  ", escape ? "\\" : "", digest);
-    for (const char *c = path; *c; c++) {
-        if (*c == '\\')
-            fputs("\\\\", stdout);
-        else if (*c == '\n')
-            fputs("\\n", stdout);
-        else if (*c == '\r')
-            fputs("\\r", stdout);
-        else
-            putchar(*c);
+    const struct settings *settings = settings_given;
+    return settings->structure && settings->weights ? "--structure and --weights exclude each other" : NULL;
+}
+
+/* Prints the digest of one model, or adds it to the array. Returns the outcome. */
+static int hash_model(const struct request *request, enum digest_kind kind, const char *path, json_t *models)
+{
+    char digest[33];
+    cnx_error error = {0};
+    bool good = hash_digest(path, kind, digest, NULL, &error) == CNX_OK;
+    if (request->json) {
+        json_t *object = document_object();
+        field_text(object, "path", path);
+        field_text(object, "digest", good ? digest : NULL);
+        field_value(object, "error", good ? json_null() : hash_error_value(&error));
+        item_value(models, object);
+    } else if (good && request->quiet) {
+        puts(digest);
+    } else if (good) {
+        char before[DIGEST_LENGTH + 3];
+        snprintf(before, sizeof before, "%s  ", digest);
+        digest_line_print(stdout, before, path, "");
     }
-    putchar('\n');
+    return good ? OUTCOME_SUCCESS : outcome_failure(path, &error);
 }
 
-static json_t *error_value(const cnx_error *error)
+static int work(const struct request *request, const struct settings *settings)
 {
-    json_t *object = document_object();
-    field_text(object, "place", error->place);
-    field_text(object, "message", error->message);
-    return object;
-}
-
-static void add_model(json_t *models, const char *path, const char *digest, const cnx_error *error)
-{
-    json_t *object = document_object();
-    field_text(object, "path", path);
-    field_text(object, "digest", digest);
-    field_value(object, "error", digest ? json_null() : error_value(error));
-    item_value(models, object);
+    static const char *const kinds[] = {
+        [DIGEST_OF_FORM] = "form", [DIGEST_OF_STRUCTURE] = "structure", [DIGEST_OF_WEIGHTS] = "weights"};
+    enum digest_kind kind = settings->structure ? DIGEST_OF_STRUCTURE
+                            : settings->weights ? DIGEST_OF_WEIGHTS
+                                                : DIGEST_OF_FORM;
+    int outcome = OUTCOME_SUCCESS;
+    json_t *items = document_array();
+    for (size_t i = 0; i < request->operand_count; i++) {
+        const char *operand = request->operands[i];
+        int one = settings->check ? hash_check(request, kind, operand, items)
+                                  : hash_model(request, kind, operand, items);
+        outcome = one > outcome ? one : outcome;
+    }
+    if (request->json) {
+        json_t *document = document_create(NULL);
+        field_text(document, "kind", kinds[kind]);
+        field_value(document, settings->check ? "checks" : "models", json_incref(items));
+        document_print(document);
+    }
+    json_decref(items);
+    return outcome;
 }
 
 int cmd_hash(const struct command *command, int argc, char **argv)
 {
+    struct settings settings = {0};
     const struct syntax syntax = {
+        .options = options,
+        .accept = accept,
+        .check = check,
+        .settings = &settings,
         .least_operands = 1,
         .most_operands = SIZE_MAX,
-        .details =
-            "Models with equal digests compute the same function and differ at most in names, order, "
-            "storage, "
-            "metadata, needless nodes and a permutation. One bad model does not stop the others. --quiet "
-            "prints digests without paths.",
+        .details = "Models with equal digests compute the same function and differ at most in names, order, "
+                   "storage, "
+                   "metadata, needless nodes and a permutation. One bad model does not stop the others. "
+                   "--quiet prints "
+                   "digests without paths, with --check only what failed; --check exits with 1 when a digest "
+                   "differs.",
     };
     struct request request;
-    if (options_parse(command, &syntax, argc, argv, &request)) {
-        json_t *models = document_array();
-        request.outcome = OUTCOME_SUCCESS;
-        for (size_t i = 0; i < request.operand_count; i++) {
-            const char *path = request.operands[i];
-            char digest[33];
-            cnx_error error = {0};
-            bool good = hash_model(path, digest, &error) == CNX_OK;
-            if (!good)
-                request.outcome = outcome_failure(path, &error);
-            if (request.json)
-                add_model(models, path, good ? digest : NULL, &error);
-            else if (good && request.quiet)
-                puts(digest);
-            else if (good)
-                print_line(digest, path);
-        }
-        if (request.json) {
-            json_t *document = document_create(NULL);
-            field_value(document, "models", json_incref(models));
-            document_print(document);
-        }
-        json_decref(models);
-    }
+    if (options_parse(command, &syntax, argc, argv, &request))
+        request.outcome = work(&request, &settings);
     options_release(&request);
     return request.outcome;
 }

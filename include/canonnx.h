@@ -221,6 +221,7 @@ CNX_API cnx_code cnx_find_bound(cnx_model *model, const cnx_bound_options *optio
 typedef struct cnx_canon_options {
     const char *passes; /* NULL: all; "none"; or a comma-separated list of names (cnx_pass_list) */
     bool keep_metadata;
+    bool embed_hash; /* store the hash in the model's metadata (docs/FORMAT.md, section 9) */
 } cnx_canon_options;
 
 /* One row of the before/after table; equal columns mean that nothing changed. */
@@ -260,9 +261,23 @@ CNX_API cnx_code cnx_sample(cnx_model *model, uint64_t seed, cnx_error *error);
 CNX_API cnx_code cnx_model_write(cnx_model *model, const char *path, uint64_t *bytes_written,
                                  cnx_error *error);
 
-/* XXH3-128 of the bytes that cnx_model_write would write, seeded with the version of the canonical
- * format; 32 lower-case hexadecimal digits. Call cnx_canonicalize first. */
+/* XXH3-128 of the bytes that cnx_model_write would write, metadata left out, seeded with the version of the
+ * canonical format; 32 lower-case hexadecimal digits. Call cnx_canonicalize first. */
 CNX_API cnx_code cnx_model_hash(cnx_model *model, char digest[33], cnx_error *error);
+
+/* The hash that is embedded in the model's metadata: 32 hexadecimal digits, borrowed, or NULL when there is none.
+ * Ask before cnx_canonicalize, which drops metadata. A malformed one, or one of another version of the canonical
+ * format, is an error. */
+CNX_API cnx_code cnx_model_embedded_hash(cnx_model *model, const char **digest, cnx_error *error);
+
+/* The digest of everything but the parameters: operators, attributes, wiring, settings, types, operator sets and
+ * the interface; equal for a model and its fine-tuned copy (docs/FORMAT.md, section 9). Reads no parameter.
+ * Simplifies the model in memory, and needs no cnx_canonicalize. */
+CNX_API cnx_code cnx_model_hash_structure(cnx_model *model, char digest[33], cnx_error *error);
+
+/* The digest of the set of the parameters' canonical contents, wherever in the graph they are used
+ * (docs/FORMAT.md, section 9). Call cnx_canonicalize first. */
+CNX_API cnx_code cnx_model_hash_weights(cnx_model *model, char digest[33], cnx_error *error);
 
 /* ---- tables ------------------------------------------------------------------------------------- */
 

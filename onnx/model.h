@@ -105,7 +105,7 @@ struct cnx_model {
     uint32_t function_count;
     cnx_graph **functions;
     const char *folder;        /* of the file, for external data; NULL when there is none (standard input) */
-    const char *not_canonical; /* why the permutation step gave up, or NULL */
+    const char *not_canonical; /* why what was made is no canonical form, or NULL */
     struct cnx_source *source; /* mappings; private to onnx/ */
 };
 

@@ -51,6 +51,9 @@ typedef size_t (*cnx_pass_function)(cnx_rewrite *rewrite);
 /* Runs the passes called `passes` (see cnx_canon_options) on the model. */
 void cnx_rewrite_run(cnx_rewrite *rewrite, const char *passes);
 
+/* Runs every pass up to the one that makes SEPARATE: the structure is simple then, and no weight was read. */
+void cnx_rewrite_simplify(cnx_model *model);
+
 /* Adds a line to the report's notes. */
 void cnx_rewrite_note(cnx_rewrite *rewrite, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

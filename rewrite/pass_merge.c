@@ -5,7 +5,8 @@
  * bytes, and only those are read on. What nobody shares a prefix with is never looked at again, and
  * nothing is read twice.
  *
- * Graph inputs (defaults) and outputs are interface and stay apart. */
+ * Graph inputs (defaults) and outputs are interface and stay apart. Metadata (when it is kept) keeps nothing
+ * apart, so that the graph does not depend on it: that of the first stays. */
 #include "rewrite/edit.h"
 #include "rewrite/permute.h"
 
@@ -46,7 +47,7 @@ typedef struct merger {
 static bool is_candidate(const cnx_value *value)
 {
     const cnx_tensor *tensor = value->initializer;
-    return tensor != NULL && !value->is_input && !value->is_output && tensor->proto->n_metadata_props == 0 &&
+    return tensor != NULL && !value->is_input && !value->is_output &&
            tensor->proto->base.n_unknown_fields == 0;
 }
 

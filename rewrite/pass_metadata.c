@@ -1,6 +1,6 @@
 /* Drops what tools attach: key-value metadata at every level, quantization annotations, training graphs and
  * plans for several devices. None of it takes part in an evaluation; each is mentioned in the report. */
-#include "rewrite/pass.h"
+#include "rewrite/metadata.h"
 
 typedef struct tally {
     bool keep;
@@ -9,33 +9,25 @@ typedef struct tally {
     size_t plans;
 } tally;
 
-static void drop_metadata(tally *now, size_t *entries)
+static void drop_metadata(void *state, size_t *entries)
 {
+    tally *now = state;
     now->metadata += *entries;
     if (!now->keep)
         *entries = 0;
 }
 
-static void drop_from_graph(tally *now, cnx_graph *graph)
+static void drop_from_graph(tally *now, const cnx_graph *graph)
 {
     for (uint32_t i = 0; i < graph->order_count; i++) {
         Onnx__NodeProto *node = graph->nodes[graph->order[i]].proto;
-        drop_metadata(now, &node->n_metadata_props);
         now->plans += node->n_device_configurations;
         node->n_device_configurations = 0;
     }
-    if (graph->function != NULL) {
-        drop_metadata(now, &graph->function->n_metadata_props);
+    if (graph->function != NULL)
         return;
-    }
-    Onnx__GraphProto *proto = graph->proto;
-    drop_metadata(now, &proto->n_metadata_props);
-    for (size_t i = 0; i < proto->n_input; i++)
-        drop_metadata(now, &proto->input[i]->n_metadata_props);
-    for (size_t i = 0; i < proto->n_output; i++)
-        drop_metadata(now, &proto->output[i]->n_metadata_props);
-    now->annotations += proto->n_quantization_annotation;
-    proto->n_quantization_annotation = 0;
+    now->annotations += graph->proto->n_quantization_annotation;
+    graph->proto->n_quantization_annotation = 0;
 }
 
 static void tell(cnx_rewrite *rewrite, const tally *now, size_t training)
@@ -56,7 +48,8 @@ size_t cnx_pass_metadata(cnx_rewrite *rewrite)
     cnx_model *model = rewrite->model;
     Onnx__ModelProto *proto = model->proto;
     tally now = {.keep = rewrite->keep_metadata};
-    drop_metadata(&now, &proto->n_metadata_props);
+    size_t embedded = cnx_metadata_find(model, CNX_HASH_KEY) != NULL; /* nobody misses it */
+    cnx_metadata_visit(model, drop_metadata, &now);
     now.plans += proto->n_configuration;
     proto->n_configuration = 0;
     size_t training = proto->n_training_info;
@@ -66,8 +59,7 @@ size_t cnx_pass_metadata(cnx_rewrite *rewrite)
     cnx_graph **graphs = cnx_rewrite_graphs(rewrite, &count);
     for (size_t i = 0; i < count; i++)
         drop_from_graph(&now, graphs[i]);
-    for (size_t i = 0; i < model->tensor_count; i++)
-        drop_metadata(&now, &model->tensors[i]->proto->n_metadata_props);
+    now.metadata -= embedded;
     tell(rewrite, &now, training);
-    return (now.keep ? 0 : now.metadata) + now.annotations + now.plans + training;
+    return (now.keep ? 0 : now.metadata + embedded) + now.annotations + now.plans + training;
 }

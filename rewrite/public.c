@@ -1,3 +1,4 @@
+#include "rewrite/metadata.h"
 #include "rewrite/permute.h"
 #include "rewrite/report.h"
 
@@ -15,6 +16,9 @@ static const cnx_canon_report *canonicalize(cnx_model *model, const cnx_canon_op
     cnx_settle_permutations(model);
     cnx_report_begin(&rewrite);
     cnx_rewrite_run(&rewrite, options->passes);
+    cnx_model_lower(model);
+    if (options->embed_hash)
+        cnx_embed_hash(model);
     const cnx_canon_report *report = cnx_report_end(&rewrite);
     cnx_arena_destroy(rewrite.arena);
     return report;

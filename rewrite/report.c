@@ -156,7 +156,6 @@ const cnx_canon_report *cnx_report_end(cnx_rewrite *rewrite)
     cnx_arena *arena = rewrite->model->arena;
     struct cnx_report_builder *builder = rewrite->report;
     count_model(rewrite, true);
-    cnx_model_lower(rewrite->model);
     builder->fixed[FILE_BYTES].after = written_bytes(rewrite);
 
     cnx_canon_row *rows = CNX_NEW_ARRAY(arena, cnx_canon_row, FIXED_ROWS + builder->operator_count);

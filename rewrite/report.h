@@ -7,7 +7,7 @@
 /* Counts the model as it is now into the column `before` of a new report. */
 struct cnx_report_builder *cnx_report_begin(cnx_rewrite *rewrite);
 
-/* Counts the model again, into the column `after`. The report is in the model's arena. */
+/* Counts the lowered model again, into the column `after`. The report is in the model's arena. */
 const cnx_canon_report *cnx_report_end(cnx_rewrite *rewrite);
 
 #endif

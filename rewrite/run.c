@@ -1,6 +1,7 @@
 /* The runner: calls the rows of passes.def that were chosen, in order. */
 #include "analyze/analysis.h"
 #include "rewrite/names.h"
+#include "rewrite/report.h"
 
 #include <assert.h>
 
@@ -112,6 +113,15 @@ static size_t run_row(cnx_rewrite *rewrite, const pass_row *row, unsigned *prope
     return changed;
 }
 
+/* Where the rows that are repeated together with `first` end. */
+static size_t end_of_group(size_t first)
+{
+    size_t end = first + 1;
+    while (rows[first].group == REPEAT && end < ROW_COUNT && rows[end].group == REPEAT)
+        end++;
+    return end;
+}
+
 /* Repeats rows[first] ... rows[end-1] until all of them are content. */
 static void run_group(cnx_rewrite *rewrite, size_t first, size_t end, const bool chosen[ROW_COUNT],
                       unsigned *properties)
@@ -134,16 +144,34 @@ void cnx_rewrite_run(cnx_rewrite *rewrite, const char *passes)
     bool all = choose(rewrite, passes, chosen);
     unsigned properties = 0;
     for (size_t i = 0, end; i < ROW_COUNT; i = end) {
-        end = i + 1;
-        while (rows[i].group == REPEAT && end < ROW_COUNT && rows[end].group == REPEAT)
-            end++;
+        end = end_of_group(i);
         assert(!all || (rows[i].needs & ~properties) == 0);
         run_group(rewrite, i, end, chosen, &properties);
     }
-    if (all || strcmp(passes, "none") == 0)
+    if (all)
         return;
+    if (strcmp(passes, "none") == 0) {
+        rewrite->model->not_canonical = "no passes ran";
+        return;
+    }
     cnx_names_repair(rewrite);
+    rewrite->model->not_canonical = "only some passes ran";
     cnx_rewrite_note(rewrite, "only some passes ran: the result is not canonical");
+}
+
+void cnx_rewrite_simplify(cnx_model *model)
+{
+    bool chosen[ROW_COUNT];
+    unsigned properties = 0;
+    cnx_rewrite rewrite = {.model = model, .arena = cnx_arena_create(model->arena)};
+    cnx_report_begin(&rewrite); /* passes write notes */
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        chosen[i] = true;
+    for (size_t i = 0, end; i < ROW_COUNT && (properties & SEPARATE) == 0; i = end) {
+        end = end_of_group(i);
+        run_group(&rewrite, i, end, chosen, &properties);
+    }
+    cnx_arena_destroy(rewrite.arena);
 }
 
 /* ---- what passes share ---- */
