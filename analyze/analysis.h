@@ -35,6 +35,7 @@ typedef struct cnx_fact {
     size_t content_count;
     const cnx_dim *content;
     int64_t content_divisor; /* of floats: elements are content / divisor; 0 means 1 */
+    uint32_t scaling;        /* the value's number in the scaling log; 0: it is not multiplied by anything */
 } cnx_fact;
 
 /* A tensor that the graph reads as a parameter: an initializer or the tensor of a Constant node. */
@@ -44,6 +45,7 @@ typedef struct cnx_parameter {
     const cnx_graph *graph; /* the graph that holds it, and its value there */
     uint32_t value;
     const cnx_axis *axes; /* tensor->rank of them */
+    uint32_t scaling;     /* its value's number in the scaling log */
     bool again;           /* a further use of a shared tensor, with points of its own along constant axes: for
                              reports; nothing has to be permuted for it */
     uint32_t reader;      /* with `again`: the number (cnx_walk) of the node that reads it so */
@@ -67,8 +69,9 @@ typedef struct cnx_analysis {
     cnx_dims *dims;
     cnx_fact *facts; /* of the main graph, by value id */
     struct cnx_points *points;
-    struct cnx_cells *cells; /* found on demand; see symmetry.h */
-    size_t parameter_count;  /* in order of first use */
+    struct cnx_scaling_log *scaling; /* what operators said about signs and scales */
+    struct cnx_cells *cells;         /* found on demand; see symmetry.h */
+    size_t parameter_count;          /* in order of first use */
     size_t parameter_capacity;
     cnx_parameter *parameters;
     cnx_intern swept_tensors; /* addresses of the parameters' tensors, and their facts by number */
@@ -119,6 +122,7 @@ typedef struct cnx_operator {
     int32_t since;                   /* first operator-set version this row speaks for */
     void (*rule)(struct cnx_rule *); /* NULL: pins on purpose */
     const char *rule_name;
+    void (*scaling)(struct cnx_rule *); /* NULL: nothing is multiplied */
     cnx_op_class class;
     bool commutative; /* the order of its inputs means nothing */
 } cnx_operator;

@@ -10,6 +10,7 @@
 #include "analyze/parameters.h"
 #include "analyze/points.h"
 #include "analyze/rule.h"
+#include "analyze/scaling/scaling.h"
 
 /* Shared tensors with more elements are taken as they are, without looking for constant axes. */
 #define LARGEST_SHARED_TENSOR (UINT64_C(1) << 20)
@@ -104,7 +105,7 @@ static void read_content(sweep *s, cnx_tensor *tensor, cnx_fact *fact)
     fact->content_count = tensor->count;
 }
 
-static void add_parameter(sweep *s, uint32_t id, const cnx_axis *axes, bool again)
+static void add_parameter(sweep *s, uint32_t id, const cnx_axis *axes, uint32_t scaling, bool again)
 {
     cnx_analysis *a = s->analysis;
     cnx_parameter parameter = {.tensor = s->tensors[id],
@@ -112,9 +113,17 @@ static void add_parameter(sweep *s, uint32_t id, const cnx_axis *axes, bool agai
                                .graph = s->graph,
                                .value = id,
                                .axes = axes,
+                               .scaling = scaling,
                                .again = again,
                                .reader = s->analysis->points->speaker};
     CNX_PUSH(a->arena, a->parameters, a->parameter_count, a->parameter_capacity, parameter);
+}
+
+/* Floats whose signs and exponents can be changed without rounding. */
+static bool may_be_multiplied(int32_t type)
+{
+    return type == CNX_TYPE_FLOAT || type == CNX_TYPE_DOUBLE || type == CNX_TYPE_FLOAT16 ||
+           type == CNX_TYPE_BFLOAT16;
 }
 
 /* A tensor has one set of points, however often the body that holds it is swept. */
@@ -142,7 +151,9 @@ static cnx_fact tensor_fact(sweep *s, uint32_t id, cnx_tensor *tensor)
         }
     }
     read_content(s, tensor, &fact);
-    add_parameter(s, id, fact.axes, false);
+    if (may_be_multiplied(tensor->type))
+        fact.scaling = cnx_scaling_value(a->scaling, &fact);
+    add_parameter(s, id, fact.axes, fact.scaling, false);
     cnx_intern_add(&a->swept_tensors, &tensor, sizeof tensor);
     CNX_PUSH(a->arena, a->tensor_facts, a->tensor_fact_count, a->tensor_fact_capacity, fact);
     return fact;
@@ -192,6 +203,25 @@ static uint64_t constant_axes(sweep *s, uint32_t id, cnx_tensor *tensor)
     return s->constant_axes[id];
 }
 
+/* Whether every byte of the tensor, which is constant along all axes, is zero. */
+static bool is_zero(const sweep *s, cnx_tensor *tensor)
+{
+    static const uint8_t zero[16];
+    const uint8_t *bytes = cnx_tensor_bytes(s->analysis->model, tensor);
+    return memcmp(bytes, zero, cnx_type_bits(tensor->type) / 8) == 0;
+}
+
+/* A further use of a tensor that is constant along some axes. Only zeros can be multiplied by one thing here
+ * and another there. */
+static uint32_t scaling_of_use(sweep *s, uint32_t id, uint64_t constant, const cnx_fact *use)
+{
+    uint64_t all = (UINT64_C(1) << use->rank) - 1;
+    if ((constant & all) == all && is_zero(s, s->tensors[id]))
+        return cnx_scaling_value(s->analysis->scaling, use);
+    cnx_scaling_fix(s->analysis->scaling, CNX_SIGN_AND_SCALE, s->facts[id].scaling);
+    return 0;
+}
+
 /* The fact of a value as one use of it sees it. */
 static cnx_fact fact_of_use(sweep *s, uint32_t id)
 {
@@ -212,8 +242,9 @@ static cnx_fact fact_of_use(sweep *s, uint32_t id)
         if ((constant >> k & 1) != 0 && axes[k].kind == CNX_AXIS_LABELS)
             axes[k] = cnx_axis_fresh(s->analysis->points, axes[k].labels->extent, NULL);
     }
-    add_parameter(s, id, axes, true);
     fact.axes = axes;
+    fact.scaling = scaling_of_use(s, id, constant, &fact);
+    add_parameter(s, id, axes, fact.scaling, true);
     return fact;
 }
 
@@ -242,6 +273,7 @@ static void pin_captured(sweep *s, cnx_rule *rule, const cnx_graph *body)
         cnx_fact fact = known_or_initializer(s, outer);
         for (uint32_t k = 0; k < fact.rank; k++)
             cnx_axis_pin(rule->points, fact.axes[k], reason);
+        cnx_scaling_fix(s->analysis->scaling, CNX_SIGN_AND_SCALE, fact.scaling);
     }
 }
 
@@ -312,6 +344,7 @@ static void apply_row(cnx_rule *rule)
         cnx_rule_pin_all(rule, "input of unknown rank");
     } else {
         rule->op->rule(rule);
+        rule->followed = true;
         cnx_propagate_content(rule);
     }
 }
@@ -329,7 +362,7 @@ static void pin_unread(cnx_rule *rule)
             }
 }
 
-static void store_outputs(sweep *s, cnx_rule *rule)
+static void finish_outputs(sweep *s, cnx_rule *rule)
 {
     for (uint32_t o = 0; o < rule->output_count; o++) {
         uint32_t id = rule->node->outputs[o];
@@ -345,8 +378,14 @@ static void store_outputs(sweep *s, cnx_rule *rule)
         cnx_rule_pin_orphans(rule, &rule->outputs[o]);
         if (rule->outputs[o].type == 0 && declared_tensor(value) != NULL)
             rule->outputs[o].type = declared_tensor(value)->elem_type;
-        s->facts[id] = rule->outputs[o];
     }
+}
+
+static void store_outputs(sweep *s, const cnx_rule *rule)
+{
+    for (uint32_t o = 0; o < rule->output_count; o++)
+        if (rule->node->outputs[o] != CNX_NONE)
+            s->facts[rule->node->outputs[o]] = rule->outputs[o];
 }
 
 /* Constant: its tensor is an initializer by another name. Lists of numbers are contents. */
@@ -396,6 +435,8 @@ static void visit_node(sweep *s, const cnx_node *node)
     pin_unread(&rule);
     for (uint32_t g = 0; g < node->subgraph_count && !rule.follows_bodies; g++)
         pin_captured(s, &rule, node->subgraphs[g].graph);
+    finish_outputs(s, &rule);
+    cnx_follow_scaling(&rule);
     store_outputs(s, &rule);
 }
 
@@ -454,6 +495,7 @@ static void pin_outputs(sweep *s)
         cnx_fact fact = known_or_initializer(s, id);
         for (uint32_t k = 0; k < fact.rank; k++)
             cnx_axis_pin(points, fact.axes[k], reason);
+        cnx_scaling_fix(s->analysis->scaling, CNX_SIGN_AND_SCALE, fact.scaling);
     }
 }
 
@@ -494,14 +536,21 @@ cnx_fact *cnx_sweep_body(cnx_rule *rule, const cnx_graph *body, const cnx_fact *
     for (uint32_t i = 0; i < body->input_count; i++) {
         cnx_fact *fact = &s.facts[body->inputs[i]];
         *fact = i < count ? inputs[i] : (cnx_fact){.known = false};
+        if (body->parent != NULL) /* another value in every iteration */
+            fact->scaling = 0;
         if (!fact->known && fact->type == 0)
             fact->type =
                 CNX_TYPE_UNDEFINED - 1; /* bound to something unknown: not to be taken from the file */
     }
     visit_nodes(&s);
     cnx_fact *outputs = CNX_NEW_ARRAY(rule->arena, cnx_fact, body->output_count);
-    for (uint32_t i = 0; i < body->output_count; i++)
+    for (uint32_t i = 0; i < body->output_count; i++) {
         outputs[i] = known_or_initializer(&s, body->outputs[i]);
+        if (body->parent == NULL) /* a function: its outputs are the call's */
+            continue;
+        cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, outputs[i].scaling);
+        outputs[i].scaling = 0;
+    }
     return outputs;
 }
 
@@ -511,6 +560,7 @@ cnx_analysis *cnx_analyze(cnx_arena *arena, cnx_model *model)
     cnx_analysis *a = CNX_NEW(arena, cnx_analysis);
     *a = (cnx_analysis){.arena = arena, .model = model, .dims = cnx_dims_create(arena)};
     a->points = cnx_points_create(arena, a->dims);
+    a->scaling = cnx_scaling_log_create(arena);
     cnx_intern_init(&a->swept_tensors, arena);
     sweep s = new_sweep(a, graph, NULL);
     a->facts = s.facts;

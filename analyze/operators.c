@@ -1,16 +1,18 @@
 /* The operator table: analyze/ops.def as an array, looked up by (domain, name, operator-set version). */
-#include "analyze/rule.h"
+#include "analyze/scaling/scaling.h"
 
 /* The rule of a row that pins on purpose. */
 #define cnx_apply_pins NULL
+#define cnx_scale_fixes NULL
 
 static const cnx_operator operators[] = {
-#define OP(domain_, name_, since_, rule_, class_, commutative_)                                              \
+#define OP(domain_, name_, since_, rule_, scaling_, class_, commutative_)                                    \
     {.domain = domain_,                                                                                      \
      .name = name_,                                                                                          \
      .since = since_,                                                                                        \
      .rule = cnx_apply_##rule_,                                                                              \
      .rule_name = #rule_,                                                                                    \
+     .scaling = cnx_scale_##scaling_,                                                                        \
      .class = CNX_OP_##class_,                                                                               \
      .commutative = commutative_},
 #include "analyze/ops.def"
@@ -52,7 +54,7 @@ const cnx_operator *cnx_operator_find(const char *domain, const char *name, int6
 size_t cnx_operator_list(const cnx_list_row **rows)
 {
     static const cnx_list_row list[] = {
-#define OP(domain_, name_, since_, rule_, class_, commutative_)                                              \
+#define OP(domain_, name_, since_, rule_, scaling_, class_, commutative_)                                    \
     {FULL_NAME(domain_, name_), #rule_, #class_ ", since " #since_},
 #include "analyze/ops.def"
 #undef OP

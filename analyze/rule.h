@@ -20,6 +20,7 @@ typedef struct cnx_rule {
     const cnx_graph *graph;
     const cnx_node *node;
     const cnx_operator *op;
+    bool followed;       /* the row's rule was applied, to inputs of known rank */
     bool follows_bodies; /* the rule follows the nested graphs: what they capture need not be pinned */
     uint32_t input_count;
     cnx_fact *inputs; /* an omitted input has known = false and present = false */

@@ -1,5 +1,8 @@
 #include "analyze/symmetry.h"
 
+#include "analyze/parameters.h"
+#include "analyze/scaling/scaling.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -211,8 +214,38 @@ static void describe_parameters(describer *d, listing what)
     }
 }
 
+static void count_parameter(void *total, const cnx_tensor *tensor)
+{
+    *(uint64_t *)total += tensor->count;
+}
+
+/* Signs, scales and linear changes: for each class, and in all. */
+static void describe_scalings(describer *d, cnx_symmetry *symmetry, cnx_symmetry_class *classes)
+{
+    const cnx_scalings *scalings = cnx_find_scalings(d->arena, d->analysis);
+    cnx_cell_scaling excess = cnx_scaling_excess(scalings);
+    for (uint32_t k = 0; k < d->cells->cell_count; k++) {
+        cnx_cell_scaling size = cnx_scaling_of_cell(scalings, k);
+        uint32_t member = d->cells->members[d->cells->cells[k].first];
+        uint32_t number =
+            d->draft_of[member] != 0 ? d->draft_of[member] : d->draft_of[outermost(d->cells, member)];
+        symmetry->signs += size.signs;
+        symmetry->dimension += size.dimension;
+        if (number == 0)
+            continue;
+        classes[number - 1].signs += size.signs;
+        classes[number - 1].dimension += size.dimension;
+        classes[number - 1].linear |= size.linear;
+    }
+    symmetry->signs -= excess.signs;
+    symmetry->dimension -= excess.dimension;
+    symmetry->log10_finite_order = symmetry->log10_order + (double)symmetry->signs * log10(2);
+    cnx_parameters_visit(d->analysis->model, count_parameter, &symmetry->parameter_count);
+    symmetry->effective_parameters = symmetry->parameter_count - symmetry->dimension;
+}
+
 /* Free cells that no parameter shows (activations only) change nothing that is stored: they are left out. */
-const cnx_symmetry *cnx_describe_symmetry(cnx_arena *arena, cnx_analysis *analysis)
+static const cnx_symmetry *describe(cnx_arena *arena, cnx_analysis *analysis, bool with_scalings)
 {
     describer d = {.arena = arena, .analysis = analysis, .cells = cnx_analysis_cells(analysis)};
     d.draft_of = CNX_NEW_ARRAY(arena, uint32_t, d.cells->class_count);
@@ -228,6 +261,8 @@ const cnx_symmetry *cnx_describe_symmetry(cnx_arena *arena, cnx_analysis *analys
         classes[k].parameters = d.drafts[k].parameters;
         symmetry->log10_order += classes[k].log10_order;
     }
+    if (with_scalings)
+        describe_scalings(&d, symmetry, classes);
     symmetry->class_count = d.draft_count;
     symmetry->classes = classes;
     symmetry->unknown_operator_count = analysis->unknown_count;
@@ -235,10 +270,15 @@ const cnx_symmetry *cnx_describe_symmetry(cnx_arena *arena, cnx_analysis *analys
     return symmetry;
 }
 
+const cnx_symmetry *cnx_describe_symmetry(cnx_arena *arena, cnx_analysis *analysis)
+{
+    return describe(arena, analysis, true);
+}
+
 double cnx_symmetry_log10_order(cnx_analysis *analysis)
 {
     cnx_arena *scratch = cnx_arena_create(analysis->arena);
-    double log10_order = cnx_describe_symmetry(scratch, analysis)->log10_order;
+    double log10_order = describe(scratch, analysis, false)->log10_order;
     cnx_arena_destroy(scratch);
     return log10_order;
 }

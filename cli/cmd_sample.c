@@ -8,13 +8,25 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { KEY_OUTPUT = 'o', KEY_SEED = 0x2000 };
+enum { KEY_OUTPUT = 'o', KEY_SEED = 0x2000, KEY_WITH };
 
 struct settings {
     const char *output;
     uint64_t seed;
     bool has_seed;
+    unsigned kinds; /* of cnx_sample_kind */
+};
+
+static const struct {
+    const char *name;
+    unsigned kind;
+} kinds[] = {
+    {"permute", CNX_SAMPLE_PERMUTE},
+    {"sign", CNX_SAMPLE_SIGN},
+    {"scale", CNX_SAMPLE_SCALE},
+    {"linear", CNX_SAMPLE_LINEAR},
 };
 
 static const struct argp_option options[] = {
@@ -23,8 +35,29 @@ static const struct argp_option options[] = {
      .key = KEY_SEED,
      .arg = "N",
      .doc = "Which member: the same number gives the same one everywhere"},
+    {.name = "with",
+     .key = KEY_WITH,
+     .arg = "KINDS",
+     .doc = "What may change, separated by commas: permute (the default), sign, scale (by powers of two), "
+            "linear (changes of basis where only linear operators look; the only kind that rounds)"},
     {0},
 };
+
+/* Adds the kinds of a list to *chosen. */
+static const char *read_kinds(const char *list, unsigned *chosen)
+{
+    for (const char *at = list; *at != '\0';) {
+        size_t length = strcspn(at, ","), k = 0;
+        while (k < sizeof kinds / sizeof kinds[0] &&
+               (strlen(kinds[k].name) != length || memcmp(kinds[k].name, at, length) != 0))
+            k++;
+        if (k == sizeof kinds / sizeof kinds[0])
+            return "expected some of permute, sign, scale, linear";
+        *chosen |= kinds[k].kind;
+        at += length + (at[length] == ',');
+    }
+    return *chosen != 0 ? NULL : "expected some of permute, sign, scale, linear";
+}
 
 static const char *accept(int key, const char *value, void *settings_given)
 {
@@ -34,6 +67,8 @@ static const char *accept(int key, const char *value, void *settings_given)
         settings->output = value;
         return options_check_output(value);
     }
+    if (key == KEY_WITH)
+        return read_kinds(value, &settings->kinds);
     errno = 0;
     settings->seed = strtoull(value, &end, 10);
     settings->has_seed = true;
@@ -73,7 +108,8 @@ static int work(const struct request *request, const void *settings_given, cnx_m
     const struct settings *settings = settings_given;
     cnx_error error = {0};
     uint64_t bytes;
-    if (cnx_sample(model, settings->seed, &error) != CNX_OK)
+    if (cnx_sample(model, settings->seed, settings->kinds != 0 ? settings->kinds : CNX_SAMPLE_PERMUTE,
+                   &error) != CNX_OK)
         return outcome_failure(request->operands[0], &error);
     if (cnx_model_write(model, settings->output, &bytes, &error) != CNX_OK)
         return outcome_failure(settings->output, &error);
@@ -92,8 +128,9 @@ int cmd_sample(const struct command *command, int argc, char **argv)
         .least_operands = 1,
         .most_operands = 1,
         .details =
-            "The member is drawn uniformly from the permutation group that `canonnx symmetry` reports; the "
-            "model computes the same function. --quiet prints nothing.",
+            "The member is drawn from the group that `canonnx symmetry` reports, uniformly where that means "
+            "something (permutations and signs); the model computes the same function. --quiet prints "
+            "nothing.",
     };
     return options_run(command, &syntax, argc, argv, work);
 }

@@ -53,6 +53,9 @@ static json_t *class_value(const cnx_symmetry_class *class)
     field_count(object, "extent", class->extent);
     field_text(object, "group", class->group);
     field_real(object, "log10_order", class->log10_order);
+    field_count(object, "signs", class->signs);
+    field_count(object, "dimension", class->dimension);
+    field_bool(object, "linear", class->linear);
     field_bool(object, "free", class->free);
     field_text(object, "pinned_by", class->free ? NULL : class->pinned_by);
     for (size_t i = 0; i < class->parameter_count; i++) {
@@ -71,6 +74,11 @@ static void print_document(const char *path, const cnx_symmetry *symmetry, doubl
     json_t *document = document_create(path), *classes = document_array();
     field_real(document, "log10_order", symmetry->log10_order);
     field_real(document, "orbit_log10", orbit);
+    field_count(document, "signs", symmetry->signs);
+    field_real(document, "log10_finite_order", symmetry->log10_finite_order);
+    field_count(document, "dimension", symmetry->dimension);
+    field_count(document, "parameters", symmetry->parameter_count);
+    field_count(document, "effective_parameters", symmetry->effective_parameters);
     for (size_t i = 0; i < symmetry->class_count; i++)
         item_value(classes, class_value(&symmetry->classes[i]));
     field_value(document, "classes", classes);

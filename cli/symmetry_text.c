@@ -106,6 +106,25 @@ static void print_rest(const struct screen *screen, size_t shown, size_t count, 
         fprintf(screen->stream, "  ... and %zu more %s (--all lists them)\n", count - shown, what);
 }
 
+/* A number of signs or dimensions; the star says that whole matrices act. */
+static char *size_text(uint64_t size, bool linear)
+{
+    if (size == 0)
+        return text_format("-");
+    char *count = text_count(size);
+    char *text = text_format("%s%s", count, linear ? "*" : "");
+    free(count);
+    return text;
+}
+
+static bool has_linear_class(const cnx_symmetry *symmetry)
+{
+    for (size_t i = 0; i < symmetry->class_count; i++)
+        if (symmetry->classes[i].free && symmetry->classes[i].linear)
+            return true;
+    return false;
+}
+
 static void print_free_classes(const struct screen *screen, const cnx_symmetry *symmetry, bool all)
 {
     static const struct column columns[] = {
@@ -113,6 +132,8 @@ static void print_free_classes(const struct screen *screen, const cnx_symmetry *
         {"extent", COLUMN_NUMBER},
         {"group", COLUMN_TEXT},
         {"log10 order", COLUMN_NUMBER},
+        {"signs", COLUMN_NUMBER},
+        {"scales", COLUMN_NUMBER},
         {"moves together with", COLUMN_LIST},
     };
     struct table *table = table_create(columns, sizeof columns / sizeof columns[0]);
@@ -127,6 +148,7 @@ static void print_free_classes(const struct screen *screen, const cnx_symmetry *
         char *cells[] = {
             text_format("%s", class->name),  text_count(class->extent),
             text_format("%s", class->group), text_format("%.4f", class->log10_order),
+            size_text(class->signs, false),  size_text(class->dimension, class->linear),
             other_axes_text(class),
         };
         table_add(table, cells);
@@ -137,6 +159,8 @@ static void print_free_classes(const struct screen *screen, const cnx_symmetry *
         table_print(table, screen, 2, all);
     }
     print_rest(screen, shown, count, "classes");
+    if (has_linear_class(symmetry))
+        fputs("  * only linear operators look: mixed by any invertible matrix\n", screen->stream);
     table_destroy(table);
 }
 
@@ -206,6 +230,24 @@ static void print_unknown_operators(const struct screen *screen, const cnx_symme
     free(names);
 }
 
+/* What there is beside permutations. */
+static void print_scalings(const struct screen *screen, const cnx_symmetry *symmetry)
+{
+    char *signs = text_count(symmetry->signs), *dimension = text_count(symmetry->dimension);
+    char *parameters = text_count(symmetry->parameter_count);
+    char *effective = text_count(symmetry->effective_parameters);
+    screen_label(screen, 0, "",
+                 text_format("signs: %s, permutations and signs together: log10 = %.15g", signs,
+                             symmetry->log10_finite_order));
+    screen_label(screen, 0, "",
+                 text_format("scales: %s dimensions, %s of %s parameters are effective", dimension, effective,
+                             parameters));
+    free(signs);
+    free(dimension);
+    free(parameters);
+    free(effective);
+}
+
 void symmetry_print(const struct request *request, const cnx_symmetry *symmetry, const double *orbit,
                     bool all)
 {
@@ -220,6 +262,7 @@ void symmetry_print(const struct request *request, const cnx_symmetry *symmetry,
     else if (orbit != NULL)
         fprintf(screen.stream, "log10 of the orbit = %.15g different models\n", *orbit);
     screen_label(&screen, 4, "G =", group_formula(symmetry));
+    print_scalings(&screen, symmetry);
     print_free_classes(&screen, symmetry, all);
     print_pinned_classes(&screen, symmetry, all);
     print_unknown_operators(&screen, symmetry);

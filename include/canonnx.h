@@ -157,10 +157,21 @@ typedef struct cnx_symmetry_class {
         *pinned_kind; /* the same without the node, to group by: "spatial axis of Conv"; NULL when free */
     size_t parameter_count;
     const cnx_parameter_axis *parameters;
+    uint64_t signs;     /* independent changes of sign, each of one member's parameters */
+    uint64_t dimension; /* of the group of scales; of the group of linear changes where `linear` */
+    bool linear; /* members of (some cells of) the class can be mixed by any invertible matrix, because only
+                    linear operators touch them; scales, and signs, are among those changes */
 } cnx_symmetry_class;
 
 typedef struct cnx_symmetry {
     double log10_order; /* of the whole permutation group, taken over the listed classes */
+    uint64_t
+        signs; /* log2 of the order of the group of sign changes: those of the classes, less what cancels */
+    double log10_finite_order; /* permutations and signs together */
+    uint64_t dimension; /* of the continuous group of scales and linear changes: those of the classes, less
+                           what cancels between them */
+    uint64_t parameter_count;      /* as cnx_inspect counts them */
+    uint64_t effective_parameters; /* parameter_count - dimension */
     size_t class_count;
     const cnx_symmetry_class *classes; /* in graph order, free and pinned */
     size_t unknown_operator_count;
@@ -252,9 +263,18 @@ typedef struct cnx_canon_report {
 CNX_API cnx_code cnx_canonicalize(cnx_model *model, const cnx_canon_options *options,
                                   const cnx_canon_report **report, cnx_error *error);
 
-/* Applies a uniformly random element of the permutation group to the model in memory. The same seed
- * gives the same element on every machine. */
-CNX_API cnx_code cnx_sample(cnx_model *model, uint64_t seed, cnx_error *error);
+/* The parts of the group that cnx_sample draws from, to be combined with |. */
+typedef enum cnx_sample_kind {
+    CNX_SAMPLE_PERMUTE = 1,
+    CNX_SAMPLE_SIGN = 2,
+    CNX_SAMPLE_SCALE = 4,  /* by powers of two: the arithmetic stays exact */
+    CNX_SAMPLE_LINEAR = 8, /* well-conditioned changes of basis: the only kind that rounds */
+} cnx_sample_kind;
+
+/* Applies a random element of the symmetry group to the model in memory: uniformly random permutations and
+ * signs, scales from 1/8 to 8. The same seed gives the same element on every machine (but for the rounding of
+ * CNX_SAMPLE_LINEAR). */
+CNX_API cnx_code cnx_sample(cnx_model *model, uint64_t seed, unsigned kinds, cnx_error *error);
 
 /* Writes the model in memory: to a temporary file beside `path`, then renamed over it. `bytes_written`
  * may be NULL. */
@@ -265,14 +285,14 @@ CNX_API cnx_code cnx_model_write(cnx_model *model, const char *path, uint64_t *b
  * canonical format; 32 lower-case hexadecimal digits. Call cnx_canonicalize first. */
 CNX_API cnx_code cnx_model_hash(cnx_model *model, char digest[33], cnx_error *error);
 
-/* The hash that is embedded in the model's metadata: 32 hexadecimal digits, borrowed, or NULL when there is none.
- * Ask before cnx_canonicalize, which drops metadata. A malformed one, or one of another version of the canonical
- * format, is an error. */
+/* The hash that is embedded in the model's metadata: 32 hexadecimal digits, borrowed, or NULL when there is
+ * none. Ask before cnx_canonicalize, which drops metadata. A malformed one, or one of another version of the
+ * canonical format, is an error. */
 CNX_API cnx_code cnx_model_embedded_hash(cnx_model *model, const char **digest, cnx_error *error);
 
-/* The digest of everything but the parameters: operators, attributes, wiring, settings, types, operator sets and
- * the interface; equal for a model and its fine-tuned copy (docs/FORMAT.md, section 9). Reads no parameter.
- * Simplifies the model in memory, and needs no cnx_canonicalize. */
+/* The digest of everything but the parameters: operators, attributes, wiring, settings, types, operator sets
+ * and the interface; equal for a model and its fine-tuned copy (docs/FORMAT.md, section 9). Reads no
+ * parameter. Simplifies the model in memory, and needs no cnx_canonicalize. */
 CNX_API cnx_code cnx_model_hash_structure(cnx_model *model, char digest[33], cnx_error *error);
 
 /* The digest of the set of the parameters' canonical contents, wherever in the graph they are used

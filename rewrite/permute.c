@@ -46,26 +46,37 @@ static uint32_t compress_source(uint32_t *source, uint32_t count)
     return unit;
 }
 
-/* The axis whose blocks govern `labels`, and the block size. Every way that labels of a parameter come to
- * vary over blocks leaves the blocks on another axis of that parameter. */
-static void find_governor(cnx_analysis *analysis, const cnx_parameter *parameter, const cnx_labels *labels,
-                          cnx_axis_permutation *axis)
+/* Every way that labels of a parameter come to vary over blocks leaves the blocks on another axis of that
+ * parameter. */
+void cnx_find_governor(cnx_analysis *analysis, const cnx_parameter *parameter, const cnx_labels *labels,
+                       uint32_t *governor, uint32_t *block)
 {
-    axis->governor = CNX_NONE;
-    axis->block = 1;
+    *governor = CNX_NONE;
+    *block = 1;
     if (labels->over == NULL)
         return;
     for (uint32_t k = 0; k < parameter->tensor->rank; k++) {
         const cnx_labels *other = cnx_parameter_labels(parameter, k);
-        uint32_t block = other != NULL && other != labels ? cnx_labels_block_size(other, labels->over) : 0;
-        if (block != 0) {
-            axis->governor = k;
-            axis->block = block;
+        uint32_t size = other != NULL && other != labels ? cnx_labels_block_size(other, labels->over) : 0;
+        if (size != 0) {
+            *governor = k;
+            *block = size;
             return;
         }
     }
     cnx_fail(analysis->arena, CNX_ERROR_GRAPH, parameter->name,
              "an axis varies over blocks that no other axis has");
+}
+
+struct cnx_permutation *cnx_tensor_permutation(cnx_arena *arena, cnx_tensor *tensor)
+{
+    if (tensor->permutation != NULL)
+        return tensor->permutation;
+    tensor->permutation = CNX_NEW(arena, struct cnx_permutation);
+    tensor->permutation->axes = CNX_NEW_ARRAY(arena, cnx_axis_permutation, tensor->rank);
+    for (uint32_t k = 0; k < tensor->rank; k++)
+        tensor->permutation->axes[k] = (cnx_axis_permutation){.governor = CNX_NONE, .block = 1, .unit = 1};
+    return tensor->permutation;
 }
 
 void cnx_apply_permutation(cnx_analysis *analysis, const uint32_t *points)
@@ -87,7 +98,7 @@ void cnx_apply_permutation(cnx_analysis *analysis, const uint32_t *points)
             if (source == NULL)
                 continue;
             made.axes[k].source = source;
-            find_governor(analysis, parameter, labels, &made.axes[k]);
+            cnx_find_governor(analysis, parameter, labels, &made.axes[k].governor, &made.axes[k].block);
             if (made.axes[k].governor == CNX_NONE)
                 made.axes[k].unit = compress_source(source, labels->extent);
             moves = true;
@@ -256,6 +267,8 @@ void cnx_tensor_read(cnx_model *model, cnx_tensor *tensor, uint64_t offset, uint
         read_packed(&r, offset, out, size);
     else
         read_bytes(&r, offset, out, size);
+    if (tensor->permutation->factors != NULL)
+        cnx_multiply_by_factors(tensor, offset, out, size);
 }
 
 void cnx_settle_permutations(cnx_model *model)

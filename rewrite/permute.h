@@ -4,6 +4,7 @@
 
 #include "analyze/symmetry.h"
 #include "onnx/model.h"
+#include "rewrite/factors.h"
 
 /* How the positions of one axis are filled. */
 typedef struct cnx_axis_permutation {
@@ -20,7 +21,16 @@ typedef struct cnx_axis_permutation {
 struct cnx_permutation {
     cnx_axis_permutation *axes; /* tensor->rank of them */
     uint32_t last; /* the last axis that is permuted or governs one: what follows it moves in one piece */
+    cnx_axis_factors *factors; /* by axis, applied after the permutation; NULL: none */
 };
+
+/* The tensor's permutation; one that moves nothing is made when there is none. */
+struct cnx_permutation *cnx_tensor_permutation(cnx_arena *arena, cnx_tensor *tensor);
+
+/* The axis of the parameter whose blocks `labels`, of another of its axes, vary over, and the positions of it
+ * that make a block; CNX_NONE and 1 when they do not vary. */
+void cnx_find_governor(cnx_analysis *analysis, const cnx_parameter *parameter, const cnx_labels *labels,
+                       uint32_t *governor, uint32_t *block);
 
 /* Sets the permutation of every parameter tensor to what `points` (by point: its image) does to it. The
  * tensors of the model must be those the analysis saw, not permuted before. */

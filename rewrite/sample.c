@@ -1,25 +1,13 @@
-/* A uniformly random member of the permutation group: every cell is shuffled, cells inside blocks on their
- * own, then the blocks carry what is inside them. That is uniform over the wreath product. */
-#include "base/mix.h"
+/* A random member of the group. Permutations: every cell is shuffled, cells inside blocks on their own, then
+ * the blocks carry what is inside them, which is uniform over the wreath product. Signs: every free one is
+ * drawn, which is uniform too. Scales and linear changes have no uniform distribution: exponents are drawn
+ * from a small range, matrices are well conditioned. */
+#include "rewrite/linear.h"
 #include "rewrite/permute.h"
+#include "rewrite/random.h"
 
-/* A step of SplitMix64: the same numbers on every machine. */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t drawn = cnx_mix(*state);
-    *state += UINT64_C(0x9e3779b97f4a7c15);
-    return drawn;
-}
-
-/* Uniform in [0, bound), by rejection. */
-static uint32_t random_below(uint64_t *state, uint32_t bound)
-{
-    uint64_t limit = UINT64_MAX - UINT64_MAX % bound, x;
-    do
-        x = next_random(state);
-    while (x >= limit);
-    return (uint32_t)(x % bound);
-}
+/* Exponents of two lie in [-LARGEST_EXPONENT, LARGEST_EXPONENT]; half precision has room for little more. */
+#define LARGEST_EXPONENT 3
 
 static void shuffle_cell(const cnx_cells *cells, const cnx_cell *cell, uint64_t *state, uint32_t *image)
 {
@@ -27,33 +15,63 @@ static void shuffle_cell(const cnx_cells *cells, const cnx_cell *cell, uint64_t 
     for (uint32_t i = 0; i < cell->count; i++)
         image[members[i]] = members[i];
     for (uint32_t i = cell->count; i > 1; i--) {
-        uint32_t j = random_below(state, i);
+        uint32_t j = cnx_random_below(state, i);
         uint32_t swap = image[members[i - 1]];
         image[members[i - 1]] = image[members[j]];
         image[members[j]] = swap;
     }
 }
 
-static void sample(cnx_model *model, uint64_t seed)
+static void permute(cnx_analysis *analysis, uint64_t *state)
 {
-    cnx_settle_permutations(model);
-    cnx_analysis *analysis = cnx_analyze(model->arena, model);
+    cnx_arena *arena = analysis->model->arena;
     const cnx_cells *cells = cnx_analysis_cells(analysis);
-    uint32_t *image = CNX_NEW_ARRAY(model->arena, uint32_t, cells->class_count);
-    uint32_t *points = CNX_NEW_ARRAY(model->arena, uint32_t, analysis->points->point_count);
+    uint32_t *image = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
+    uint32_t *points = CNX_NEW_ARRAY(arena, uint32_t, analysis->points->point_count);
     for (uint32_t c = 0; c < cells->class_count; c++)
         image[c] = c;
     for (uint32_t k = 0; k < cells->cell_count; k++)
-        shuffle_cell(cells, &cells->cells[k], &seed, image);
+        shuffle_cell(cells, &cells->cells[k], state, image);
     cnx_carry_classes(cells, image);
     cnx_permute_points(cells, image, points);
     cnx_apply_permutation(analysis, points);
 }
 
-cnx_code cnx_sample(cnx_model *model, uint64_t seed, cnx_error *error)
+static void multiply(cnx_analysis *analysis, const cnx_scalings *scalings, cnx_scaling_kind kind,
+                     uint64_t *state)
+{
+    uint32_t generator_count, number_count;
+    cnx_scaling_generators(scalings, kind, &generator_count, &number_count);
+    int32_t *numbers = CNX_NEW_ARRAY(analysis->model->arena, int32_t, number_count);
+    for (uint32_t i = 0; i < number_count; i++)
+        numbers[i] = kind == CNX_SIGN
+                         ? (int32_t)cnx_random_below(state, 2)
+                         : (int32_t)cnx_random_below(state, 2 * LARGEST_EXPONENT + 1) - LARGEST_EXPONENT;
+    cnx_apply_factors(analysis, scalings, kind, numbers);
+}
+
+static void sample(cnx_model *model, uint64_t seed, unsigned kinds)
+{
+    uint64_t state = seed;
+    cnx_settle_permutations(model);
+    cnx_analysis *analysis = cnx_analyze(model->arena, model);
+    if ((kinds & CNX_SAMPLE_PERMUTE) != 0)
+        permute(analysis, &state);
+    if ((kinds & ~(unsigned)CNX_SAMPLE_PERMUTE) == 0)
+        return;
+    const cnx_scalings *scalings = cnx_find_scalings(model->arena, analysis);
+    if ((kinds & CNX_SAMPLE_SIGN) != 0)
+        multiply(analysis, scalings, CNX_SIGN, &state);
+    if ((kinds & CNX_SAMPLE_SCALE) != 0)
+        multiply(analysis, scalings, CNX_SCALE, &state);
+    if ((kinds & CNX_SAMPLE_LINEAR) != 0)
+        cnx_mix_linear_cells(analysis, scalings, &state);
+}
+
+cnx_code cnx_sample(cnx_model *model, uint64_t seed, unsigned kinds, cnx_error *error)
 {
     cnx_trap trap;
     if (CNX_ENTER(model->arena, trap, error) == CNX_OK)
-        sample(model, seed);
+        sample(model, seed, kinds);
     return cnx_leave(model->arena, &trap);
 }

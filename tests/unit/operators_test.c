@@ -19,7 +19,7 @@ static const struct row {
     void (*rule)(cnx_rule *);
     const char *rule_name;
 } rows[] = {
-#define OP(domain_, name_, since_, rule_, class_, commutative_)                                              \
+#define OP(domain_, name_, since_, rule_, scaling_, class_, commutative_)                                    \
     {domain_, name_, since_, cnx_apply_##rule_, #rule_},
 #include "analyze/ops.def"
 #undef OP

@@ -1,0 +1,187 @@
+/* Elements that were moved: the factors of a position of the result are those of the position it came from.
+ *
+ * Labels follow elements: where a position of the result has the very point of a position before, it is that
+ * one. Where points were made anew, for copies, any position of the same class may be the origin, and all of
+ * them are taken to be. A cell that is on several axes of a value is not followed.
+ */
+#include "analyze/scaling/solve.h"
+
+/* An axis that elements come from. */
+typedef struct origin {
+    uint32_t value;
+    uint32_t axis;
+    const cnx_sequence *sequence;
+    const cnx_roles *roles;
+    bool *found; /* by role: something of it is in the result */
+} origin;
+
+static void zero_axis(cnx_scalings *s, cnx_scaling_system *system, uint32_t value, uint32_t axis)
+{
+    for (uint32_t r = 0; r < cnx_roles_on_axis(s, value, axis)->count; r++)
+        cnx_state_zero(system, s->first_unknown[value][axis] + r);
+}
+
+/* Zero for cells that another axis of the value has as well. */
+static void zero_doubled(cnx_scalings *s, cnx_scaling_system *system, uint32_t value, uint32_t axis)
+{
+    const cnx_roles *roles = cnx_roles_on_axis(s, value, axis);
+    for (uint32_t other = 0; other < s->log->values[value].rank; other++)
+        for (uint32_t r = 0; r < roles->count && other != axis; r++) {
+            uint32_t count;
+            cnx_roles_of_cell(cnx_roles_on_axis(s, value, other), roles->cells[r], &count);
+            if (count != 0)
+                cnx_state_zero(system, s->first_unknown[value][axis] + r);
+        }
+}
+
+/* degree * (role of the origin) = (role of the result) */
+static void state_origin(cnx_scalings *s, cnx_scaling_system *system, origin *from, uint32_t role,
+                         uint32_t result, int32_t degree)
+{
+    cnx_term terms[2] = {{s->first_unknown[from->value][from->axis] + role, degree}, {result, -1}};
+    from->found[role] = true;
+    cnx_equations_add(system->equations, terms, 2);
+}
+
+/* The result's role `role` comes from wherever its cell is. */
+static void state_by_cell(cnx_scalings *s, cnx_scaling_system *system, origin *origins, uint32_t origin_count,
+                          uint32_t cell, uint32_t result, int32_t degree)
+{
+    bool any = false;
+    for (uint32_t o = 0; o < origin_count; o++) {
+        uint32_t count, first = cnx_roles_of_cell(origins[o].roles, cell, &count);
+        for (uint32_t r = first; r < first + count; r++)
+            state_origin(s, system, &origins[o], r, result, degree);
+        any = any || count != 0;
+    }
+    if (!any)
+        cnx_state_zero(system, result);
+}
+
+/* Whether some cell of the result has several copies where it comes from, so that points have to tell. */
+static bool has_copies(const cnx_roles *result, const origin *origins, uint32_t origin_count)
+{
+    for (uint32_t r = 0; r < result->count; r++) {
+        uint32_t copies = 0, count;
+        for (uint32_t o = 0; o < origin_count; o++) {
+            cnx_roles_of_cell(origins[o].roles, result->cells[r], &count);
+            copies += count;
+        }
+        if (copies > 1)
+            return true;
+    }
+    return false;
+}
+
+/* Position by position: s->position_of holds 1 + the place of a point among all origins' positions. */
+static void state_by_point(cnx_scalings *s, cnx_scaling_system *system, origin *origins,
+                           uint32_t origin_count, const cnx_sequence *sequence, const cnx_roles *roles,
+                           uint32_t first, int32_t degree)
+{
+    cnx_arena *scratch = cnx_arena_create(s->arena);
+    cnx_intern met;
+    cnx_intern_init(&met, scratch);
+    if (s->position_of == NULL)
+        s->position_of = CNX_NEW_ARRAY(s->arena, uint32_t, s->analysis->points->point_count);
+    for (uint32_t o = 0, base = 1; o < origin_count; base += origins[o++].sequence->count)
+        for (uint32_t i = 0; i < origins[o].sequence->count; i++)
+            s->position_of[origins[o].sequence->points[i]] = base + i;
+    for (uint32_t i = 0; i < sequence->count; i++) {
+        uint32_t role = cnx_role_at(roles, i), place = s->position_of[sequence->points[i]], o = 0;
+        if (role == CNX_NONE)
+            continue;
+        while (place != 0 && place > origins[o].sequence->count)
+            place -= origins[o++].sequence->count;
+        uint32_t known = (uint32_t)met.count;
+        uint32_t key[3] = {role, place != 0 ? o : CNX_NONE,
+                           place != 0 ? cnx_role_at(origins[o].roles, place - 1) : 0};
+        if (cnx_intern_add(&met, key, sizeof key) < known)
+            continue;
+        if (place != 0 && key[2] != CNX_NONE)
+            state_origin(s, system, &origins[o], key[2], first + role, degree);
+        else
+            state_by_cell(s, system, origins, origin_count, roles->cells[role], first + role, degree);
+    }
+    for (uint32_t o = 0; o < origin_count; o++)
+        for (uint32_t i = 0; i < origins[o].sequence->count; i++)
+            s->position_of[origins[o].sequence->points[i]] = 0;
+    cnx_arena_destroy(scratch);
+}
+
+/* Axis `axis` of `to` has its elements from the origins. */
+static void state_axis(cnx_scalings *s, cnx_scaling_system *system, origin *origins, uint32_t origin_count,
+                       uint32_t to, uint32_t axis, int32_t degree)
+{
+    const cnx_sequence *sequence = cnx_sequence_of_axis(s, to, axis);
+    const cnx_roles *roles = cnx_roles_on_axis(s, to, axis);
+    uint32_t first = s->first_unknown[to][axis];
+    if (sequence == NULL)
+        return;
+    if (has_copies(roles, origins, origin_count)) {
+        state_by_point(s, system, origins, origin_count, sequence, roles, first, degree);
+        return;
+    }
+    for (uint32_t r = 0; r < roles->count; r++)
+        state_by_cell(s, system, origins, origin_count, roles->cells[r], first + r, degree);
+}
+
+static bool add_origin(cnx_scalings *s, cnx_arena *scratch, origin *origins, uint32_t *count, uint32_t value,
+                       uint32_t axis)
+{
+    const cnx_sequence *sequence = cnx_sequence_of_axis(s, value, axis);
+    if (sequence == NULL)
+        return false;
+    origin *o = &origins[(*count)++];
+    *o = (origin){.value = value, .axis = axis, .sequence = sequence};
+    o->roles = cnx_roles_on_axis(s, value, axis);
+    o->found = CNX_NEW_ARRAY(scratch, bool, o->roles->count);
+    return true;
+}
+
+/* What has gone, or cannot be found any more, is not multiplied; with `parts`, an axis of which something is
+ * left may have lost elements. */
+static void zero_missing(cnx_scalings *s, cnx_scaling_system *system, const origin *from, bool parts)
+{
+    bool left = false;
+    for (uint32_t r = 0; r < from->roles->count; r++)
+        left = left || from->found[r];
+    for (uint32_t r = 0; r < from->roles->count; r++)
+        if (!from->found[r] && !(parts && left))
+            cnx_state_zero(system, s->first_unknown[from->value][from->axis] + r);
+}
+
+void cnx_state_carry(cnx_scalings *s, cnx_scaling_system *system, const cnx_scaling_statement *statement)
+{
+    uint32_t from = statement->terms[0].value, to = statement->terms[1].value, count = 0;
+    uint32_t from_rank = s->log->values[from].rank, to_rank = s->log->values[to].rank;
+    cnx_arena *scratch = cnx_arena_create(s->arena);
+    origin *origins = CNX_NEW_ARRAY(scratch, origin, from_rank);
+    for (uint32_t k = 0; k < from_rank; k++) {
+        add_origin(s, scratch, origins, &count, from, k);
+        zero_doubled(s, system, from, k);
+    }
+    for (uint32_t k = 0; k < to_rank; k++) {
+        zero_doubled(s, system, to, k);
+        state_axis(s, system, origins, count, to, k, statement->terms[0].factor);
+    }
+    for (uint32_t o = 0; o < count; o++)
+        zero_missing(s, system, &origins[o], statement->form == CNX_SCALING_PARTS);
+    cnx_arena_destroy(scratch);
+}
+
+void cnx_state_join(cnx_scalings *s, cnx_scaling_system *system, const cnx_scaling_statement *statement)
+{
+    const cnx_scaling_term *whole = &statement->terms[0];
+    uint32_t count = 0;
+    cnx_arena *scratch = cnx_arena_create(s->arena);
+    origin *origins = CNX_NEW_ARRAY(scratch, origin, statement->term_count);
+    for (uint32_t t = 1; t < statement->term_count; t++)
+        add_origin(s, scratch, origins, &count, statement->terms[t].value, statement->terms[t].axis);
+    if (cnx_sequence_of_axis(s, whole->value, whole->axis) != NULL)
+        state_axis(s, system, origins, count, whole->value, whole->axis, 1);
+    else
+        zero_axis(s, system, whole->value, whole->axis);
+    for (uint32_t o = 0; o < count; o++)
+        zero_missing(s, system, &origins[o], false);
+    cnx_arena_destroy(scratch);
+}

@@ -1,0 +1,218 @@
+/* Signs and scales through operators that treat every position alike. */
+#include "analyze/activations.h"
+#include "analyze/constants.h"
+#include "analyze/scaling/scaling.h"
+
+#include <math.h>
+
+/* The axis of input `i` that meets axis `k` of the output, or CNX_NONE. Broadcasting is from the right; old
+ * operators that say otherwise (`broadcast`, `axis`) only when ranks are equal. */
+static uint32_t aligned_axis(const cnx_rule *rule, uint32_t i, uint32_t k)
+{
+    uint32_t own = rule->inputs[i].rank, all = rule->outputs[0].rank;
+    return k + own >= all ? k + own - all : CNX_NONE;
+}
+
+static bool is_aligned(const cnx_rule *rule)
+{
+    if (!rule->outputs[0].known)
+        return false;
+    for (uint32_t i = 0; i < rule->input_count; i++)
+        if (rule->present[i] &&
+            (rule->inputs[i].rank > rule->outputs[0].rank ||
+             (rule->inputs[i].rank != rule->outputs[0].rank && cnx_rule_int(rule, "broadcast", 0) != 0)))
+            return false;
+    return true;
+}
+
+static void fix_all(cnx_rule *rule, cnx_scaling_kind kind)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    for (uint32_t i = 0; i < rule->input_count; i++)
+        if (rule->present[i])
+            cnx_scaling_fix(log, kind, rule->inputs[i].scaling);
+    for (uint32_t o = 0; o < rule->output_count; o++)
+        cnx_scaling_fix(log, kind, rule->outputs[o].scaling);
+}
+
+/* Input `i` and the output have the same factors at every position: of one, the other is constant along. */
+static void equal_input(cnx_rule *rule, cnx_scaling_kind kind, uint32_t i)
+{
+    for (uint32_t k = 0; k < rule->outputs[0].rank; k++) {
+        uint32_t axis = aligned_axis(rule, i, k);
+        cnx_scaling_equal(rule->analysis->scaling, kind, rule->outputs[0].scaling, k,
+                          axis != CNX_NONE ? rule->inputs[i].scaling : 0, axis);
+    }
+}
+
+/* output = degree * input, for operators of one input that matters. */
+static void multiple_of_first(cnx_rule *rule, cnx_scaling_kind kind, int32_t output_times, int32_t degree)
+{
+    for (uint32_t k = 0; k < rule->outputs[0].rank; k++) {
+        uint32_t axis = aligned_axis(rule, 0, k);
+        cnx_scaling_term terms[2] = {{rule->outputs[0].scaling, k, output_times},
+                                     {axis != CNX_NONE ? rule->inputs[0].scaling : 0, axis, -degree}};
+        cnx_scaling_equation(rule->analysis->scaling, kind, terms, 2);
+    }
+}
+
+static void fix_inputs(cnx_rule *rule, uint32_t first)
+{
+    for (uint32_t i = first; i < rule->input_count; i++)
+        if (rule->present[i])
+            cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->inputs[i].scaling);
+}
+
+void cnx_scale_add(cnx_rule *rule)
+{
+    if (!is_aligned(rule)) {
+        fix_all(rule, CNX_SIGN_AND_SCALE);
+        return;
+    }
+    for (uint32_t i = 0; i < rule->input_count; i++)
+        if (rule->present[i])
+            equal_input(rule, CNX_SIGN_AND_SCALE, i);
+}
+
+/* The first input's factors, and those of the others `times` times. Where several inputs have labels along an
+ * axis, the product is one of vectors, position by position. */
+static void multiply(cnx_rule *rule, int32_t times)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    if (!is_aligned(rule)) {
+        fix_all(rule, CNX_SIGN_AND_SCALE);
+        return;
+    }
+    cnx_scaling_term *terms = CNX_NEW_ARRAY(rule->arena, cnx_scaling_term, rule->input_count + 1u);
+    for (uint32_t k = 0; k < rule->outputs[0].rank; k++) {
+        uint32_t count = 0, labelled = 0;
+        terms[count++] = (cnx_scaling_term){rule->outputs[0].scaling, k, -1};
+        for (uint32_t i = 0; i < rule->input_count; i++) {
+            uint32_t axis = rule->present[i] ? aligned_axis(rule, i, k) : CNX_NONE;
+            if (axis == CNX_NONE)
+                continue;
+            terms[count++] = (cnx_scaling_term){rule->inputs[i].scaling, axis, i == 0 ? 1 : times};
+            labelled += rule->inputs[i].axes[axis].kind == CNX_AXIS_LABELS;
+        }
+        cnx_scaling_equation(log, CNX_SIGN_AND_SCALE, terms, count);
+        for (uint32_t t = 0; t < count && labelled > 1; t++)
+            cnx_scaling_separate_axis(log, terms[t].value, terms[t].axis);
+    }
+}
+
+void cnx_scale_multiply(cnx_rule *rule)
+{
+    multiply(rule, 1);
+}
+
+void cnx_scale_divide(cnx_rule *rule)
+{
+    multiply(rule, -1);
+}
+
+void cnx_scale_activation(cnx_rule *rule)
+{
+    cnx_activation activation;
+    cnx_scaling_log *log = rule->analysis->scaling;
+    if (!cnx_activation_of_node(rule->graph, rule->node, &activation) ||
+        rule->inputs[0].rank != rule->outputs[0].rank) {
+        fix_all(rule, CNX_SIGN_AND_SCALE);
+        return;
+    }
+    bool power = activation.homogeneous && fabs(activation.degree) <= 8 &&
+                 activation.degree == rint(activation.degree);
+    if (power)
+        multiple_of_first(rule, CNX_SCALE, 1, (int32_t)activation.degree);
+    else
+        fix_all(rule, CNX_SCALE);
+    if (activation.flip.kind == CNX_FLIP_ODD)
+        multiple_of_first(rule, CNX_SIGN, 1, 1);
+    else if (activation.flip.kind == CNX_FLIP_EVEN)
+        cnx_scaling_fix(log, CNX_SIGN, rule->outputs[0].scaling);
+    else
+        fix_all(rule, CNX_SIGN);
+    fix_inputs(rule, 1);
+    cnx_scaling_separate(log, rule->inputs[0].scaling);
+    cnx_scaling_separate(log, rule->outputs[0].scaling);
+}
+
+/* A constant exponent that is a whole or half number. */
+void cnx_scale_power(cnx_rule *rule)
+{
+    double exponent;
+    cnx_scaling_log *log = rule->analysis->scaling;
+    if (rule->input_count < 2 || !is_aligned(rule) ||
+        !cnx_constant_number(rule->graph, rule->node->inputs[1], &exponent) || fabs(exponent) > 8 ||
+        2 * exponent != rint(2 * exponent)) {
+        fix_all(rule, CNX_SIGN_AND_SCALE);
+        return;
+    }
+    bool whole = exponent == rint(exponent);
+    multiple_of_first(rule, CNX_SCALE, whole ? 1 : 2, (int32_t)(whole ? exponent : 2 * exponent));
+    if (whole && fmod(exponent, 2) != 0)
+        multiple_of_first(rule, CNX_SIGN, 1, 1);
+    else if (whole)
+        cnx_scaling_fix(log, CNX_SIGN, rule->outputs[0].scaling);
+    else
+        fix_all(rule, CNX_SIGN);
+    fix_inputs(rule, 1);
+    cnx_scaling_separate(log, rule->inputs[0].scaling);
+}
+
+void cnx_scale_square_root(cnx_rule *rule)
+{
+    multiple_of_first(rule, CNX_SCALE, 2, 1);
+    fix_all(rule, CNX_SIGN);
+    cnx_scaling_separate(rule->analysis->scaling, rule->inputs[0].scaling);
+}
+
+void cnx_scale_greatest(cnx_rule *rule)
+{
+    cnx_scale_add(rule);
+    fix_all(rule, CNX_SIGN);
+    for (uint32_t i = 0; i < rule->input_count; i++)
+        if (rule->present[i])
+            cnx_scaling_separate(rule->analysis->scaling, rule->inputs[i].scaling);
+}
+
+/* Where(condition, X, Y): what is chosen is multiplied alike. */
+void cnx_scale_select(cnx_rule *rule)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    if (!is_aligned(rule) || rule->input_count != 3) {
+        fix_all(rule, CNX_SIGN_AND_SCALE);
+        return;
+    }
+    cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->inputs[0].scaling);
+    equal_input(rule, CNX_SIGN_AND_SCALE, 1);
+    equal_input(rule, CNX_SIGN_AND_SCALE, 2);
+    cnx_scaling_separate(log, rule->outputs[0].scaling);
+}
+
+/* PRelu keeps scales; its slopes stay as they are. */
+void cnx_scale_slopes(cnx_rule *rule)
+{
+    fix_inputs(rule, 1);
+    fix_all(rule, CNX_SIGN);
+    if (rule->inputs[0].rank == rule->outputs[0].rank)
+        equal_input(rule, CNX_SCALE, 0);
+    else
+        fix_all(rule, CNX_SCALE);
+    cnx_scaling_separate(rule->analysis->scaling, rule->inputs[0].scaling);
+}
+
+static bool is_plain_float(int32_t type)
+{
+    return type == CNX_TYPE_FLOAT || type == CNX_TYPE_DOUBLE || type == CNX_TYPE_FLOAT16 ||
+           type == CNX_TYPE_BFLOAT16;
+}
+
+/* Between floats. To any other type, rounding tells elements apart. */
+void cnx_scale_cast(cnx_rule *rule)
+{
+    if (!is_plain_float(rule->inputs[0].type) || !is_plain_float(rule->outputs[0].type)) {
+        fix_all(rule, CNX_SIGN_AND_SCALE);
+        return;
+    }
+    cnx_scale_carries(rule);
+}

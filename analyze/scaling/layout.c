@@ -1,0 +1,88 @@
+/* Signs and scales through operators that move elements, or add some of them up. */
+#include "analyze/constants.h"
+#include "analyze/scaling/scaling.h"
+
+static void fix_inputs(cnx_rule *rule, uint32_t first)
+{
+    for (uint32_t i = first; i < rule->input_count; i++)
+        if (rule->present[i])
+            cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->inputs[i].scaling);
+}
+
+static void carry_first(cnx_rule *rule, bool parts)
+{
+    for (uint32_t o = 0; o < rule->output_count; o++)
+        cnx_scaling_carry(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->inputs[0].scaling,
+                          rule->outputs[o].scaling, 1, parts);
+    fix_inputs(rule, 1);
+}
+
+void cnx_scale_carries(cnx_rule *rule)
+{
+    carry_first(rule, false);
+}
+
+void cnx_scale_takes(cnx_rule *rule)
+{
+    carry_first(rule, true);
+}
+
+void cnx_scale_asks_size(cnx_rule *rule)
+{
+    (void)rule;
+}
+
+/* Along the joined axis every part brings its own cells; along the others all parts are alike. */
+void cnx_scale_joins(cnx_rule *rule)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    const cnx_fact *output = &rule->outputs[0];
+    if (!output->known || output->rank == 0) {
+        fix_inputs(rule, 0);
+        return;
+    }
+    int64_t otherwise = rule->node->opset != 0 && rule->node->opset < 4 ? 1 : 0;
+    uint32_t joined = cnx_rule_axis_number(rule, cnx_rule_int(rule, "axis", otherwise), output->rank);
+    cnx_scaling_term *terms = CNX_NEW_ARRAY(rule->arena, cnx_scaling_term, rule->input_count + 1u);
+    uint32_t count = 0;
+    terms[count++] = (cnx_scaling_term){output->scaling, joined, 1};
+    for (uint32_t i = 0; i < rule->input_count; i++) {
+        if (!rule->present[i] || rule->inputs[i].rank != output->rank)
+            continue;
+        for (uint32_t k = 0; k < output->rank; k++)
+            if (k != joined)
+                cnx_scaling_equal(log, CNX_SIGN_AND_SCALE, output->scaling, k, rule->inputs[i].scaling, k);
+        terms[count++] = (cnx_scaling_term){rule->inputs[i].scaling, joined, 1};
+    }
+    cnx_scaling_join(log, terms, count);
+}
+
+/* Padding with a number puts that number beside elements that would be multiplied, unless it is zero. */
+void cnx_scale_pads(cnx_rule *rule)
+{
+    double value = cnx_attribute_float(rule->graph, rule->node, "value", 0);
+    const char *mode = cnx_attribute_text(rule->graph, rule->node, "mode", "constant");
+    bool constant = strcmp(mode, "constant") == 0;
+    bool known = true;
+    if (rule->input_count > 2 && rule->present[2])
+        known = cnx_constant_number(rule->graph, rule->node->inputs[2], &value);
+    if (constant && (!known || value != 0)) {
+        fix_inputs(rule, 0);
+        cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->outputs[0].scaling);
+        return;
+    }
+    carry_first(rule, true);
+}
+
+/* Resampling is linear, except where a number stands for what lies outside. */
+void cnx_scale_resizes(cnx_rule *rule)
+{
+    const char *coordinates =
+        cnx_attribute_text(rule->graph, rule->node, "coordinate_transformation_mode", "");
+    if (strcmp(coordinates, "tf_crop_and_resize") == 0) {
+        fix_inputs(rule, 0);
+        cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->outputs[0].scaling);
+        return;
+    }
+    carry_first(rule, false);
+}

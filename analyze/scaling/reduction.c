@@ -1,0 +1,41 @@
+/* Signs and scales through operators that make one number of several. */
+#include "analyze/scaling/scaling.h"
+
+static void fix_rest(cnx_rule *rule)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    for (uint32_t i = 1; i < rule->input_count; i++)
+        if (rule->present[i])
+            cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->inputs[i].scaling);
+    for (uint32_t o = 1; o < rule->output_count; o++)
+        cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->outputs[o].scaling);
+    cnx_scaling_separate(log, rule->inputs[0].scaling);
+}
+
+void cnx_scale_reduce_extreme(cnx_rule *rule)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    cnx_scaling_carry(log, CNX_SCALE, rule->inputs[0].scaling, rule->outputs[0].scaling, 1, false);
+    cnx_scaling_fix(log, CNX_SIGN, rule->inputs[0].scaling);
+    cnx_scaling_fix(log, CNX_SIGN, rule->outputs[0].scaling);
+    fix_rest(rule);
+}
+
+/* Signs disappear: those of the input are free. */
+static void reduce_even(cnx_rule *rule, int32_t degree)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    cnx_scaling_carry(log, CNX_SCALE, rule->inputs[0].scaling, rule->outputs[0].scaling, degree, false);
+    cnx_scaling_fix(log, CNX_SIGN, rule->outputs[0].scaling);
+    fix_rest(rule);
+}
+
+void cnx_scale_reduce_norm(cnx_rule *rule)
+{
+    reduce_even(rule, 1);
+}
+
+void cnx_scale_reduce_squares(cnx_rule *rule)
+{
+    reduce_even(rule, 2);
+}

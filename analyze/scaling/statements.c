@@ -1,0 +1,144 @@
+/* From statements about axes to equations between roles: positions that meet are the same member, so every
+ * combination of roles that meets somewhere gives one equation. */
+#include "analyze/scaling/solve.h"
+
+void cnx_state_zero(cnx_scaling_system *system, uint32_t unknown)
+{
+    cnx_term term = {unknown, 1};
+    cnx_equations_add(system->equations, &term, 1);
+}
+
+/* The axes of one equation that have labels. */
+typedef struct meeting {
+    uint32_t count;
+    uint32_t length; /* positions of the longest sequence; the others repeat along it */
+    const cnx_sequence *sequences[CNX_MOST_TERMS];
+    const cnx_roles *roles[CNX_MOST_TERMS];
+    uint32_t first_unknown[CNX_MOST_TERMS];
+    int32_t factors[CNX_MOST_TERMS];
+} meeting;
+
+/* False when there are too many axes to follow. */
+static bool gather_axes(cnx_scalings *s, const cnx_scaling_statement *statement, meeting *m)
+{
+    *m = (meeting){.count = 0};
+    for (uint32_t t = 0; t < statement->term_count; t++) {
+        const cnx_scaling_term *term = &statement->terms[t];
+        const cnx_sequence *sequence = cnx_sequence_of_axis(s, term->value, term->axis);
+        if (sequence == NULL)
+            continue;
+        if (m->count == CNX_MOST_TERMS)
+            return false;
+        m->sequences[m->count] = sequence;
+        m->roles[m->count] = cnx_roles_on_axis(s, term->value, term->axis);
+        m->first_unknown[m->count] = s->first_unknown[term->value][term->axis];
+        m->factors[m->count++] = term->factor;
+        m->length = sequence->count > m->length ? sequence->count : m->length;
+    }
+    return true;
+}
+
+static void zero_axes(cnx_scalings *s, cnx_scaling_system *system, const cnx_scaling_statement *statement)
+{
+    for (uint32_t t = 0; t < statement->term_count; t++) {
+        const cnx_scaling_term *term = &statement->terms[t];
+        const cnx_roles *roles = cnx_roles_on_axis(s, term->value, term->axis);
+        for (uint32_t r = 0; r < roles->count; r++)
+            cnx_state_zero(system, s->first_unknown[term->value][term->axis] + r);
+    }
+}
+
+/* Whether positions that meet are of one class, at every position. */
+static bool same_classes(const cnx_scalings *s, const meeting *m)
+{
+    for (uint32_t t = 1; t < m->count; t++) {
+        const cnx_sequence *a = m->sequences[t - 1], *b = m->sequences[t];
+        if (a == b)
+            continue;
+        for (uint32_t i = 0; i < m->length; i++)
+            if (s->cells->class_of[a->points[i % a->count]] != s->cells->class_of[b->points[i % b->count]])
+                return false;
+    }
+    return true;
+}
+
+static bool lengths_fit(const meeting *m)
+{
+    for (uint32_t t = 0; t < m->count; t++)
+        if (m->sequences[t]->count == 0 || m->length % m->sequences[t]->count != 0)
+            return false;
+    return true;
+}
+
+/* The roles that meet at a position; false when nothing may move there. */
+static bool roles_at(const meeting *m, uint32_t position, uint32_t *roles)
+{
+    for (uint32_t t = 0; t < m->count; t++) {
+        roles[t] = cnx_role_at(m->roles[t], position % m->sequences[t]->count);
+        if (roles[t] == CNX_NONE)
+            return false; /* one class, so none of them has a role */
+    }
+    return true;
+}
+
+static void state_roles(cnx_scaling_system *system, const meeting *m, const uint32_t *roles)
+{
+    cnx_term terms[CNX_MOST_TERMS];
+    for (uint32_t t = 0; t < m->count; t++)
+        terms[t] = (cnx_term){m->first_unknown[t] + roles[t], m->factors[t]};
+    cnx_equations_add(system->equations, terms, m->count);
+}
+
+static bool has_one_role_each(const meeting *m)
+{
+    for (uint32_t t = 0; t < m->count; t++)
+        if (m->roles[t]->role_of != NULL || m->roles[t]->count != 1)
+            return false;
+    return true;
+}
+
+static void state_meeting(cnx_scalings *s, cnx_scaling_system *system, const meeting *m)
+{
+    uint32_t roles[CNX_MOST_TERMS] = {0};
+    if (has_one_role_each(m)) {
+        state_roles(system, m, roles);
+        return;
+    }
+    cnx_arena *scratch = cnx_arena_create(s->arena);
+    cnx_intern met;
+    cnx_intern_init(&met, scratch);
+    for (uint32_t i = 0; i < m->length; i++) {
+        size_t known = met.count;
+        if (roles_at(m, i, roles) && cnx_intern_add(&met, roles, m->count * sizeof *roles) == known)
+            state_roles(system, m, roles);
+    }
+    cnx_arena_destroy(scratch);
+}
+
+static void state_equation(cnx_scalings *s, cnx_scaling_system *system,
+                           const cnx_scaling_statement *statement)
+{
+    meeting m;
+    bool followed = gather_axes(s, statement, &m);
+    if (m.count == 0)
+        return;
+    if (followed && lengths_fit(&m) && same_classes(s, &m))
+        state_meeting(s, system, &m);
+    else
+        zero_axes(s, system, statement);
+}
+
+void cnx_state_log(cnx_scalings *s, cnx_scaling_system *system)
+{
+    for (size_t i = 0; i < s->log->statement_count; i++) {
+        const cnx_scaling_statement *statement = &s->log->statements[i];
+        if ((statement->kind & system->kind) == 0)
+            continue;
+        if (statement->form == CNX_SCALING_EQUATION)
+            state_equation(s, system, statement);
+        else if (statement->form == CNX_SCALING_CARRY || statement->form == CNX_SCALING_PARTS)
+            cnx_state_carry(s, system, statement);
+        else if (statement->form == CNX_SCALING_JOIN)
+            cnx_state_join(s, system, statement);
+    }
+}

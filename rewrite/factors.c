@@ -1,0 +1,203 @@
+#include "rewrite/factors.h"
+
+#include "rewrite/permute.h"
+
+#include <math.h>
+
+/* ---- setting ---- */
+
+static int64_t sum_of_parts(const cnx_generator *generators, const cnx_scaling_action *action,
+                            const int32_t *numbers, uint32_t member)
+{
+    int64_t sum = 0;
+    for (uint32_t t = 0; t < action->part_count; t++)
+        sum +=
+            (int64_t)action->parts[t].factor * numbers[generators[action->parts[t].generator].first + member];
+    return sum;
+}
+
+static double factor_of(cnx_scaling_kind kind, int64_t sum)
+{
+    if (kind == CNX_SIGN)
+        return (sum & 1) != 0 ? -1 : 1;
+    return ldexp(1, (int)(sum > 1000 ? 1000 : sum < -1000 ? -1000 : sum));
+}
+
+static cnx_axis_factors *factors_of(cnx_arena *arena, cnx_tensor *tensor)
+{
+    struct cnx_permutation *permutation = cnx_tensor_permutation(arena, tensor);
+    if (permutation->factors == NULL)
+        permutation->factors = CNX_NEW_ARRAY(arena, cnx_axis_factors, tensor->rank);
+    return permutation->factors;
+}
+
+static void multiply_axis(cnx_analysis *analysis, const cnx_scalings *scalings, size_t p, uint32_t axis,
+                          const cnx_scaling_action *action, const cnx_generator *generators,
+                          const int32_t *numbers)
+{
+    cnx_arena *arena = analysis->model->arena;
+    cnx_arena *scratch = cnx_arena_create(arena);
+    const cnx_parameter *parameter = &analysis->parameters[p];
+    const cnx_labels *labels = cnx_parameter_labels(parameter, axis);
+    uint32_t count;
+    const cnx_scaling_place *places = cnx_scaling_places(scratch, scalings, action, axis, &count);
+    cnx_axis_factors *factors = &factors_of(arena, parameter->tensor)[axis];
+    if (factors->factor == NULL) {
+        factors->factor = CNX_NEW_ARRAY(arena, double, labels->sequence->count);
+        for (uint32_t i = 0; i < labels->sequence->count; i++)
+            factors->factor[i] = 1;
+        cnx_find_governor(analysis, parameter, labels, &factors->governor, &factors->block);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t sum = sum_of_parts(generators, action, numbers, places[i].member);
+        factors->factor[places[i].position] *= factor_of(action->kind, sum);
+    }
+    cnx_arena_destroy(scratch);
+}
+
+/* Whether any number that an action depends on is not zero. */
+static bool does_something(const cnx_cells *cells, const cnx_scaling_action *action,
+                           const cnx_generator *generators, const int32_t *numbers)
+{
+    for (uint32_t t = 0; t < action->part_count; t++)
+        for (uint32_t i = 0; i < cells->cells[action->cell].count; i++)
+            if (numbers[generators[action->parts[t].generator].first + i] != 0)
+                return true;
+    return false;
+}
+
+void cnx_apply_factors(cnx_analysis *analysis, const cnx_scalings *scalings, cnx_scaling_kind kind,
+                       const int32_t *numbers)
+{
+    uint32_t generator_count, number_count, count;
+    const cnx_generator *generators = cnx_scaling_generators(scalings, kind, &generator_count, &number_count);
+    const cnx_cells *cells = cnx_analysis_cells(analysis);
+    for (size_t p = 0; p < analysis->parameter_count; p++)
+        for (uint32_t k = 0; k < analysis->parameters[p].tensor->rank; k++) {
+            const cnx_scaling_action *actions = cnx_scaling_actions(scalings, p, k, &count);
+            for (uint32_t i = 0; i < count; i++)
+                if (actions[i].kind == kind && does_something(cells, &actions[i], generators, numbers))
+                    multiply_axis(analysis, scalings, p, k, &actions[i], generators, numbers);
+        }
+}
+
+/* ---- multiplying ---- */
+
+/* A half with another sign and exponent; numbers without an exponent of their own (subnormal, infinite) only
+ * change their sign. */
+static uint16_t multiply_half(uint16_t bits, double factor)
+{
+    int exponent = (bits >> 10) & 31, change;
+    frexp(factor, &change);
+    if (factor < 0)
+        bits ^= 0x8000;
+    exponent += exponent == 0 || exponent == 31 ? 0 : change - 1;
+    if (exponent < 0)
+        return bits & 0x8000;
+    if (exponent > 31)
+        exponent = 31;
+    return (uint16_t)((bits & 0x83ff) | exponent << 10);
+}
+
+/* Zeros keep their sign: which zero it is says nothing that a flip should change. */
+static void multiply_element(int32_t type, uint8_t *at, double factor)
+{
+    if (type == CNX_TYPE_FLOAT) {
+        float value;
+        memcpy(&value, at, sizeof value);
+        value = value == 0 ? value : (float)(value * factor);
+        memcpy(at, &value, sizeof value);
+    } else if (type == CNX_TYPE_DOUBLE) {
+        double value;
+        memcpy(&value, at, sizeof value);
+        value = value == 0 ? value : value * factor;
+        memcpy(at, &value, sizeof value);
+    } else if (type == CNX_TYPE_BFLOAT16) { /* the upper half of a float */
+        uint8_t wide[4] = {0, 0, at[0], at[1]};
+        multiply_element(CNX_TYPE_FLOAT, wide, factor);
+        memcpy(at, wide + 2, 2);
+    } else if (type == CNX_TYPE_FLOAT16) {
+        uint16_t bits;
+        memcpy(&bits, at, sizeof bits);
+        bits = (bits & 0x7fff) == 0 ? bits : multiply_half(bits, factor);
+        memcpy(at, &bits, sizeof bits);
+    }
+}
+
+#define MOST_AXES 64
+
+typedef struct walker {
+    const cnx_tensor *tensor;
+    const cnx_axis_factors *factors;
+    uint32_t last; /* axis whose position has to be known; elements after it have one factor */
+    uint64_t run;  /* how many those are */
+    uint64_t position[MOST_AXES];
+} walker;
+
+static walker start_walk(const cnx_tensor *tensor, uint64_t element)
+{
+    walker w = {.tensor = tensor, .factors = tensor->permutation->factors, .run = 1};
+    for (uint32_t k = 0; k < tensor->rank; k++) {
+        const cnx_axis_factors *axis = &w.factors[k];
+        if (axis->factor == NULL)
+            continue;
+        w.last = k > w.last ? k : w.last;
+        if (axis->governor != CNX_NONE && axis->governor > w.last)
+            w.last = axis->governor;
+    }
+    for (uint32_t k = w.last + 1; k < tensor->rank; k++)
+        w.run *= (uint64_t)tensor->dims[k];
+    uint64_t rest = element / w.run;
+    for (uint32_t k = w.last + 1; k-- > 0;) {
+        w.position[k] = rest % (uint64_t)tensor->dims[k];
+        rest /= (uint64_t)tensor->dims[k];
+    }
+    return w;
+}
+
+/* The product along axes [0, end). */
+static double factor_before(const walker *w, uint32_t end)
+{
+    double factor = 1;
+    for (uint32_t k = 0; k < end; k++) {
+        const cnx_axis_factors *axis = &w->factors[k];
+        if (axis->factor == NULL)
+            continue;
+        uint64_t block = axis->governor != CNX_NONE ? w->position[axis->governor] / axis->block : 0;
+        factor *= axis->factor[block * (uint64_t)w->tensor->dims[k] + w->position[k]];
+    }
+    return factor;
+}
+
+/* To the next run. */
+static void step(walker *w)
+{
+    for (uint32_t k = w->last + 1; k-- > 0;) {
+        if (++w->position[k] < (uint64_t)w->tensor->dims[k])
+            return;
+        w->position[k] = 0;
+    }
+}
+
+static void multiply_elements(const cnx_tensor *tensor, uint64_t element, uint8_t *bytes, uint64_t count)
+{
+    size_t size = cnx_type_bits(tensor->type) / 8;
+    walker w = start_walk(tensor, element);
+    uint64_t left = w.run - element % w.run;
+    while (count != 0) {
+        uint64_t taken = left < count ? left : count;
+        double factor = factor_before(&w, w.last + 1);
+        for (uint64_t i = 0; i < taken && factor != 1; i++)
+            multiply_element(tensor->type, bytes + i * size, factor);
+        bytes += taken * size;
+        count -= taken;
+        left = w.run;
+        step(&w);
+    }
+}
+
+void cnx_multiply_by_factors(const cnx_tensor *tensor, uint64_t offset, uint8_t *bytes, size_t size)
+{
+    size_t each = cnx_type_bits(tensor->type) / 8;
+    multiply_elements(tensor, offset / each, bytes, size / each);
+}

@@ -1,0 +1,25 @@
+/* Signs and powers of two by which a tensor's elements are multiplied while they are read: one number for
+ * each position of each axis. All numbers are powers of two, so nothing is rounded as long as exponents have
+ * room. */
+#ifndef CNX_REWRITE_FACTORS_H
+#define CNX_REWRITE_FACTORS_H
+
+#include "analyze/scaling/scaling.h"
+
+/* The factors along one axis of a tensor as it is read (after its permutation). */
+typedef struct cnx_axis_factors {
+    double *factor;    /* by position; with a governor, by block times extent plus position; NULL: all 1 */
+    uint32_t governor; /* axis, or CNX_NONE; as in cnx_axis_permutation */
+    uint32_t block;
+} cnx_axis_factors;
+
+/* Multiplies every parameter by what the generators of `kind` do when they take the values `numbers` (as
+ * cnx_scaling_generators numbers them): 0 or 1 for signs, exponents of two for scales. Comes on top of
+ * permutations and factors that the tensors have. The analysis must be of the model's present tensors. */
+void cnx_apply_factors(cnx_analysis *analysis, const cnx_scalings *scalings, cnx_scaling_kind kind,
+                       const int32_t *numbers);
+
+/* Multiplies bytes [offset, offset + size) of the tensor, which were read, by its factors. */
+void cnx_multiply_by_factors(const cnx_tensor *tensor, uint64_t offset, uint8_t *bytes, size_t size);
+
+#endif
