@@ -258,7 +258,7 @@ void symmetry_print(const struct request *request, const cnx_symmetry *symmetry,
         return;
     if (orbit != NULL && isnan(*orbit))
         fprintf(screen.stream,
-                "log10 of the orbit: undecided, some members look alike but cannot be exchanged\n");
+                "log10 of the orbit: undecided, the search among members that look alike reached a limit\n");
     else if (orbit != NULL)
         fprintf(screen.stream, "log10 of the orbit = %.15g different models\n", *orbit);
     screen_label(&screen, 4, "G =", group_formula(symmetry));

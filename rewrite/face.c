@@ -3,6 +3,7 @@
 
 #include "base/mix.h"
 #include "onnx/mapping.h"
+#include "rewrite/permute.h"
 
 #include <stdlib.h>
 
@@ -127,23 +128,6 @@ uint64_t cnx_element_bits(const uint8_t *bytes, unsigned bits, uint64_t index)
     return low;
 }
 
-/* The governing axis and block size of an axis whose labels vary over blocks. */
-static void governor_of(const cnx_parameter *parameter, uint32_t axis, uint32_t *governor, uint32_t *block)
-{
-    const cnx_labels *labels = cnx_parameter_labels(parameter, axis);
-    *governor = CNX_NONE;
-    *block = 1;
-    for (uint32_t k = 0; labels != NULL && labels->over != NULL && k < parameter->tensor->rank; k++) {
-        const cnx_labels *other = cnx_parameter_labels(parameter, k);
-        uint32_t size = k != axis && other != NULL ? cnx_labels_block_size(other, labels->over) : 0;
-        if (size != 0) {
-            *governor = k;
-            *block = size;
-            return;
-        }
-    }
-}
-
 /* Any tensor, entry by entry: axes that vary over blocks of another axis, and odd element sizes. */
 static void sum_any_face(cnx_prints *prints, const cnx_face *face, uint64_t *sums)
 {
@@ -157,7 +141,7 @@ static void sum_any_face(cnx_prints *prints, const cnx_face *face, uint64_t *sum
     uint64_t *position = CNX_NEW_ARRAY(scratch, uint64_t, tensor->rank);
     for (uint32_t k = 0; k < tensor->rank; k++) {
         tokens[k] = cnx_axis_tokens(prints, scratch, face->parameter, k);
-        governor_of(face->parameter, k, &governor[k], &block[k]);
+        cnx_find_governor(scratch, face->parameter, k, &governor[k], &block[k]);
     }
     for (uint64_t e = 0; e < tensor->count; e++) {
         uint64_t others = 0, own = 0;
@@ -251,6 +235,7 @@ void cnx_read_face(cnx_prints *prints, const cnx_face *face)
         for_each_holder(prints, sequence->points[i], want_tied, &r);
         wanted[i] = r.wanted;
     }
+    prints->bytes_read += face->parameter->tensor->size;
     if (is_plain(face->parameter))
         sum_plain_face(prints, face, wanted, sums);
     else
@@ -285,6 +270,7 @@ bool cnx_face_is_tied(const cnx_prints *prints, const cnx_face *face)
     }
     return false;
 }
+
 static int compare_faces(const void *a, const void *b)
 {
     const cnx_face *x = a, *y = b;

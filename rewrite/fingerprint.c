@@ -55,11 +55,12 @@ static uint32_t mark_ties(cnx_prints *prints, uint32_t cell)
         keys[i] = (member_key){prints->bias[members[i]], prints->print[members[i]], members[i]};
     qsort(keys, c->count, sizeof *keys, compare_keys);
     uint32_t distinct = 0;
-    for (uint32_t i = 0; i < c->count; i++) {
-        bool as_before = i > 0 && compare_keys(&keys[i - 1], &keys[i]) == 0;
-        bool as_next = i + 1 < c->count && compare_keys(&keys[i + 1], &keys[i]) == 0;
-        prints->tied[keys[i].class] = as_before || as_next;
-        distinct += !as_before;
+    for (uint32_t i = 0, end; i < c->count; i = end, distinct++) {
+        bool tied = false;
+        for (end = i + 1; end < c->count && compare_keys(&keys[i], &keys[end]) == 0; end++)
+            tied = tied || prints->unit[keys[end].class] != prints->unit[keys[i].class];
+        for (uint32_t k = i; k < end; k++)
+            prints->tied[keys[k].class] = tied;
     }
     return distinct;
 }
@@ -71,9 +72,7 @@ void cnx_set_stale(cnx_prints *prints, uint32_t cell)
     prints->is_stale[cell] = true;
 }
 
-/* Marks the ties of the cells that changed. Returns the number of different keys over all cells, which grows
- * as long as there is progress. */
-static uint64_t mark_stale_cells(cnx_prints *prints)
+uint64_t cnx_mark_ties(cnx_prints *prints)
 {
     while (prints->stale_count != 0) {
         uint32_t cell = prints->stale[--prints->stale_count];
@@ -114,7 +113,7 @@ static uint64_t look_again(cnx_prints *prints)
             cnx_set_stale(prints, cells->cell_of[home]);
         }
     }
-    return mark_stale_cells(prints);
+    return cnx_mark_ties(prints);
 }
 
 /* ---- all together ---- */
@@ -128,6 +127,9 @@ static cnx_prints *new_prints(cnx_arena *arena, cnx_analysis *analysis)
     prints->print = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count);
     prints->token = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count);
     prints->tied = CNX_NEW_ARRAY(arena, bool, cells->class_count);
+    prints->unit = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
+    for (uint32_t c = 0; c < cells->class_count; c++)
+        prints->unit[c] = c;
     prints->bias_of = CNX_NEW_ARRAY(arena, const cnx_parameter *, cells->cell_count);
     prints->used_print = CNX_NEW_ARRAY(arena, bool, cells->cell_count);
     prints->distinct = CNX_NEW_ARRAY(arena, uint32_t, cells->cell_count);
@@ -146,22 +148,35 @@ static cnx_prints *new_prints(cnx_arena *arena, cnx_analysis *analysis)
     return prints;
 }
 
-cnx_prints *cnx_fingerprint(cnx_arena *arena, cnx_analysis *analysis)
+void cnx_refine(cnx_prints *prints, const uint32_t *faces, size_t count)
 {
-    cnx_prints *prints = new_prints(arena, analysis);
-    const cnx_cells *cells = prints->cells;
-    cnx_list_faces(prints);
-    cnx_read_biases(prints);
-    for (uint32_t c = 0; c < cells->class_count; c++)
-        cnx_set_token(prints, c);
     uint64_t before, distinct = look_again(prints);
     do {
         before = distinct;
-        for (size_t f = 0; f < prints->face_count; f++)
-            if (cnx_face_is_tied(prints, &prints->faces[f])) {
-                cnx_read_face(prints, &prints->faces[f]);
+        for (size_t f = 0; f < count; f++) {
+            const cnx_face *face = &prints->faces[faces != NULL ? faces[f] : f];
+            if (cnx_face_is_tied(prints, face)) {
+                cnx_read_face(prints, face);
                 distinct = look_again(prints);
             }
+        }
     } while (distinct > before);
+}
+
+void cnx_set_apart(cnx_prints *prints, uint32_t class, uint32_t rank)
+{
+    prints->print[class] += cnx_mix(UINT64_C(0x6170617274) + rank);
+    cnx_set_token(prints, class);
+    cnx_set_stale(prints, prints->cells->cell_of[class]);
+}
+
+cnx_prints *cnx_fingerprint(cnx_arena *arena, cnx_analysis *analysis)
+{
+    cnx_prints *prints = new_prints(arena, analysis);
+    cnx_list_faces(prints);
+    cnx_read_biases(prints);
+    for (uint32_t c = 0; c < prints->cells->class_count; c++)
+        cnx_set_token(prints, c);
+    cnx_refine(prints, NULL, prints->face_count);
     return prints;
 }

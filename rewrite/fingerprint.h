@@ -23,7 +23,8 @@ typedef struct cnx_prints {
     uint64_t *bias;  /* by class: sort key, ascending for descending bias; 0 without a bias */
     uint64_t *print; /* by class: accumulated fingerprint */
     uint64_t *token; /* by class: what others see of it: a hash of its cell's colour, bias and print */
-    bool *tied;      /* by class: some other member of its cell has the same bias and print */
+    uint32_t *unit; /* by class: a member of its cell that it may change places with at no cost; see ties.h */
+    bool *tied;     /* by class: a member of its cell, of another unit, has the same bias and print */
     const cnx_parameter **bias_of; /* by cell: the parameter that gave the biases, or NULL */
     bool *used_print;              /* by cell: biases were not enough */
     uint32_t *distinct;            /* by cell: how many different keys its members have */
@@ -36,6 +37,7 @@ typedef struct cnx_prints {
     cnx_print_scratch scratch;
     size_t face_count;
     struct cnx_face *faces;
+    uint64_t bytes_read; /* of weights, so far */
 } cnx_prints;
 
 /* Biases first, then, as long as members of some cell are tied, weights: the smallest tensor that touches a

@@ -17,6 +17,18 @@ typedef struct cnx_face {
 /* A key in the cell changed: its ties are to be marked again. */
 void cnx_set_stale(cnx_prints *prints, uint32_t cell);
 
+/* Marks the ties of the cells that changed. Returns the number of different keys over all cells, which grows
+ * as long as there is progress. */
+uint64_t cnx_mark_ties(cnx_prints *prints);
+
+/* Reads the faces with these numbers (NULL: the first `count`), again and again, until nothing splits any
+ * more. Blocks take part through prints->nested. */
+void cnx_refine(cnx_prints *prints, const uint32_t *faces, size_t count);
+
+/* Makes a member differ from all that look like it; members that are set apart with equal ranks go on looking
+ * alike. To be followed by cnx_refine. */
+void cnx_set_apart(cnx_prints *prints, uint32_t class, uint32_t rank);
+
 /* ---- tokens.c ---- */
 
 /* Makes the token of a class anew, from its bias and its print. */

@@ -4,27 +4,17 @@
 
 #include <math.h>
 
-/* log10 of the number of ways to exchange tied members of a cell: k! for each run of k. */
+/* log10 of the number of ways to exchange members of a cell that make units: k! for each of k. */
 static double log10_exchanges(const cnx_sorting *s, const cnx_cell *cell)
 {
     cnx_arena *scratch = cnx_arena_create(s->arena);
-    uint32_t *occupant = CNX_NEW_ARRAY(scratch, uint32_t, cell->count);
+    uint32_t *size = CNX_NEW_ARRAY(scratch, uint32_t, cell->count); /* by rank of the unit's first member */
     const uint32_t *members = s->cells->members + cell->first;
     double sum = 0;
     for (uint32_t i = 0; i < cell->count; i++)
-        if (s->prints->tied[members[i]] || cell->count == 1)
-            occupant[i] = 1;
-    for (uint32_t i = 0; i < cell->count; i++) {
-        if (occupant[i] == 0)
-            continue;
-        uint32_t run = 0;
-        for (uint32_t j = i; j < cell->count; j++)
-            if (occupant[j] != 0 && cnx_compare_prints(s->prints, members[i], members[j]) == 0) {
-                occupant[j] = 0;
-                run++;
-            }
-        sum += lgamma((double)run + 1) / log(10.0);
-    }
+        size[s->cells->rank_of[s->prints->unit[members[i]]]]++;
+    for (uint32_t i = 0; i < cell->count; i++)
+        sum += lgamma((double)size[i] + 1) / log(10.0);
     cnx_arena_destroy(scratch);
     return sum;
 }
@@ -60,8 +50,8 @@ static double find_orbit(cnx_model *model)
     cnx_settle_permutations(model);
     cnx_arena *arena = cnx_arena_create(model->arena);
     cnx_sorting *s = cnx_sort_cells(arena, model);
-    double orbit = cnx_symmetry_log10_order(s->analysis);
-    if (cnx_undecided_cell(s) != CNX_NONE)
+    double orbit = cnx_symmetry_log10_order(s->analysis) - s->ties.log10_exchanges;
+    if (s->ties.undecided != CNX_NONE)
         orbit = (double)NAN;
     const bool *shown = shown_cells(s);
     for (uint32_t k = 0; k < s->cells->cell_count; k++)

@@ -1,7 +1,6 @@
 /* The permutation step: within every cell, members are put in the order of their biases, descending, and of
- * their fingerprints where biases are equal; blocks by what is inside them. Members that stay tied are either
- * interchangeable (exchanging them changes no byte, so any order is canonical), or the step gives up and says
- * so: the model is then marked as not canonical, and has no hash.
+ * their fingerprints where biases are equal; blocks by what is inside them. What fingerprints leave tied is
+ * decided by rewrite/ties.h. When a limit stops that, the model is marked as not canonical, and has no hash.
  */
 #include "rewrite/pass.h"
 #include "rewrite/permute.h"
@@ -51,19 +50,26 @@ static size_t report_cells(cnx_rewrite *rewrite, const cnx_sorting *s, const cha
     return changed;
 }
 
+static void refuse(cnx_rewrite *rewrite, const cnx_sorting *s, const char *name)
+{
+    uint32_t cell = s->ties.undecided, tied = 0;
+    for (uint32_t i = 0; i < s->cells->cells[cell].count; i++)
+        tied += s->prints->tied[s->cells->members[s->cells->cells[cell].first + i]];
+    rewrite->model->not_canonical = cnx_print(
+        rewrite->model->arena,
+        "%u of the %u members of class %s look alike, and the search for their canonical order was given "
+        "up (limit %s)",
+        tied, s->cells->cells[cell].count, name != NULL ? name : "without parameters", s->ties.limit);
+    cnx_rewrite_note(rewrite, "not canonical: %s", rewrite->model->not_canonical);
+}
+
 size_t cnx_pass_permutations(cnx_rewrite *rewrite)
 {
     cnx_arena *arena = cnx_arena_create(rewrite->model->arena);
     cnx_sorting *sorting = cnx_sort_cells(arena, rewrite->model);
     const char **names = name_cells(sorting);
-    uint32_t undecided = cnx_undecided_cell(sorting);
-    if (undecided != CNX_NONE) {
-        const char *name = names[undecided];
-        rewrite->model->not_canonical =
-            cnx_print(rewrite->model->arena, "members of class %s look alike but cannot be exchanged",
-                      name != NULL ? name : "without parameters");
-        cnx_rewrite_note(rewrite, "not canonical: %s", rewrite->model->not_canonical);
-    }
+    if (sorting->ties.undecided != CNX_NONE)
+        refuse(rewrite, sorting, names[sorting->ties.undecided]);
     size_t changed = report_cells(rewrite, sorting, names);
     cnx_apply_permutation(sorting->analysis, sorting->points);
     cnx_arena_destroy(arena);

@@ -48,24 +48,54 @@ static uint32_t compress_source(uint32_t *source, uint32_t count)
 
 /* Every way that labels of a parameter come to vary over blocks leaves the blocks on another axis of that
  * parameter. */
-void cnx_find_governor(cnx_analysis *analysis, const cnx_parameter *parameter, const cnx_labels *labels,
-                       uint32_t *governor, uint32_t *block)
+void cnx_find_governor(cnx_arena *arena, const cnx_parameter *parameter, uint32_t axis, uint32_t *governor,
+                       uint32_t *block)
 {
+    const cnx_labels *labels = cnx_parameter_labels(parameter, axis);
     *governor = CNX_NONE;
     *block = 1;
-    if (labels->over == NULL)
+    if (labels == NULL || labels->over == NULL)
         return;
     for (uint32_t k = 0; k < parameter->tensor->rank; k++) {
         const cnx_labels *other = cnx_parameter_labels(parameter, k);
-        uint32_t size = other != NULL && other != labels ? cnx_labels_block_size(other, labels->over) : 0;
+        uint32_t size = k != axis && other != NULL ? cnx_labels_block_size(other, labels->over) : 0;
         if (size != 0) {
             *governor = k;
             *block = size;
             return;
         }
     }
-    cnx_fail(analysis->arena, CNX_ERROR_GRAPH, parameter->name,
-             "an axis varies over blocks that no other axis has");
+    cnx_fail(arena, CNX_ERROR_GRAPH, parameter->name, "an axis varies over blocks that no other axis has");
+}
+
+struct cnx_permutation *cnx_permutation_of(cnx_arena *arena, const cnx_parameter *parameter,
+                                           const uint32_t *points, uint32_t *position)
+{
+    uint32_t rank = parameter->tensor->rank;
+    struct cnx_permutation made = {.axes = CNX_NEW_ARRAY(arena, cnx_axis_permutation, rank)};
+    bool moves = false;
+    for (uint32_t k = 0; k < rank; k++) {
+        const cnx_labels *labels = cnx_parameter_labels(parameter, k);
+        cnx_axis_permutation *axis = &made.axes[k];
+        *axis = (cnx_axis_permutation){.governor = CNX_NONE, .block = 1, .unit = 1};
+        uint32_t *source = labels != NULL ? axis_source(arena, labels, points, position) : NULL;
+        if (source == NULL)
+            continue;
+        axis->source = source;
+        cnx_find_governor(arena, parameter, k, &axis->governor, &axis->block);
+        if (axis->governor == CNX_NONE)
+            axis->unit = compress_source(source, labels->extent);
+        moves = true;
+        made.last = k;
+    }
+    if (!moves)
+        return NULL;
+    for (uint32_t k = 0; k < rank; k++)
+        if (made.axes[k].governor != CNX_NONE && made.axes[k].governor > made.last)
+            made.last = made.axes[k].governor;
+    struct cnx_permutation *permutation = CNX_NEW(arena, struct cnx_permutation);
+    *permutation = made;
+    return permutation;
 }
 
 struct cnx_permutation *cnx_tensor_permutation(cnx_arena *arena, cnx_tensor *tensor)
@@ -86,29 +116,10 @@ void cnx_apply_permutation(cnx_analysis *analysis, const uint32_t *points)
     uint32_t *position = CNX_NEW_ARRAY(scratch, uint32_t, analysis->points->point_count);
     for (size_t p = 0; p < analysis->parameter_count; p++) {
         const cnx_parameter *parameter = &analysis->parameters[p];
-        cnx_tensor *tensor = parameter->tensor;
-        if (parameter->again)
-            continue;
-        struct cnx_permutation made = {.axes = CNX_NEW_ARRAY(arena, cnx_axis_permutation, tensor->rank)};
-        bool moves = false;
-        for (uint32_t k = 0; k < tensor->rank; k++) {
-            const cnx_labels *labels = cnx_parameter_labels(parameter, k);
-            made.axes[k] = (cnx_axis_permutation){.governor = CNX_NONE, .block = 1, .unit = 1};
-            uint32_t *source = labels != NULL ? axis_source(arena, labels, points, position) : NULL;
-            if (source == NULL)
-                continue;
-            made.axes[k].source = source;
-            cnx_find_governor(analysis, parameter, labels, &made.axes[k].governor, &made.axes[k].block);
-            if (made.axes[k].governor == CNX_NONE)
-                made.axes[k].unit = compress_source(source, labels->extent);
-            moves = true;
-            made.last =
-                made.axes[k].governor != CNX_NONE && made.axes[k].governor > k ? made.axes[k].governor : k;
-        }
-        if (!moves)
-            continue;
-        tensor->permutation = CNX_NEW(arena, struct cnx_permutation);
-        *tensor->permutation = made;
+        struct cnx_permutation *made =
+            parameter->again ? NULL : cnx_permutation_of(arena, parameter, points, position);
+        if (made != NULL)
+            parameter->tensor->permutation = made;
     }
     cnx_arena_destroy(scratch);
 }

@@ -27,10 +27,16 @@ struct cnx_permutation {
 /* The tensor's permutation; one that moves nothing is made when there is none. */
 struct cnx_permutation *cnx_tensor_permutation(cnx_arena *arena, cnx_tensor *tensor);
 
-/* The axis of the parameter whose blocks `labels`, of another of its axes, vary over, and the positions of it
- * that make a block; CNX_NONE and 1 when they do not vary. */
-void cnx_find_governor(cnx_analysis *analysis, const cnx_parameter *parameter, const cnx_labels *labels,
-                       uint32_t *governor, uint32_t *block);
+/* The axis of the parameter whose blocks the labels of `axis` vary over, and how many of its positions make a
+ * block; CNX_NONE and 1 when they vary over none. Fails, in the arena's call, when they vary over blocks that
+ * no axis has. */
+void cnx_find_governor(cnx_arena *arena, const cnx_parameter *parameter, uint32_t axis, uint32_t *governor,
+                       uint32_t *block);
+
+/* What `points` (by point: its image) does to one parameter, in `arena`, or NULL when nothing moves.
+ * `position` is scratch, by point, all zero before and after. */
+struct cnx_permutation *cnx_permutation_of(cnx_arena *arena, const cnx_parameter *parameter,
+                                           const uint32_t *points, uint32_t *position);
 
 /* Sets the permutation of every parameter tensor to what `points` (by point: its image) does to it. The
  * tensors of the model must be those the analysis saw, not permuted before. */

@@ -1,0 +1,198 @@
+"""Networks whose units look alike still have one canonical form, whatever order they are written in.
+
+Brute force: every element of a small net's permutation group, or many of a large one's, is applied in numpy; all results
+must have one digest. The number of different files among them is the size of the orbit that `symmetry --orbit` reports.
+Nets that are not equivalent, however much they look alike to colour refinement, must have different digests.
+A net may be refused instead (exit status 2); which are is counted, and only the one that is made for it is.
+"""
+
+import functools
+import math
+
+import numpy
+import onnx
+from onnx import numpy_helper
+
+import catalogue  # noqa: F401, for the path of tests/models
+from harness import canonical, check, check_equal, check_same_bytes, run, run_json, sample, scratch
+
+import hard_nets as hard
+
+MOST_ELEMENTS = 1500  # of a group that is tried as a whole
+SOME_ELEMENTS = 60
+SEEDS = range(1, 6)
+
+
+def ones(*shape):
+    return numpy.ones(shape)
+
+
+RING = hard.circulant([1, 2, 0, 0, 0, 0])
+NETS = {
+    # One class, a graph on it.
+    "graph/ring-of-5": lambda: hard.one_class(hard.cycles(5)),
+    "graph/ring-of-6": lambda: hard.one_class(hard.cycles(6)),
+    "graph/two-triangles": lambda: hard.one_class(hard.cycles(3, 3)),
+    "graph/prism": lambda: hard.one_class(hard.prism(3)),
+    "graph/complete-bipartite": lambda: hard.one_class(hard.complete_bipartite(3)),
+    "graph/directed-ring": lambda: hard.one_class(hard.circulant([0, 1, 0, 0, 0])),
+    "graph/petersen": lambda: hard.one_class(hard.petersen()),
+    "graph/pentagonal-prism": lambda: hard.one_class(hard.prism(5)),
+    "graph/rook": lambda: hard.one_class(hard.rook()),
+    "graph/shrikhande": lambda: hard.one_class(hard.shrikhande()),
+    "graph/paley-13": lambda: hard.one_class(hard.paley(13)),
+    "graph/paley-29": lambda: hard.one_class(hard.paley(29)),
+    "graph/straight": lambda: hard.one_class(hard.cai_fuerer_immerman(hard.COMPLETE_4, False)),
+    "graph/twisted": lambda: hard.one_class(hard.cai_fuerer_immerman(hard.COMPLETE_4, True)),
+    "graph/rook-and-shrikhande": lambda: hard.one_class(numpy.kron(numpy.diag([1, 0]), hard.rook())
+                                                        + numpy.kron(numpy.diag([0, 1]), hard.shrikhande())),
+    "graph/eight-rings": lambda: hard.one_class(hard.cycles(*[5] * 8)),
+    # Layers in sequence.
+    "chain/ring": lambda: hard.chain(hard.circulant([1, 2, 0, 0])),
+    "chain/ring-both-ways": lambda: hard.chain(hard.circulant([0, 1, 0, 1, 0])),
+    "chain/two-rings-in-sequence": lambda: hard.chain(RING, hard.circulant([1, 0, 3, 0, 0, 0])),
+    "chain/three-layers": lambda: hard.chain(RING, RING.T, RING),
+    "chain/identity": lambda: hard.chain(numpy.eye(4)),
+    "chain/identities": lambda: hard.chain(*[numpy.eye(30)] * 3),
+    "chain/wide-identity": lambda: hard.chain(numpy.eye(100)),
+    "chain/zeros": lambda: hard.chain(numpy.zeros((4, 4))),
+    "chain/wide-zeros": lambda: hard.chain(numpy.zeros((300, 300)), bias=0.0),
+    "chain/all-equal": lambda: hard.chain(ones(4, 5), bias=1.0),
+    "chain/zero-output": lambda: hard.chain(RING, bias=0.0, last=numpy.zeros((2, 6))),
+    "chain/petersen": lambda: hard.chain(hard.petersen()),
+    "chain/complement-of-identity": lambda: hard.chain(1 - numpy.eye(5)),
+    "chain/pairs": lambda: hard.chain(numpy.kron(numpy.eye(8), ones(2, 2))),
+    "chain/rings-apart": lambda: hard.chain(hard.cycles(3, 3, 3, 3) + numpy.eye(12)),
+    "chain/duplicates": lambda: hard.duplicates(1, 2, 2),
+    "chain/many-duplicates": lambda: hard.duplicates(2, 6, 30),
+    **{f"few-values/{seed}": functools.partial(hard.few_values, seed, 4, 4) for seed in range(12)},
+    **{f"few-values/deep-{seed}": functools.partial(hard.few_values, seed, 3, 4, 3) for seed in range(6)},
+    **{f"few-values/binary-{seed}": functools.partial(hard.few_values, seed, 4, 4, values=(0, 1)) for seed in range(12)},
+    **{f"few-values/wide-{seed}": functools.partial(hard.few_values, seed, 30, 30, 30) for seed in range(3)},
+    # Blocks.
+    "heads/all-ones": lambda: hard.equal_heads(2, 2),
+    "heads/equal": lambda: hard.equal_heads(3, 2, seed=1),
+    "heads/many-equal": lambda: hard.equal_heads(12, 16, seed=1),
+    "heads/cyclic": lambda: hard.cyclic_heads(2, 3),
+    "heads/many-cyclic": lambda: hard.cyclic_heads(4, 6),
+    "heads/ring-inside": lambda: hard.mixed_heads(hard.circulant([1, 2, 0]), 2),
+    "heads/rings-inside": lambda: hard.mixed_heads(hard.circulant([1, 2, 0, 0, 0, 0, 0]), 4),
+    "heads/petersen-inside": lambda: hard.mixed_heads(hard.petersen(), 2),
+    **{f"heads/few-values-{seed}": functools.partial(hard.few_valued_heads, seed, 2, 2) for seed in range(8)},
+    **{f"heads/few-values-wide-{seed}": functools.partial(hard.few_valued_heads, seed, 8, 8) for seed in range(3)},
+    "groups/all-ones": lambda: hard.grouped_convolution(ones(4, 2), 2),
+    "groups/equal": lambda: hard.grouped_convolution(numpy.tile([[1, 2], [3, 4]], (2, 1)), 2),
+    "groups/equal-but-turned": lambda: hard.grouped_convolution([[1, 2], [2, 1], [2, 1], [1, 2]], 2),
+    "groups/rings": lambda: hard.grouped_convolution(numpy.tile(hard.circulant([1, 2, 0, 0]), (6, 1)), 6),
+    "groups/petersen": lambda: hard.grouped_convolution(numpy.tile(hard.petersen(), (2, 1)), 2),
+    "groups/depthwise": lambda: hard.grouped_convolution(ones(5, 1), 5),
+}
+
+# Nets of which no two are equivalent, though colour refinement alone tells none of a row apart.
+DIFFERENT = {
+    "ring-or-triangles": ["graph/ring-of-6", "graph/two-triangles"],
+    "cubic-graphs-of-6": ["graph/prism", "graph/complete-bipartite"],
+    "cubic-graphs-of-10": ["graph/petersen", "graph/pentagonal-prism"],
+    "strongly-regular": ["graph/rook", "graph/shrikhande"],
+    "straight-or-twisted": ["graph/straight", "graph/twisted"],
+}
+
+
+def cases():
+    for name in NETS:
+        yield f"{name}/one-form", functools.partial(one_form, name)
+        yield f"{name}/samples", functools.partial(samples, name)
+    for name, row in DIFFERENT.items():
+        yield f"different/{name}", functools.partial(different, row)
+    for name, row in BRANCHES.items():
+        yield f"branches/{name}", functools.partial(equal_branches, *row)
+
+
+@functools.lru_cache(maxsize=None)
+def made(name):
+    return NETS[name]()
+
+
+def members(net, rng):
+    """Elements of the net's group: all, or many."""
+    if net.order() <= MOST_ELEMENTS:
+        yield from net.elements()
+    else:
+        for _ in range(SOME_ELEMENTS):
+            yield net.element(rng)
+
+
+def write(net, element, path):
+    """The net, permuted; returns its tensors' bytes."""
+    model = net.model()
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    arrays = hard.moved(tensors, element)
+    for tensor in model.graph.initializer:
+        tensor.CopyFrom(numpy_helper.from_array(numpy.ascontiguousarray(arrays[tensor.name]), tensor.name))
+    onnx.save(model, str(path))
+    return b"".join(arrays[name].tobytes() for name in sorted(arrays))
+
+
+def digests(paths):
+    """What `hash` says of many models in one run."""
+    lines = run("hash", *paths, expect=0).output.splitlines()
+    check_equal(len(lines), len(paths), "lines that hash printed")
+    return {line.split("  ")[0] for line in lines}
+
+
+def one_form(name):
+    net, contents = made(name), set()
+    with scratch() as folder:
+        paths = []
+        for number, element in enumerate(members(net, numpy.random.default_rng(5))):
+            paths.append(folder / f"{number}.onnx")
+            contents.add(write(net, element, paths[-1]))
+        found = digests(paths)
+        check(len(found) == 1, f"{len(found)} digests among {len(paths)} equivalent files")
+        check_same_bytes(canonical(paths[0], folder / "a.onnx"), canonical(paths[-1], folder / "b.onnx"), "canonical forms")
+        if net.order() <= MOST_ELEMENTS:
+            orbit = 10 ** run_json("symmetry", "--orbit", paths[0])["orbit_log10"]
+            check(math.isclose(orbit, len(contents), rel_tol=1e-6),
+                  f"{len(contents)} different files, orbit_log10 says {orbit}")
+
+
+def samples(name):
+    """The same with the program's own samples, and of the canonical form."""
+    with scratch() as folder:
+        write(made(name), {}, folder / "net.onnx")
+        paths = [sample(folder / "net.onnx", seed, folder / f"{seed}.onnx") for seed in SEEDS]
+        paths += [folder / "net.onnx", canonical(folder / "net.onnx", folder / "canonical.onnx")]
+        check_equal(len(digests(paths)), 1, "digests of the net, its canonical form and five samples")
+
+
+def different(row):
+    with scratch() as folder:
+        for name in row:
+            write(made(name), {}, folder / f"{name.replace('/', '-')}.onnx")
+        check_equal(len(digests(sorted(folder.iterdir()))), len(row), "digests of nets that are not equivalent")
+
+
+def branch(seed, size=3):
+    random = numpy.random.default_rng(seed)
+    return random.normal(size=(size, 2)), random.normal(size=size), random.normal(size=(2, size))
+
+
+def turned(weights):
+    return weights[0][::-1], weights[1][::-1], weights[2][:, ::-1]
+
+
+BRANCHES = {
+    "equal": (branch(1), branch(1)),
+    "equal-in-another-order": (branch(1), turned(branch(1))),
+    "different": (branch(1), branch(2)),
+    "all-ones": ((ones(4, 2), ones(4), ones(2, 4)),) * 2,
+}
+
+
+def equal_branches(first, second):
+    """Two branches that are added: neither their order in the file nor that of their units shows."""
+    with scratch() as folder:
+        contents = [(first, second, False), (first, second, True), (second, first, False), (turned(second), first, True)]
+        for number, (a, b, swapped) in enumerate(contents):
+            write(hard.branches(a, b, swapped), {}, folder / f"{number}.onnx")
+        check_equal(len(digests(sorted(folder.iterdir()))), 1, "digests of two branches in four orders")
