@@ -1,19 +1,27 @@
 /* canonnx canon: write the canonical member of a model's equivalence class. */
+#include "canon_text.h"
 #include "command.h"
 #include "document.h"
 #include "options.h"
 #include "outcome.h"
-#include "table.h"
-#include "text.h"
 
-#include <inttypes.h>
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { KEY_OUTPUT = 'o', KEY_PASSES = 0x2000, KEY_KEEP_METADATA, KEY_EMBED_HASH, SHOWN_CLASSES = 40 };
+enum {
+    KEY_OUTPUT = 'o',
+    KEY_ALL = 'a',
+    KEY_PASSES = 0x2000,
+    KEY_KEEP_METADATA,
+    KEY_EMBED_HASH,
+    KEY_EXPLAIN,
+    KEY_NAME_MAP
+};
 
 struct settings {
     const char *output;
+    const char *name_map;
+    bool all;
     cnx_canon_options canon;
 };
 
@@ -27,140 +35,63 @@ static const struct argp_option options[] = {
     {.name = "embed-hash",
      .key = KEY_EMBED_HASH,
      .doc = "Store the model's hash in its metadata, for canonnx hash --check"},
+    {.name = "explain", .key = KEY_EXPLAIN, .doc = "Say what each pass did"},
+    {.name = "all", .key = KEY_ALL, .doc = "With --explain: all of it, and passes that did nothing"},
+    {.name = "name-map",
+     .key = KEY_NAME_MAP,
+     .arg = "MAP",
+     .doc = "Write another file, JSON, that gives for every new name the old ones"},
     {0},
 };
 
 static const char *accept(int key, const char *value, void *settings_given)
 {
     struct settings *settings = settings_given;
-    if (key == KEY_OUTPUT)
+    switch (key) {
+    case KEY_OUTPUT:
         settings->output = value;
-    else if (key == KEY_PASSES)
+        return options_check_output(value);
+    case KEY_NAME_MAP:
+        settings->name_map = value;
+        settings->canon.name_map = true;
+        return value[0] ? NULL : "expected the name of a file";
+    case KEY_PASSES:
         settings->canon.passes = value;
-    else if (key == KEY_EMBED_HASH)
-        settings->canon.embed_hash = true;
-    else
+        return NULL;
+    case KEY_KEEP_METADATA:
         settings->canon.keep_metadata = true;
-    return key == KEY_OUTPUT ? options_check_output(value) : NULL;
-}
-
-static const char *check(const void *settings)
-{
-    return ((const struct settings *)settings)->output ? NULL : "option -o is missing";
-}
-
-static void print_document(const char *path, const char *output, uint64_t bytes,
-                           const cnx_canon_report *report)
-{
-    json_t *document = document_create(path), *changes = document_array(), *classes = document_array();
-    field_text(document, "output", output);
-    field_count(document, "bytes_written", bytes);
-    for (size_t i = 0; i < report->row_count; i++) {
-        json_t *row = document_object();
-        field_text(row, "name", report->rows[i].name);
-        field_count(row, "before", report->rows[i].before);
-        field_count(row, "after", report->rows[i].after);
-        item_value(changes, row);
+        return NULL;
+    case KEY_EMBED_HASH:
+        settings->canon.embed_hash = true;
+        return NULL;
+    case KEY_EXPLAIN:
+        settings->canon.explain = true;
+        return NULL;
+    default:
+        settings->all = true;
+        return NULL;
     }
-    field_value(document, "counts", changes);
-    for (size_t i = 0; i < report->class_count; i++) {
-        json_t *class = document_object();
-        field_text(class, "name", report->classes[i].name);
-        field_count(class, "extent", report->classes[i].extent);
-        field_count(class, "moved", report->classes[i].moved);
-        field_text(class, "sorted_by", report->classes[i].sorted_by);
-        item_value(classes, class);
-    }
-    field_value(document, "classes", classes);
-    field_texts(document, "notes", report->notes, report->note_count);
-    document_print(document);
 }
 
-/* "-1,234" or "+5"; on the heap. */
-static char *difference_text(uint64_t before, uint64_t after)
+static const char *check(const void *settings_given)
 {
-    char *magnitude = text_count(after > before ? after - before : before - after);
-    char *signed_text = text_format("%c%s", after > before ? '+' : '-', magnitude);
-    free(magnitude);
-    return signed_text;
+    const struct settings *settings = settings_given;
+    if (!settings->output)
+        return "option -o is missing";
+    if (settings->name_map && strcmp(settings->name_map, settings->output) == 0)
+        return "the model and the map of names cannot be one file";
+    return NULL;
 }
 
-static char *percent_text(uint64_t before, uint64_t after)
+/* The map of names, written as models are: never half of it. */
+static int write_map(const char *model, const struct settings *settings, const cnx_canon_report *report)
 {
-    if (before == 0)
-        return text_format("new");
-    double percent = 100 * ((double)after - (double)before) / (double)before;
-    return text_format(fabs(percent) < 0.05 ? "%+.1g %%" : "%+.1f %%", percent);
-}
-
-static void print_counts(const struct screen *screen, const cnx_canon_report *report)
-{
-    static const struct column columns[] = {{"", COLUMN_TEXT},
-                                            {"before", COLUMN_NUMBER},
-                                            {"after", COLUMN_NUMBER},
-                                            {"difference", COLUMN_NUMBER},
-                                            {"percent", COLUMN_NUMBER}};
-    struct table *table = table_create(columns, sizeof columns / sizeof columns[0]);
-    size_t changed = 0;
-    for (size_t i = 0; i < report->row_count; i++) {
-        const cnx_canon_row *row = &report->rows[i];
-        if (row->before == row->after)
-            continue;
-        char *cells[] = {text_format("%s", row->name), text_count(row->before), text_count(row->after),
-                         difference_text(row->before, row->after), percent_text(row->before, row->after)};
-        table_add(table, cells);
-        changed++;
-    }
-    if (changed > 0)
-        table_print(table, screen, 2, false);
-    else
-        fputs("  no count changed\n", screen->stream);
-    table_destroy(table);
-}
-
-static void print_classes(const struct screen *screen, const cnx_canon_report *report)
-{
-    static const struct column columns[] = {{"class", COLUMN_NAME},
-                                            {"extent", COLUMN_NUMBER},
-                                            {"moved", COLUMN_NUMBER},
-                                            {"sorted by", COLUMN_LONG}};
-    struct table *table = table_create(columns, sizeof columns / sizeof columns[0]);
-    size_t moved = 0;
-    for (size_t i = 0; i < report->class_count; i++) {
-        const cnx_canon_class *class = &report->classes[i];
-        if (class->moved == 0 || moved++ >= SHOWN_CLASSES)
-            continue;
-        char *cells[] = {text_format("%s", class->name), text_count(class->extent), text_count(class->moved),
-                         text_format("%s", class->sorted_by)};
-        table_add(table, cells);
-    }
-    if (moved > 0)
-        fprintf(screen->stream, "\npermutations: %zu of %zu classes brought into canonical order\n", moved,
-                report->class_count);
-    else if (report->class_count > 0)
-        fprintf(screen->stream, "\npermutations: all %zu classes were in canonical order\n",
-                report->class_count);
-    if (moved > 0)
-        table_print(table, screen, 2, false);
-    if (moved > SHOWN_CLASSES)
-        fprintf(screen->stream, "  ... and %zu more classes (--json lists them)\n", moved - SHOWN_CLASSES);
-    table_destroy(table);
-}
-
-static void print_text(const struct request *request, const char *output, uint64_t bytes,
-                       const cnx_canon_report *report)
-{
-    struct screen screen = screen_open(request);
-    char *count = text_count(bytes);
-    screen_label(&screen, 0, "",
-                 text_format("%s: canonical form of %s, %s bytes", output, request->operands[0], count));
-    free(count);
-    print_counts(&screen, report);
-    print_classes(&screen, report);
-    if (report->note_count > 0)
-        fputc('\n', screen.stream);
-    for (size_t i = 0; i < report->note_count; i++)
-        screen_label(&screen, 6, "note:", text_format("%s", report->notes[i]));
+    cnx_error error = {0};
+    json_t *document = canon_name_map(model, settings->output, report);
+    char *text = document_text(document);
+    cnx_code code = cnx_file_write(settings->name_map, text, strlen(text), &error);
+    free(text);
+    return code == CNX_OK ? OUTCOME_SUCCESS : outcome_failure(settings->name_map, &error);
 }
 
 static int work(const struct request *request, const void *settings_given, cnx_model *model)
@@ -169,16 +100,19 @@ static int work(const struct request *request, const void *settings_given, cnx_m
     const cnx_canon_report *report;
     cnx_error error = {0};
     uint64_t bytes;
+    int outcome = OUTCOME_SUCCESS;
     if (cnx_canonicalize(model, &settings->canon, &report, &error) != CNX_OK)
         return error.code == CNX_ERROR_USAGE ? outcome_usage("canon", "%s", error.message)
                                              : outcome_failure(request->operands[0], &error);
     if (cnx_model_write(model, settings->output, &bytes, &error) != CNX_OK)
         return outcome_failure(settings->output, &error);
+    if (settings->name_map)
+        outcome = write_map(request->operands[0], settings, report);
     if (request->json)
-        print_document(request->operands[0], settings->output, bytes, report);
+        document_print(canon_document(request->operands[0], settings->output, bytes, report));
     else if (!request->quiet)
-        print_text(request, settings->output, bytes, report);
-    return OUTCOME_SUCCESS;
+        canon_print(request, settings->output, bytes, report, settings->all);
+    return outcome;
 }
 
 int cmd_canon(const struct command *command, int argc, char **argv)

@@ -66,12 +66,26 @@ json_t *document_create(const char *model)
     return document;
 }
 
+static void write_document(json_t *document, FILE *stream)
+{
+    json_dumpf(document, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    fputc('\n', stream);
+    json_decref(document);
+}
+
 void document_print(json_t *document)
 {
-    json_dumpf(document, stdout,
-               JSON_INDENT(2) | JSON_REAL_PRECISION(17)); /* a write error shows at the end */
-    fputc('\n', stdout);
-    json_decref(document);
+    write_document(document, stdout); /* a write error shows at the end */
+}
+
+char *document_text(json_t *document)
+{
+    char *text;
+    size_t size;
+    FILE *stream = text_open(&text, &size);
+    write_document(document, stream);
+    text_close(stream);
+    return text;
 }
 
 void field_value(json_t *object, const char *key, json_t *value)

@@ -18,6 +18,9 @@ json_t *document_create(const char *model);
 /* Prints and frees the object. */
 void document_print(json_t *document);
 
+/* Frees the object and returns it as text, as document_print prints it; on the heap. */
+char *document_text(json_t *document);
+
 /* An empty object or array. */
 json_t *document_object(void);
 json_t *document_array(void);

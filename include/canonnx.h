@@ -232,6 +232,8 @@ CNX_API cnx_code cnx_find_bound(cnx_model *model, const cnx_bound_options *optio
 typedef struct cnx_canon_options {
     const char *passes; /* NULL: all; "none"; or a comma-separated list of names (cnx_pass_list) */
     bool keep_metadata;
+    bool explain;    /* fill cnx_canon_report.passes */
+    bool name_map;   /* fill cnx_canon_report.renamings */
     bool embed_hash; /* store the hash in the model's metadata (docs/FORMAT.md, section 9) */
 } cnx_canon_options;
 
@@ -250,6 +252,29 @@ typedef struct cnx_canon_class {
     const char *sorted_by; /* "bias features.0.bias, descending", "fingerprint", ... */
 } cnx_canon_class;
 
+/* What one pass did. */
+typedef struct cnx_canon_pass {
+    const char *name;
+    size_t rounds;  /* how often it ran */
+    size_t changed; /* things it changed, in all rounds */
+    size_t line_count;
+    const char *const *lines; /* a few words about each, as far as it has some: `node "i" (Identity): removed ...` */
+} cnx_canon_pass;
+
+typedef enum cnx_renamed { CNX_RENAMED_VALUE, CNX_RENAMED_INITIALIZER, CNX_RENAMED_NODE } cnx_renamed;
+
+/* A name of the rewritten model and the names that the same thing had before: several, where equal things became
+ * one; none, where it was made by the rewriting (`made`) or, for a node, had no name. Inputs of graphs are values;
+ * names inside of a function are a world of their own. */
+typedef struct cnx_renaming {
+    cnx_renamed kind;
+    const char *function; /* NULL: the main graph and what is nested in it */
+    const char *name;
+    size_t old_count;
+    const char *const *old;
+    bool made;
+} cnx_renaming;
+
 typedef struct cnx_canon_report {
     size_t row_count;
     const cnx_canon_row *rows;
@@ -257,6 +282,10 @@ typedef struct cnx_canon_report {
     const cnx_canon_class *classes;
     size_t note_count;
     const char *const *notes; /* "metadata dropped: 3 entries (--keep-metadata keeps them)" */
+    size_t pass_count; /* with `explain`, else 0: passes that ran */
+    const cnx_canon_pass *passes;
+    size_t renaming_count; /* with `name_map`, else 0: every node, node output, graph input and initializer */
+    const cnx_renaming *renamings;
 } cnx_canon_report;
 
 /* Rewrites the model in memory to the canonical member of its equivalence class (docs/FORMAT.md). */
@@ -280,6 +309,9 @@ CNX_API cnx_code cnx_sample(cnx_model *model, uint64_t seed, unsigned kinds, cnx
  * may be NULL. */
 CNX_API cnx_code cnx_model_write(cnx_model *model, const char *path, uint64_t *bytes_written,
                                  cnx_error *error);
+
+/* Writes bytes to a file as cnx_model_write does: under a temporary name beside it, then renamed over it. */
+CNX_API cnx_code cnx_file_write(const char *path, const void *bytes, size_t size, cnx_error *error);
 
 /* XXH3-128 of the bytes that cnx_model_write would write, metadata left out, seeded with the version of the
  * canonical format; 32 lower-case hexadecimal digits. Call cnx_canonicalize first. */

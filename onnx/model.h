@@ -31,6 +31,7 @@ typedef struct cnx_value {
     cnx_tensor *initializer; /* or NULL. An initializer may also be a graph input (a default value). */
     Onnx__SparseTensorProto *sparse_initializer; /* or NULL */
     Onnx__ValueInfoProto *info;                  /* declared type (input, output or value_info), or NULL */
+    const struct cnx_origin *origins;            /* the names it had; see rewrite/trace.h */
     bool is_input;
     bool is_output;
     uint32_t

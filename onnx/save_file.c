@@ -108,12 +108,18 @@ static void discard(void *argument)
         unlink(out->temporary);
 }
 
-static uint64_t write_model(cnx_arena *scratch, cnx_model *model, cnx_tensor_reader reader, const char *path)
+static output *begin(cnx_arena *scratch, const char *path)
 {
     output *out = CNX_NEW(scratch, output);
     out->descriptor = -1;
     cnx_defer(scratch, discard, out);
     create(out, scratch, path);
+    return out;
+}
+
+static uint64_t write_model(cnx_arena *scratch, cnx_model *model, cnx_tensor_reader reader, const char *path)
+{
+    output *out = begin(scratch, path);
     cnx_sink sink = {.write = write_file, .state = out, .arena = scratch};
     cnx_save(model, reader, &sink);
     finish(out, scratch);
@@ -134,4 +140,23 @@ uint64_t cnx_save_file(cnx_model *model, cnx_tensor_reader reader, const char *p
     if (code != CNX_OK)
         cnx_fail(model->arena, code, error.place, "%s", error.message);
     return size;
+}
+
+cnx_code cnx_file_write(const char *path, const void *bytes, size_t size, cnx_error *error)
+{
+    cnx_arena *arena = cnx_arena_create(NULL);
+    if (arena == NULL) {
+        if (error != NULL)
+            *error = (cnx_error){.code = CNX_ERROR_MEMORY, .message = "out of memory"};
+        return CNX_ERROR_MEMORY;
+    }
+    cnx_trap trap;
+    if (CNX_ENTER(arena, trap, error) == CNX_OK) {
+        output *out = begin(arena, path);
+        cnx_write_all(arena, out->descriptor, bytes, size, "the file");
+        finish(out, arena);
+    }
+    cnx_code code = cnx_leave(arena, &trap);
+    cnx_arena_destroy(arena);
+    return code;
 }

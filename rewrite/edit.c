@@ -13,6 +13,8 @@
  */
 #include "rewrite/edit.h"
 
+#include "rewrite/trace.h"
+
 typedef struct input_edit {
     uint32_t node;
     uint32_t slot;
@@ -25,6 +27,7 @@ typedef struct constant_edit {
 } constant_edit;
 
 struct cnx_edits {
+    cnx_rewrite *rewrite;
     cnx_graph *graph;
     cnx_arena *arena;
     uint32_t *root;    /* by value */
@@ -54,7 +57,7 @@ cnx_edits *cnx_edits_begin(cnx_rewrite *rewrite, cnx_graph *graph)
 {
     cnx_arena *arena = cnx_arena_create(rewrite->arena);
     cnx_edits *edits = CNX_NEW(arena, cnx_edits);
-    *edits = (cnx_edits){.graph = graph, .arena = arena};
+    *edits = (cnx_edits){.rewrite = rewrite, .graph = graph, .arena = arena};
     edits->forward = CNX_NEW_ARRAY(arena, bool, graph->node_count);
     edits->root = CNX_NEW_ARRAY(arena, uint32_t, graph->value_count);
     for (uint32_t i = 0; i < graph->value_count; i++)
@@ -105,13 +108,20 @@ static void apply_simple(cnx_edits *edits)
     cnx_graph *graph = edits->graph;
     for (size_t i = 0; i < edits->constant_count; i++) {
         cnx_node *node = &graph->nodes[edits->constants[i].node];
+        cnx_explain_node(edits->rewrite, graph, node, "becomes initializer \"%s\"",
+                         graph->values[node->outputs[0]].name);
         define_constant(edits, node->outputs[0], edits->constants[i].tensor);
         node->dead = true;
     }
-    for (size_t i = 0; i < edits->removed_count; i++)
-        graph->nodes[edits->removed[i]].dead = true;
+    for (size_t i = 0; i < edits->removed_count; i++) {
+        cnx_node *node = &graph->nodes[edits->removed[i]];
+        cnx_explain_node(edits->rewrite, graph, node, "is not needed");
+        node->dead = true;
+    }
     for (size_t i = 0; i < edits->input_count; i++) {
         input_edit edit = edits->inputs[i];
+        cnx_explain_node(edits->rewrite, graph, &graph->nodes[edit.node], "input %u is \"%s\"", edit.slot,
+                         graph->values[edit.value].name);
         graph->nodes[edit.node].inputs[edit.slot] = edit.value;
     }
     edits->changed += edits->removed_count + edits->input_count;
@@ -124,6 +134,8 @@ static void become_identity(cnx_edits *edits, cnx_node *node, uint32_t source, u
                 node->outputs[0] == value && node->output_count == 1;
     if (same)
         return;
+    cnx_explain_node(edits->rewrite, edits->graph, node, "becomes an Identity that makes \"%s\"",
+                     edits->graph->values[value].name);
     node->proto->op_type = (char *)(uintptr_t)cnx_copy_text(edits->graph->model->arena, "Identity");
     node->op_type = node->proto->op_type;
     node->proto->n_attribute = 0;
@@ -151,6 +163,8 @@ static void rename_root(cnx_edits *edits, uint32_t root)
     cnx_value *value = &graph->values[root];
     cnx_node *copier = &graph->nodes[graph->values[output].producer];
     graph->nodes[value->producer].outputs[value->producer_slot] = output;
+    cnx_explain_node(edits->rewrite, graph, copier, "\"%s\" is made at once, in place of \"%s\"",
+                     graph->values[output].name, value->name);
     if (value->is_output)
         become_identity(edits, copier, output, root);
     else
@@ -246,12 +260,18 @@ void cnx_edit_captures(cnx_arena *scratch, cnx_graph *nested, const uint32_t *no
 static void redirect(cnx_edits *edits)
 {
     cnx_graph *graph = edits->graph;
-    for (uint32_t i = 0; i < graph->value_count; i++)
+    for (uint32_t i = 0; i < graph->value_count; i++) {
         edits->now[i] =
             edits->renamed[edits->root[i]] != CNX_NONE ? edits->renamed[edits->root[i]] : edits->root[i];
+        if (!graph->values[i].is_output) /* an output stays what it was, also as a copy */
+            cnx_trace_join(edits->rewrite, graph, edits->now[i], i);
+    }
     for (uint32_t id = 0; id < graph->node_count; id++) {
         cnx_node *node = &graph->nodes[id];
         if (!node->dead && edits->forward[id] && !graph->values[node->outputs[0]].is_output) {
+            uint32_t source = edits->now[node->outputs[0]];
+            cnx_explain_node(edits->rewrite, graph, node, "\"%s\" is \"%s\"",
+                             graph->values[node->outputs[0]].name, graph->values[source].name);
             node->dead = true;
             edits->changed++;
         }

@@ -11,6 +11,7 @@
 
 struct cnx_analysis;
 struct cnx_report_builder;
+struct cnx_trace;
 
 /* What is known to hold between two passes: passes.def says which of them a pass needs, makes and breaks.
  * A missing property is no error (people choose passes by name), but the result is not canonical then. */
@@ -34,6 +35,7 @@ typedef struct cnx_rewrite {
     cnx_arena *arena; /* dies with the run; what stays in the model comes from model->arena */
     bool keep_metadata;
     struct cnx_report_builder *report;
+    struct cnx_trace *trace;    /* NULL: nobody asked what passes do; see rewrite/trace.h */
     struct cnx_analysis *facts; /* see cnx_rewrite_facts; NULL when a pass made them stale */
     cnx_arena *facts_arena;
     size_t tie_count; /* left by `commute` for `ties` */

@@ -3,6 +3,7 @@
  *
  * Attributes of functions of the model and of operators that are not in the table are kept as they are. */
 #include "rewrite/pass.h"
+#include "rewrite/trace.h"
 
 #include <stdlib.h>
 
@@ -230,7 +231,7 @@ static size_t sort_attributes(cnx_node *node)
     return 1;
 }
 
-static size_t clean_node(cnx_node *node)
+static size_t clean_node(cnx_rewrite *rewrite, const cnx_graph *graph, cnx_node *node)
 {
     Onnx__NodeProto *proto = node->proto;
     bool known = node->function == NULL && node->opset >= 1 && node->opset <= newest_version(node->domain);
@@ -242,10 +243,12 @@ static size_t clean_node(cnx_node *node)
         const attribute_default *row = NULL;
         if (known && !is_reference(attribute))
             row = find_default(node, attribute->name);
-        if (row != NULL && states_default(row, attribute))
-            changed++;
-        else
+        if (row == NULL || !states_default(row, attribute)) {
             proto->attribute[kept++] = attribute;
+            continue;
+        }
+        cnx_explain_node(rewrite, graph, node, "attribute \"%s\" states the default", attribute->name);
+        changed++;
     }
     proto->n_attribute = kept;
     return changed + sort_attributes(node);
@@ -258,6 +261,6 @@ size_t cnx_pass_attributes(cnx_rewrite *rewrite)
     cnx_graph **graphs = cnx_rewrite_graphs(rewrite, &count);
     for (size_t i = 0; i < count; i++)
         for (uint32_t k = 0; k < graphs[i]->order_count; k++)
-            changed += clean_node(&graphs[i]->nodes[graphs[i]->order[k]]);
+            changed += clean_node(rewrite, graphs[i], &graphs[i]->nodes[graphs[i]->order[k]]);
     return changed;
 }

@@ -4,6 +4,7 @@
  *
  * Graph inputs are interface and stay, and with them the initializers that are their defaults. */
 #include "rewrite/edit.h"
+#include "rewrite/trace.h"
 
 static void mark(bool *needed, uint32_t value)
 {
@@ -36,13 +37,14 @@ static bool makes_needed(const bool *needed, const cnx_node *node)
     return false;
 }
 
-static size_t drop_initializers(cnx_graph *graph, const bool *needed)
+static size_t drop_initializers(cnx_rewrite *rewrite, cnx_graph *graph, const bool *needed)
 {
     size_t changed = 0;
     for (uint32_t i = 0; i < graph->initializer_count; i++) {
         cnx_value *value = &graph->values[graph->initializers[i]];
         if (needed[graph->initializers[i]] || value->is_input)
             continue;
+        cnx_explain(rewrite, "initializer \"%s\" is not needed", value->name);
         value->initializer = NULL;
         value->sparse_initializer = NULL;
         changed++;
@@ -67,7 +69,7 @@ static size_t clean_graph(cnx_rewrite *rewrite, cnx_graph *graph)
             mark(needed, node->inputs[slot]);
         mark_captures(needed, node);
     }
-    size_t changed = cnx_edits_apply(edits) + drop_initializers(graph, needed);
+    size_t changed = cnx_edits_apply(edits) + drop_initializers(rewrite, graph, needed);
     if (changed != 0)
         cnx_graph_index(graph); /* the graph that holds this one needs to know what is captured still */
     cnx_arena_destroy(arena);
@@ -112,6 +114,9 @@ static size_t drop_functions(cnx_rewrite *rewrite)
         cnx_graph *function = model->functions[i];
         if (cnx_intern_find(&work.called, &function, sizeof function) != CNX_NONE)
             model->functions[kept++] = function;
+        else
+            cnx_explain(rewrite, "function \"%s\" is not called",
+                        function->function->name != NULL ? function->function->name : "");
     }
     size_t dropped = model->function_count - kept;
     model->function_count = kept;

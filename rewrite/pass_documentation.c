@@ -1,6 +1,7 @@
 /* Drops what only people read. Declared types of inner values go too: they can be inferred, and nothing
  * that follows may depend on whether an exporter wrote them down. Empty texts become absent ones. */
 #include "rewrite/pass.h"
+#include "rewrite/trace.h"
 
 /* Drops a text; 1 when there was one. */
 static size_t drop(char **text)
@@ -66,13 +67,19 @@ size_t cnx_pass_documentation(cnx_rewrite *rewrite)
 {
     cnx_model *model = rewrite->model;
     Onnx__ModelProto *proto = model->proto;
+    if (proto->producer_name != NULL && proto->producer_name[0] != '\0')
+        cnx_explain(rewrite, "producer \"%s\"", proto->producer_name);
     size_t changed = drop(&proto->doc_string) + drop(&proto->producer_name) + drop(&proto->producer_version) +
                      drop(&proto->domain) + (proto->has_model_version ? 1 : 0);
     proto->has_model_version = false;
     size_t count;
     cnx_graph **graphs = cnx_rewrite_graphs(rewrite, &count);
+    size_t in_graphs = 0;
     for (size_t i = 0; i < count; i++)
-        changed += document_graph(graphs[i]);
+        in_graphs += document_graph(graphs[i]);
+    if (in_graphs != 0)
+        cnx_explain(rewrite, "%zu texts and types of inner values in graphs", in_graphs);
+    changed += in_graphs;
     for (size_t i = 0; i < model->tensor_count; i++)
         changed += drop(&model->tensors[i]->proto->doc_string);
     return changed;

@@ -5,13 +5,15 @@
  * Models of version 3 are lifted to version 4, so that both spellings of a constant become one. Older ones
  * have no operator sets and are left alone. */
 #include "rewrite/pass.h"
+#include "rewrite/trace.h"
 
-static size_t drop_defaults(cnx_graph *graph)
+static size_t drop_defaults(cnx_rewrite *rewrite, cnx_graph *graph)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < graph->input_count; i++) {
         cnx_value *value = &graph->values[graph->inputs[i]];
         if (value->initializer != NULL || value->sparse_initializer != NULL) {
+            cnx_explain(rewrite, "initializer \"%s\" is no longer listed as an input", value->name);
             value->is_input = false;
             continue;
         }
@@ -59,7 +61,7 @@ size_t cnx_pass_interface(cnx_rewrite *rewrite)
     cnx_model *model = rewrite->model;
     size_t changed = 0;
     if (model->proto->ir_version == 3) {
-        size_t dropped = drop_defaults(model->graph);
+        size_t dropped = drop_defaults(rewrite, model->graph);
         model->proto->ir_version = 4;
         cnx_rewrite_note(rewrite,
                          "IR version raised from 3 to 4: %zu initializers are no longer listed as inputs",

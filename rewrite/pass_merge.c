@@ -9,6 +9,7 @@
  * apart, so that the graph does not depend on it: that of the first stays. */
 #include "rewrite/edit.h"
 #include "rewrite/permute.h"
+#include "rewrite/trace.h"
 
 #include <stdlib.h>
 
@@ -32,6 +33,8 @@ typedef struct range {
 } range;
 
 typedef struct merger {
+    cnx_rewrite *rewrite;
+    cnx_graph *graph;
     cnx_model *model;
     cnx_arena *arena;
     size_t count, capacity;
@@ -120,8 +123,14 @@ static void merge_range(merger *work, size_t begin, size_t end)
     uint32_t first = work->items[begin].value;
     for (size_t i = begin; i < end; i++)
         first = work->items[i].value < first ? work->items[i].value : first;
-    for (size_t i = begin; i < end; i++)
-        work->merged[work->items[i].value] = first;
+    for (size_t i = begin; i < end; i++) {
+        uint32_t value = work->items[i].value;
+        work->merged[value] = first;
+        if (value != first)
+            cnx_explain(work->rewrite, "initializer \"%s\" equals \"%s\"", work->graph->values[value].name,
+                        work->graph->values[first].name);
+        cnx_trace_join(work->rewrite, work->graph, first, value);
+    }
     work->changed += end - begin - 1;
 }
 
@@ -215,7 +224,8 @@ static void redirect_uses(const merger *work, const cnx_graph *graph)
 
 static size_t merge_graph(cnx_rewrite *rewrite, cnx_graph *graph)
 {
-    merger work = {.model = graph->model, .arena = cnx_arena_create(rewrite->arena)};
+    merger work = {
+        .rewrite = rewrite, .graph = graph, .model = graph->model, .arena = cnx_arena_create(rewrite->arena)};
     work.merged = CNX_NEW_ARRAY(work.arena, uint32_t, graph->value_count);
     for (uint32_t i = 0; i < graph->value_count; i++) {
         work.merged[i] = i;

@@ -1,6 +1,7 @@
 /* Drops what tools attach: key-value metadata at every level, quantization annotations, training graphs and
  * plans for several devices. None of it takes part in an evaluation; each is mentioned in the report. */
 #include "rewrite/metadata.h"
+#include "rewrite/trace.h"
 
 typedef struct tally {
     bool keep;
@@ -61,5 +62,7 @@ size_t cnx_pass_metadata(cnx_rewrite *rewrite)
         drop_from_graph(&now, graphs[i]);
     now.metadata -= embedded;
     tell(rewrite, &now, training);
+    if (now.metadata != 0 && !now.keep)
+        cnx_explain(rewrite, "%zu entries of metadata", now.metadata);
     return (now.keep ? 0 : now.metadata + embedded) + now.annotations + now.plans + training;
 }

@@ -12,6 +12,7 @@
  * is taken already, underscores are appended. Names are unique in the whole main graph, nested ones
  * included, so nothing is ever hidden. A function has names of its own. */
 #include "rewrite/pass.h"
+#include "rewrite/trace.h"
 
 #include <stdio.h>
 
@@ -51,6 +52,7 @@ static void name_value(namer *work, cnx_graph *graph, uint32_t id, bool *named, 
     const char *name = unique(&work->values, work->scratch, wanted);
     if (strcmp(value->name, name) == 0)
         return;
+    cnx_explain(work->rewrite, "value \"%s\" is called \"%s\"", value->name, name);
     value->name = keep(work, name);
     work->changed++;
 }
@@ -78,6 +80,8 @@ static const char *name_node(namer *work, cnx_node *node)
     const char *wanted = cnx_print(work->scratch, "%s_%u", spelled, work->counters[number]++);
     const char *name = unique(&work->nodes, work->scratch, wanted);
     if (node->proto->name == NULL || strcmp(node->proto->name, name) != 0) {
+        cnx_explain(work->rewrite, "node \"%s\" is called \"%s\"",
+                    node->proto->name != NULL ? node->proto->name : "", name);
         node->proto->name = keep(work, name);
         work->changed++;
     }

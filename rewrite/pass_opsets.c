@@ -1,6 +1,7 @@
 /* Operator sets that no node uses say nothing. The default domain stays, used or not: readers ask for it. Its
  * name has two spellings, "" and "ai.onnx"; absent is the one that is written. */
 #include "rewrite/pass.h"
+#include "rewrite/trace.h"
 
 #include <stdlib.h>
 
@@ -47,7 +48,8 @@ static bool imports_domain(opset_proto *const *imports, size_t count, const char
 }
 
 /* Sorts imports and drops those that are not in `used`. */
-static size_t clean_imports(const cnx_intern *used, opset_proto **imports, size_t *count)
+static size_t clean_imports(cnx_rewrite *rewrite, const cnx_intern *used, opset_proto **imports,
+                            size_t *count)
 {
     size_t changed = 0;
     size_t kept = 0;
@@ -56,6 +58,8 @@ static size_t clean_imports(const cnx_intern *used, opset_proto **imports, size_
         const char *domain = text_of(imports[i]->domain);
         if (domain[0] == '\0' || cnx_intern_find(used, domain, strlen(domain)) != CNX_NONE)
             imports[kept++] = imports[i];
+        else
+            cnx_explain(rewrite, "operator set %s %lld is not used", domain, (long long)imports[i]->version);
     }
     for (size_t i = 1; i < kept; i++)
         changed += compare(&imports[i - 1], &imports[i]) > 0;
@@ -78,7 +82,7 @@ static size_t clean_function(cnx_rewrite *rewrite, const cnx_graph *graph, cnx_i
     cnx_intern used;
     cnx_intern_init(&used, rewrite->arena);
     collect_domains(&used, graph, &changed);
-    changed += clean_imports(&used, function->opset_import, &function->n_opset_import);
+    changed += clean_imports(rewrite, &used, function->opset_import, &function->n_opset_import);
     for (uint32_t i = 0; i < used.count; i++) {
         size_t size;
         const char *domain = cnx_intern_bytes(&used, i, &size);
@@ -97,5 +101,5 @@ size_t cnx_pass_opsets(cnx_rewrite *rewrite)
     collect_domains(&used, model->graph, &changed);
     for (uint32_t i = 0; i < model->function_count; i++)
         changed += clean_function(rewrite, model->functions[i], &used);
-    return changed + clean_imports(&used, model->proto->opset_import, &model->proto->n_opset_import);
+    return changed + clean_imports(rewrite, &used, model->proto->opset_import, &model->proto->n_opset_import);
 }

@@ -2,6 +2,7 @@
  * optional output that nobody reads is as good as omitted. Here all become: left out where only omitted ones
  * follow, empty otherwise. */
 #include "rewrite/pass.h"
+#include "rewrite/trace.h"
 
 typedef struct optional_outputs {
     const char *op_type;
@@ -60,7 +61,10 @@ size_t cnx_pass_optionals(cnx_rewrite *rewrite)
         cnx_graph *graph = graphs[i];
         for (uint32_t k = 0; k < graph->order_count; k++) {
             cnx_node *node = &graph->nodes[graph->order[k]];
-            changed += trim_inputs(node) + trim_outputs(graph, node);
+            size_t cut = trim_inputs(node) + trim_outputs(graph, node);
+            if (cut != 0)
+                cnx_explain_node(rewrite, graph, node, "%zu empty or unused slots cut", cut);
+            changed += cut;
         }
     }
     return changed;

@@ -11,6 +11,7 @@
  *
  * The walk keeps its own stack: a chain of a million nodes is not a recursion of a million calls. */
 #include "rewrite/pass.h"
+#include "rewrite/trace.h"
 
 #include <stdlib.h>
 
@@ -226,6 +227,9 @@ static size_t order_graph(cnx_rewrite *rewrite, cnx_graph *graph)
     number_values(&work);
     size_t moves = count_moves(&work);
     if (moves != 0) {
+        const char *name = graph->proto != NULL ? graph->proto->name : graph->function->name;
+        cnx_explain(rewrite, "graph \"%s\": %u nodes and their values in canonical order",
+                    name != NULL ? name : "", work.order_count);
         move_values(&work);
         move_nodes(&work);
         if (graph->initializer_count > 1)

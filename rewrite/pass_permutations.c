@@ -5,6 +5,7 @@
 #include "rewrite/pass.h"
 #include "rewrite/permute.h"
 #include "rewrite/sort.h"
+#include "rewrite/trace.h"
 
 static const char *sorting_key(const cnx_sorting *s, uint32_t cell)
 {
@@ -44,6 +45,10 @@ static size_t report_cells(cnx_rewrite *rewrite, const cnx_sorting *s, const cha
             moved += s->image[member] != member;
         }
         changed += moved;
+        if (moved != 0)
+            cnx_explain(rewrite, "class %s: %llu of %u members moved, sorted by %s",
+                        names[k] != NULL ? names[k] : "without parameters", (unsigned long long)moved,
+                        cell->count, sorting_key(s, k));
         if (names[k] != NULL)
             cnx_rewrite_class(rewrite, names[k], cell->count, moved, sorting_key(s, k));
     }

@@ -6,8 +6,10 @@
  * captures of its own. An initializer that is also a graph input is a default that callers may replace for
  * all uses at once: it stays whole. */
 #include "rewrite/edit.h"
+#include "rewrite/trace.h"
 
 typedef struct separator {
+    cnx_rewrite *rewrite;
     cnx_intern graphs; /* addresses of the model's graphs */
     bool **taken;      /* by graph and value, of those that were there before: some use has it */
     uint32_t *known;   /* by graph: how many values were there before */
@@ -33,6 +35,7 @@ static uint32_t copy_chain(cnx_graph *graph, uint32_t id)
         from == CNX_NONE ? cnx_tensor_share(graph->model, graph->values[id].initializer) : NULL;
     uint32_t copy = cnx_graph_add_value(graph, graph->values[id].name);
     graph->values[copy].captured_from = above;
+    graph->values[copy].origins = graph->values[id].origins;
     graph->values[copy].initializer = tensor;
     return copy;
 }
@@ -51,6 +54,7 @@ static uint32_t own_value(separator *work, cnx_graph *graph, uint32_t id)
         return id;
     }
     work->changed++;
+    cnx_explain(work->rewrite, "one more use of initializer \"%s\" gets a copy", root->values[value].name);
     return copy_chain(graph, id);
 }
 
@@ -71,7 +75,8 @@ size_t cnx_pass_separate(cnx_rewrite *rewrite)
     size_t count;
     cnx_graph **graphs = cnx_rewrite_graphs(rewrite, &count);
     cnx_arena *scratch = cnx_arena_create(rewrite->arena);
-    separator work = {.taken = CNX_NEW_ARRAY(scratch, bool *, count),
+    separator work = {.rewrite = rewrite,
+                      .taken = CNX_NEW_ARRAY(scratch, bool *, count),
                       .known = CNX_NEW_ARRAY(scratch, uint32_t, count)};
     cnx_intern_init(&work.graphs, scratch);
     for (size_t i = 0; i < count; i++) {

@@ -2,11 +2,18 @@
  * and external data are only viewed; what a typed field held as varints is decoded. Strings have no such form
  * and stay. */
 #include "rewrite/edit.h"
+#include "rewrite/trace.h"
 
 size_t cnx_pass_tensors(cnx_rewrite *rewrite)
 {
     size_t changed = 0;
-    for (size_t i = 0; i < rewrite->model->tensor_count; i++)
-        changed += cnx_tensor_plain(rewrite->model, rewrite->model->tensors[i]);
+    for (size_t i = 0; i < rewrite->model->tensor_count; i++) {
+        cnx_tensor *tensor = rewrite->model->tensors[i];
+        if (cnx_tensor_plain(rewrite->model, tensor) == 0)
+            continue;
+        cnx_explain(rewrite, "tensor \"%s\" is stored as raw data",
+                    tensor->proto->name != NULL ? tensor->proto->name : "");
+        changed++;
+    }
     return changed;
 }

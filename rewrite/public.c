@@ -1,6 +1,7 @@
 #include "rewrite/metadata.h"
 #include "rewrite/permute.h"
 #include "rewrite/report.h"
+#include "rewrite/trace.h"
 
 static const cnx_canon_report *canonicalize(cnx_model *model, const cnx_canon_options *options)
 {
@@ -15,6 +16,7 @@ static const cnx_canon_report *canonicalize(cnx_model *model, const cnx_canon_op
     model->not_canonical = NULL;
     cnx_settle_permutations(model);
     cnx_report_begin(&rewrite);
+    rewrite.trace = cnx_trace_begin(&rewrite, options->explain, options->name_map);
     cnx_rewrite_run(&rewrite, options->passes);
     cnx_model_lower(model);
     if (options->embed_hash)

@@ -1,5 +1,7 @@
 #include "rewrite/report.h"
 
+#include "rewrite/trace.h"
+
 /* What is counted, apart from the nodes of each operator. */
 enum { NODES, INITIALIZERS, PARAMETERS, PARAMETER_BYTES, FILE_BYTES, FIXED_ROWS };
 
@@ -174,6 +176,7 @@ const cnx_canon_report *cnx_report_end(cnx_rewrite *rewrite)
                                  .classes = builder->classes,
                                  .note_count = builder->note_count,
                                  .notes = builder->notes};
+    cnx_trace_end(rewrite, report);
     return report;
 }
 

@@ -2,6 +2,7 @@
 #include "analyze/analysis.h"
 #include "rewrite/names.h"
 #include "rewrite/report.h"
+#include "rewrite/trace.h"
 
 #include <assert.h>
 
@@ -105,7 +106,10 @@ static void settle(cnx_rewrite *rewrite)
 
 static size_t run_row(cnx_rewrite *rewrite, const pass_row *row, unsigned *properties)
 {
+    size_t number = (size_t)(row - rows);
+    cnx_trace_enter(rewrite->trace, number);
     size_t changed = row->function(rewrite);
+    cnx_trace_leave(rewrite->trace, number, changed);
     if (changed != 0) {
         *properties &= ~row->breaks;
         settle(rewrite);

@@ -10,9 +10,12 @@ size_t cnx_tensor_plain(cnx_model *model, cnx_tensor *tensor)
                  proto->raw_data.len == tensor->size;
     if (plain)
         return 0;
+    enum { RAW_DATA = 9 };
+    bool raw = tensor->payload != CNX_NONE && model->payloads[tensor->payload].field == RAW_DATA &&
+               !tensor->external && !proto->has_data_location;
     cnx_tensor_store_raw(model, tensor);
     proto->has_raw_data = !empty;
-    return 1;
+    return !raw;
 }
 
 cnx_tensor *cnx_tensor_share(cnx_model *model, cnx_tensor *tensor)

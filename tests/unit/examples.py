@@ -21,7 +21,7 @@ PROMPT = "    $ "
 JSON_COMMANDS = (
     "inspect samples/digits_attention.onnx", "symmetry samples/digits_convnet.onnx",
     "symmetry --format=perm-spec samples/digits_convnet.onnx", "bound samples/digits_mlp.onnx",
-    "canon samples/digits_convnet.onnx -o canonical.onnx", "hash samples/digits_mlp.onnx missing.onnx",
+    "canon --explain samples/digits_convnet.onnx -o canonical.onnx", "hash samples/digits_mlp.onnx missing.onnx",
     "hash --check samples/digits_mlp.onnx",
     "sample samples/digits_mlp.onnx --seed=1 -o sample.onnx", "list limits",
 )

@@ -283,6 +283,48 @@ static void decoration_goes(void **state)
     cnx_model_close(model);
 }
 
+/* "y<b,y" for every renaming of a kind, in the order of the report. */
+static void assert_renamed(const cnx_canon_report *report, cnx_renamed kind, const char *expected)
+{
+    buffer text = {0};
+    for (size_t i = 0; i < report->renaming_count; i++) {
+        const cnx_renaming *renaming = &report->renamings[i];
+        if (renaming->kind != kind)
+            continue;
+        say(&text, "%s%s<", text.size == 0 ? "" : " ", renaming->name);
+        for (size_t k = 0; k < renaming->old_count; k++)
+            say(&text, "%s%s", k == 0 ? "" : ",", renaming->old[k]);
+    }
+    put_bytes(&text, "", 1);
+    assert_string_equal(text.bytes, expected);
+    free(text.bytes);
+}
+
+static void names_are_mapped(void **state)
+{
+    (void)state;
+    cnx_model *model = model_of_text(
+        "in c, x\nw = float[1]{1}\nu = float[1]{1}\nv = float[1]{2}\na = Identity(x)\nb = Add(a, w)\n"
+        "d = Identity(b)\ny = Identity(d)\ne = Mul(b, u)\nk = Constant() value_float=2.0\nf = Mul(e, k)\n"
+        "z = If(c) else_branch={g = Relu(f); h = Identity(g); out h} then_branch={i = Add(f, v); out i}\nout "
+        "y, z, x\n");
+    cnx_canon_options options = {.name_map = true, .explain = true};
+    const cnx_canon_report *report;
+    cnx_error error;
+    assert_int_equal(cnx_canonicalize(model, &options, &report, &error), CNX_OK);
+    assert_renamed(report, CNX_RENAMED_VALUE, "c<c x<x,a y<b,d,y Mul_0<e Mul_1<f z<z Relu_0<g,h Add_1<i");
+    assert_renamed(report, CNX_RENAMED_INITIALIZER, "Add_0_in1<w,u Mul_1_in0<k If_0_capture0<v");
+    assert_renamed(report, CNX_RENAMED_NODE, "Add_0< Mul_0< Mul_1< If_0< Relu_0< Add_1<");
+    size_t lines = 0;
+    for (size_t i = 0; i < report->pass_count; i++) {
+        assert_true(report->passes[i].rounds != 0);
+        assert_true(report->passes[i].changed != 0 || report->passes[i].line_count == 0);
+        lines += report->passes[i].line_count;
+    }
+    assert_true(lines > 10);
+    cnx_model_close(model);
+}
+
 /* In version 3 every initializer had to be an input too; from 4 on such an input is a default. */
 static void old_interface(void **state)
 {
@@ -422,6 +464,7 @@ int main(void)
         cmocka_unit_test(unknown_pass),
         cmocka_unit_test(spellings),
         cmocka_unit_test(decoration_goes),
+        cmocka_unit_test(names_are_mapped),
         cmocka_unit_test(old_interface),
         cmocka_unit_test(look_alikes),
         cmocka_unit_test(defaults_are_sorted),
