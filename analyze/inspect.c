@@ -1,6 +1,7 @@
 /* What is in a model: the public report behind `canonnx inspect`. Weights are never read. */
 #include "analyze/blocks.h"
 #include "analyze/parameters.h"
+#include "analyze/type_text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,57 +15,6 @@
 static const char *text_or_empty(const char *text)
 {
     return text == NULL ? "" : text;
-}
-
-/* One dimension as the file declares it. */
-static const char *declared_dim(cnx_arena *arena, const Onnx__TensorShapeProto__Dimension *dim)
-{
-    if (dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE)
-        return cnx_print(arena, "%" PRId64, dim->dim_value);
-    bool named = dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM &&
-                 dim->dim_param != NULL && dim->dim_param[0] != '\0';
-    return named ? dim->dim_param : "?";
-}
-
-/* "N x 3" with `between` " x ", or "N, 3" with ", ". */
-static const char *declared_shape(cnx_arena *arena, const Onnx__TensorShapeProto *shape, const char *between)
-{
-    const char *text = "";
-    for (size_t i = 0; i < shape->n_dim; i++)
-        text = cnx_print(arena, "%s%s%s", text, i == 0 ? "" : between, declared_dim(arena, shape->dim[i]));
-    return text;
-}
-
-/* The type as ONNX's textual syntax writes it: "seq(float[N, 3])". */
-static const char *type_text(cnx_arena *arena, const Onnx__TypeProto *type)
-{
-    if (type == NULL)
-        return "?";
-    switch (type->value_case) {
-    case ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE:
-    case ONNX__TYPE_PROTO__VALUE_SPARSE_TENSOR_TYPE: {
-        bool sparse = type->value_case == ONNX__TYPE_PROTO__VALUE_SPARSE_TENSOR_TYPE;
-        int32_t element = sparse ? type->sparse_tensor_type->elem_type : type->tensor_type->elem_type;
-        const Onnx__TensorShapeProto *shape =
-            sparse ? type->sparse_tensor_type->shape : type->tensor_type->shape;
-        const char *name = cnx_type_name(element);
-        const char *text =
-            shape == NULL ? name : cnx_print(arena, "%s[%s]", name, declared_shape(arena, shape, ", "));
-        return sparse ? cnx_print(arena, "sparse_tensor(%s)", text) : text;
-    }
-    case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
-        return cnx_print(arena, "seq(%s)", type_text(arena, type->sequence_type->elem_type));
-    case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE:
-        return cnx_print(arena, "optional(%s)", type_text(arena, type->optional_type->elem_type));
-    case ONNX__TYPE_PROTO__VALUE_MAP_TYPE:
-        return cnx_print(arena, "map(%s, %s)", cnx_type_name(type->map_type->key_type),
-                         type_text(arena, type->map_type->value_type));
-    case ONNX__TYPE_PROTO__VALUE_OPAQUE_TYPE:
-        return cnx_print(arena, "opaque(%s)", text_or_empty(type->opaque_type->name));
-    case ONNX__TYPE_PROTO__VALUE__NOT_SET:
-    default:
-        return "?";
-    }
 }
 
 /* The shape that was inferred; where that left an extent open, what the file declares. */
@@ -81,7 +31,7 @@ static const char *tensor_shape(cnx_analysis *analysis, const cnx_fact *fact,
         if (fact->known && !cnx_dim_has_unknown(analysis->dims, fact->axes[i].extent))
             extent = cnx_dim_text(analysis->dims, fact->axes[i].extent);
         else if (declared != NULL && declared->n_dim == rank)
-            extent = declared_dim(arena, declared->dim[i]);
+            extent = cnx_declared_dim_text(arena, declared->dim[i]);
         text = cnx_print(arena, "%s%s%s", text, i == 0 ? "" : " x ", extent);
     }
     return text;
@@ -95,7 +45,7 @@ static cnx_port describe_port(cnx_analysis *analysis, uint32_t id)
     cnx_port port = {.name = value->name};
     bool is_tensor = type == NULL || type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
     if (!is_tensor) {
-        port.type = type_text(analysis->arena, type);
+        port.type = cnx_type_text(analysis->arena, type);
         port.shape = "-";
         return port;
     }

@@ -45,7 +45,8 @@ const char *screen_style(const struct screen *screen, enum style style)
     static const char *const sequences[] = {[STYLE_PLAIN] = "\033[0m",
                                             [STYLE_BOLD] = "\033[1m",
                                             [STYLE_DIM] = "\033[2m",
-                                            [STYLE_GOOD] = "\033[1;32m"};
+                                            [STYLE_GOOD] = "\033[1;32m",
+                                            [STYLE_BAD] = "\033[1;31m"};
     return screen->color ? sequences[style] : "";
 }
 

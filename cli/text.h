@@ -17,7 +17,7 @@ struct screen {
 };
 
 /* Escape sequences for screen_style. */
-enum style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_GOOD };
+enum style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_GOOD, STYLE_BAD };
 
 /* Call once, first: character widths need a UTF-8 locale, whatever the environment says. */
 void text_start(void);

@@ -331,6 +331,142 @@ CNX_API cnx_code cnx_model_hash_structure(cnx_model *model, char digest[33], cnx
  * (docs/FORMAT.md, section 9). Call cnx_canonicalize first. */
 CNX_API cnx_code cnx_model_hash_weights(cnx_model *model, char digest[33], cnx_error *error);
 
+/* ---- diff --------------------------------------------------------------------------------------- */
+
+/* EQUIVALENT: the same network; names, order, storage and symmetries of the parameters aside. TOLERATED: but
+ * for changes of weights within the tolerance. WEIGHTS: the same structure. STRUCTURE: another interface,
+ * other nodes or wiring, other types or shapes. UNDECIDED: nothing shows that they differ, but the search for
+ * a proof of equivalence gave up. */
+typedef enum cnx_verdict {
+    CNX_VERDICT_EQUIVALENT,
+    CNX_VERDICT_TOLERATED,
+    CNX_VERDICT_WEIGHTS,
+    CNX_VERDICT_STRUCTURE,
+    CNX_VERDICT_UNDECIDED,
+} cnx_verdict;
+
+typedef struct cnx_diff_options {
+    double tolerance; /* a tensor whose relative change is at most this counts as equal; 0: equal bits only */
+    bool keep_place;  /* look for no permutation when the weights differ as they stand */
+} cnx_diff_options;
+
+/* Something outside of the nodes. `before` and `after` are NULL where it is absent. */
+typedef struct cnx_interface_change {
+    const char *what; /* "input", "input name", "input type", "output ...", "operator set", "IR version",
+                         "function", "producer", "metadata", "documentation", "model version" ... */
+    const char *name; /* of the input, the operator set's domain ...; may be empty */
+    const char *before;
+    const char *after;
+    bool matters; /* false for what the canonical form drops, such as the producer */
+} cnx_interface_change;
+
+/* A node of either model. */
+typedef struct cnx_node_change {
+    const char *a;              /* names ("#17 Conv" without one); NULL when the node was inserted */
+    const char *b;              /* NULL when it was deleted */
+    const char *operator_name;  /* "Conv", or "com.microsoft.FusedConv" outside the default domain */
+    const char *place;          /* of a node that was inserted or deleted: `after "conv1"`; else NULL */
+    size_t detail_count;        /* of partners: what differs; 0 when nothing does */
+    const char *const *details; /* "strides [1, 1] -> [2, 2]", "input 1: relu1 -> relu2" */
+} cnx_node_change;
+
+typedef enum cnx_tensor_verdict {
+    CNX_TENSOR_SAME,
+    CNX_TENSOR_PERMUTED,     /* bit by bit the same under the permutation */
+    CNX_TENSOR_SIGN_FLIPPED, /* (and permuted) the same but for signs, of all of it or of positions of an axis
+                              */
+    CNX_TENSOR_SCALED,       /* idem, but for factors, up to rounding */
+    CNX_TENSOR_CHANGED,
+} cnx_tensor_verdict;
+
+/* A constant that both models have, as one node reads it. */
+typedef struct cnx_tensor_change {
+    const char *a; /* names */
+    const char *b;
+    const char *node; /* the reader's, in a; "" for defaults and outputs */
+    const char *type;
+    const char *shape; /* "64 x 3 x 7 x 7" */
+    uint64_t elements;
+    cnx_tensor_verdict verdict;
+    const char
+        *detail;     /* "axes 0 and 1", "axis 0: 12 of 64 signs", "by 2"; "" when there is nothing to say */
+    double largest;  /* max |a - b|, a permuted; infinite where a number became none */
+    double change;   /* the Euclidean norm of a - b */
+    double norm;     /* of a */
+    double relative; /* change / norm; infinite when only a is zero */
+    uint64_t differing; /* elements with other bits */
+} cnx_tensor_change;
+
+/* A block of `a` (see cnx_inspect), with the tensors its nodes read. */
+typedef struct cnx_block_change {
+    const char *kind;
+    const char *detail;
+    const char *node; /* its first */
+    uint64_t parameters;
+    size_t tensor_count;
+    size_t changed_count; /* of them, those that are neither the same nor permuted */
+    double largest;
+    double relative; /* over all of its tensors */
+} cnx_block_change;
+
+/* What a permutation does to one axis of a tensor, as one node reads it. */
+typedef struct cnx_witness_axis {
+    uint32_t use;       /* the number of the use among all parameters, in canonical order */
+    const char *tensor; /* its name in the model that is permuted */
+    uint32_t axis;
+    const char *name;       /* of the class that moves, such as "conv1.weight:0" */
+    size_t count;           /* positions: the axis's extent, times the blocks that it varies over */
+    const uint32_t *source; /* position i gets what was at source[i] */
+} cnx_witness_axis;
+
+/* A symmetry of a model, written down axis by axis; axes that stay as they are are left out. */
+typedef struct cnx_witness {
+    uint32_t use_count; /* parameters of the model, as a check that it is the right one */
+    size_t axis_count;
+    const cnx_witness_axis *axes;
+} cnx_witness;
+
+typedef struct cnx_diff {
+    cnx_verdict verdict;
+    size_t way_count;
+    const char *const *ways; /* of equivalent models: "names", "order of nodes", "storage of tensors",
+                                "permutation of 3 classes" ...; what differs although it means nothing */
+    const char *undecided;   /* why, for CNX_VERDICT_UNDECIDED; else NULL */
+    size_t interface_count;
+    const cnx_interface_change *interface;
+    size_t node_count; /* all nodes, in the canonical order of a; those only in b behind what comes before
+                          them */
+    const cnx_node_change *nodes;
+    size_t inserted;
+    size_t deleted;
+    size_t changed;
+    bool unrelated; /* most nodes have no partner: details about nodes say little */
+    size_t tensor_count;
+    const cnx_tensor_change *tensors;
+    size_t tensors_changed; /* neither the same nor permuted */
+    size_t block_count;
+    const cnx_block_change *blocks; /* those with parameters */
+    double largest;                 /* over all tensors */
+    double relative;
+    const cnx_witness *witness; /* takes a's weights to b's, or as near as was found; no axes: they stay */
+    size_t note_count;
+    const char *const *notes; /* "class fc1.weight:0: assigned greedily, not optimal ..." */
+} cnx_diff;
+
+/* Whether the files that two paths name hold the same bytes, and need nothing outside of them that could
+ * differ. Nothing is parsed. Standard input ("-") is never the same. */
+CNX_API cnx_code cnx_same_bytes(const char *a, const char *b, bool *same, const char **culprit,
+                                cnx_error *error);
+
+/* Compares two models as they are in their files, and says what differs between a and b. Neither is changed.
+ * The report belongs to `a`, but must not be used after `b` is closed either. `options` may be NULL. On
+ * failure *culprit is the model that is to blame. */
+CNX_API cnx_code cnx_diff_models(cnx_model *a, cnx_model *b, const cnx_diff_options *options,
+                                 const cnx_diff **diff, cnx_model **culprit, cnx_error *error);
+
+/* Permutes the model in memory as the witness says, after checking that this is a symmetry of it. */
+CNX_API cnx_code cnx_apply_witness(cnx_model *model, const cnx_witness *witness, cnx_error *error);
+
 /* ---- tables ------------------------------------------------------------------------------------- */
 
 /* A row of a table that `canonnx list` prints. Static storage. */

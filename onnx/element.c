@@ -171,3 +171,29 @@ double cnx_element_float(int32_t type, const uint8_t *bytes, uint64_t index)
         return decode(small_format(type), bits);
     }
 }
+
+static void read_floats(const uint8_t *bytes, size_t count, double *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        float value;
+        memcpy(&value, bytes + 4 * i, 4);
+        out[i] = (double)value;
+    }
+}
+
+void cnx_elements_read(int32_t type, const uint8_t *bytes, uint64_t first, size_t count, double *out)
+{
+    bool whole = cnx_type_kind_of(type) == CNX_KIND_INTEGER || cnx_type_kind_of(type) == CNX_KIND_BOOL;
+    if (type == CNX_TYPE_FLOAT)
+        read_floats(bytes + 4 * first, count, out);
+    else if (type == CNX_TYPE_DOUBLE)
+        memcpy(out, bytes + 8 * first, 8 * count);
+    else if (type == CNX_TYPE_COMPLEX64)
+        read_floats(bytes + 8 * first, 2 * count, out);
+    else if (type == CNX_TYPE_COMPLEX128)
+        memcpy(out, bytes + 16 * first, 16 * count);
+    else
+        for (size_t i = 0; i < count; i++)
+            out[i] = whole ? (double)cnx_element_integer(type, bytes, first + i)
+                           : cnx_element_float(type, bytes, first + i);
+}

@@ -9,6 +9,10 @@
 int64_t cnx_element_integer(int32_t type, const uint8_t *bytes, uint64_t index);
 double cnx_element_float(int32_t type, const uint8_t *bytes, uint64_t index);
 
+/* Elements [first, first + count) as numbers: integers and bools too; of a complex number its two parts, so
+ * `out` has room for twice as many. */
+void cnx_elements_read(int32_t type, const uint8_t *bytes, uint64_t first, size_t count, double *out);
+
 /* Whether the row of types.def exists, UNDEFINED aside. */
 bool cnx_type_is_known(int32_t type);
 

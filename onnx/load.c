@@ -22,12 +22,12 @@ static void parse(cnx_model *model)
         cnx_fail(model->arena, CNX_ERROR_FORMAT, NULL, "the file holds no graph (expected an ONNX model)");
 }
 
-cnx_model *cnx_load(cnx_arena *arena, const char *path)
+static cnx_model *load_from(cnx_arena *arena, const char *path, cnx_source *source)
 {
     cnx_model *model = CNX_NEW(arena, cnx_model);
     model->arena = arena;
     model->path = cnx_copy_text(arena, path);
-    model->source = cnx_source_open(arena, path);
+    model->source = source;
     model->folder = model->source->folder;
     model->file_size = model->source->model.size;
     parse(model);
@@ -35,4 +35,14 @@ cnx_model *cnx_load(cnx_arena *arena, const char *path)
     cnx_graphs_build(model);
     cnx_functions_link(model);
     return model;
+}
+
+cnx_model *cnx_load(cnx_arena *arena, const char *path)
+{
+    return load_from(arena, path, cnx_source_open(arena, path));
+}
+
+cnx_model *cnx_load_again(const cnx_model *model)
+{
+    return load_from(cnx_arena_create(model->arena), model->path, model->source);
 }

@@ -114,6 +114,11 @@ struct cnx_model {
  * `arena`. Fails (cnx_fail) with the place in the model. */
 cnx_model *cnx_load(cnx_arena *arena, const char *path);
 
+/* The model as it is in its file, once more, whatever was done to `model` since it was loaded: from the same
+ * mappings, so nothing is opened or inflated again. It has an arena of its own, a child of the model's; of two
+ * loads, tensors[i] are the same tensor as long as neither has added any. */
+cnx_model *cnx_load_again(const cnx_model *model);
+
 /* Produces bytes [offset, offset+size) of a tensor whose `permutation` is set. Installed by rewrite/, so
  * that onnx/ does not depend on it. */
 typedef void (*cnx_tensor_reader)(cnx_model *model, cnx_tensor *tensor, uint64_t offset, uint8_t *out,

@@ -101,9 +101,9 @@ static uint64_t hash_sparse(uint64_t hash, cnx_model *model, const Onnx__SparseT
 }
 
 /* Everything of an attribute except graphs. */
-static uint64_t hash_attribute(const cnx_hashes *hashes, uint64_t hash, const Onnx__AttributeProto *attribute)
+static uint64_t hash_attribute(cnx_arena *arena, cnx_model *model, uint64_t hash,
+                               const Onnx__AttributeProto *attribute)
 {
-    cnx_model *model = hashes->graph->model;
     Onnx__AttributeProto rest = *attribute;
     rest.t = NULL;
     rest.g = NULL;
@@ -112,7 +112,7 @@ static uint64_t hash_attribute(const cnx_hashes *hashes, uint64_t hash, const On
     rest.doc_string = NULL;
     size_t size = onnx__attribute_proto__get_packed_size(&rest);
     uint8_t few[256];
-    uint8_t *packed = size <= sizeof few ? few : cnx_alloc(hashes->arena, size);
+    uint8_t *packed = size <= sizeof few ? few : cnx_alloc(arena, size);
     onnx__attribute_proto__pack(&rest, packed);
     hash = mix(hash, XXH3_64bits(packed, size));
     if (attribute->t != NULL)
@@ -123,6 +123,13 @@ static uint64_t hash_attribute(const cnx_hashes *hashes, uint64_t hash, const On
         hash = hash_sparse(hash, model, attribute->sparse_tensor);
     for (size_t i = 0; i < attribute->n_sparse_tensors; i++)
         hash = hash_sparse(hash, model, attribute->sparse_tensors[i]);
+    return hash;
+}
+
+uint64_t cnx_hash_attributes(cnx_arena *arena, cnx_model *model, const cnx_node *node, uint64_t hash)
+{
+    for (size_t i = 0; i < node->proto->n_attribute; i++)
+        hash = hash_attribute(arena, model, hash, node->proto->attribute[i]);
     return hash;
 }
 
@@ -156,7 +163,7 @@ static uint64_t multiset_bits(const cnx_tensor *tensor, const uint8_t *bytes, un
 }
 
 /* A hash of the elements that does not depend on their order. */
-static uint64_t multiset(cnx_model *model, cnx_tensor *tensor)
+uint64_t cnx_hash_multiset(cnx_model *model, cnx_tensor *tensor)
 {
     if (tensor->type == CNX_TYPE_STRING) {
         uint64_t sum = 0;
@@ -177,7 +184,7 @@ static uint64_t hash_initializer(cnx_model *model, cnx_tensor *tensor)
     uint64_t hash = hash_dims(KIND_INITIALIZER, tensor);
     bool control =
         tensor->type == CNX_TYPE_INT64 || tensor->type == CNX_TYPE_INT32 || tensor->type == CNX_TYPE_BOOL;
-    return control && tensor->count <= FEW ? mix(hash, multiset(model, tensor)) : hash;
+    return control && tensor->count <= FEW ? mix(hash, cnx_hash_multiset(model, tensor)) : hash;
 }
 
 /* ---- structure ---- */
@@ -225,8 +232,7 @@ static uint64_t hash_nested(cnx_hashes *hashes, uint64_t hash, cnx_graph *nested
 static void hash_node(cnx_hashes *hashes, const cnx_node *node, uint64_t *words)
 {
     uint64_t hash = mix_text(mix_text(mix_text(KIND_NODE, node->domain), node->op_type), node->overload);
-    for (size_t i = 0; i < node->proto->n_attribute; i++)
-        hash = hash_attribute(hashes, hash, node->proto->attribute[i]);
+    hash = cnx_hash_attributes(hashes->arena, hashes->graph->model, node, hash);
     for (uint32_t slot = 0; slot < node->input_count; slot++)
         words[slot] = node->inputs[slot] == CNX_NONE ? KIND_OMITTED : hashes->structure[node->inputs[slot]];
     hash = mix_all(hash, words, node->input_count, cnx_node_commutes(node));
@@ -278,7 +284,7 @@ static uint64_t weights_inside(const cnx_graph *graph)
     for (uint32_t i = 0; i < graph->initializer_count; i++) {
         const cnx_value *value = &graph->values[graph->initializers[i]];
         if (value->initializer != NULL)
-            sum += mix(KIND_INITIALIZER, multiset(graph->model, value->initializer));
+            sum += mix(KIND_INITIALIZER, cnx_hash_multiset(graph->model, value->initializer));
     }
     for (uint32_t i = 0; i < graph->order_count; i++) {
         const cnx_node *node = &graph->nodes[graph->order[i]];
@@ -304,7 +310,7 @@ static void weigh_leaf(cnx_hashes *hashes, uint32_t id)
     if (value->captured_from != CNX_NONE && hashes->outer != NULL)
         hash = cnx_hash_weights(hashes->outer, value->captured_from);
     else if (value->initializer != NULL && !value->is_input)
-        hash = mix(hash, multiset(hashes->graph->model, value->initializer));
+        hash = mix(hash, cnx_hash_multiset(hashes->graph->model, value->initializer));
     hashes->weights[id] = hash;
     hashes->weighed[id] = true;
 }

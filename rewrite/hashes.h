@@ -25,6 +25,12 @@ cnx_hashes *cnx_hashes_nested(const cnx_hashes *hashes, const cnx_graph *nested)
 uint64_t cnx_hash_structure(const cnx_hashes *hashes, uint32_t value);
 uint64_t cnx_hash_weights(cnx_hashes *hashes, uint32_t value);
 
+/* Adds a node's attributes to a hash, in their order: everything but nested graphs, tensors by contents. */
+uint64_t cnx_hash_attributes(cnx_arena *arena, cnx_model *model, const cnx_node *node, uint64_t hash);
+
+/* A hash of a tensor's elements, by their bits, that does not depend on their order. */
+uint64_t cnx_hash_multiset(cnx_model *model, cnx_tensor *tensor);
+
 /* Whether the order of the node's inputs means nothing, and there is more than one order. */
 bool cnx_node_commutes(const cnx_node *node);
 

@@ -178,6 +178,18 @@ void cnx_rewrite_simplify(cnx_model *model)
     cnx_arena_destroy(rewrite.arena);
 }
 
+void cnx_rewrite_structure(cnx_rewrite *rewrite)
+{
+    bool chosen[ROW_COUNT];
+    unsigned properties = 0;
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        chosen[i] = true;
+    for (size_t i = 0, end; rows[i].function != cnx_pass_permutations; i = end) {
+        end = end_of_group(i);
+        run_group(rewrite, i, end, chosen, &properties);
+    }
+}
+
 /* ---- what passes share ---- */
 
 cnx_graph **cnx_rewrite_graphs(cnx_rewrite *rewrite, size_t *count)

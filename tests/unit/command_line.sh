@@ -59,12 +59,22 @@ refuses "canonnx sample: option --seed is missing (usage: canonnx sample MODEL -
     sample "$model" -o "$work/m.onnx"
 refuses "canonnx sample: --seed=-1: expected a whole number from 0 to 18446744073709551615" \
     sample "$model" --seed=-1 -o "$work/m.onnx"
+refuses "canonnx diff: an argument is missing (usage: canonnx diff A B)" diff "$model"
+refuses "canonnx diff: --tolerance=-1: expected a number that is not negative" diff --tolerance=-1 "$model" "$model"
+refuses "canonnx diff: standard input can be only one of the models" diff - -
+refuses "canonnx: $work/missing.onnx: cannot open the file: No such file or directory" diff "$model" "$work/missing.onnx"
+refuses "canonnx: $work/missing.onnx: cannot open the file: No such file or directory" diff "$work/missing.onnx" "$model"
+refuses "canonnx apply: option --witness is missing (usage: canonnx apply MODEL --witness=W -o OUT)" \
+    apply "$model" -o "$work/m.onnx"
+echo "{}" >"$work/w.json"
+refuses "canonnx: $work/w.json: no witness (expected what canonnx diff --witness writes)" \
+    apply "$model" --witness="$work/w.json" -o "$work/m.onnx"
 refuses "canonnx list: unknown table 'limit', did you mean 'limits'?" list limit
 [ ! -e "$work/m.onnx" ] || complain "a refused command wrote a file"
 
 succeeds --help
 succeeds --version
-for command in inspect symmetry bound canon hash sample list; do
+for command in inspect symmetry bound canon hash diff apply sample list; do
     grep -q "^  canonnx $command " <<END || complain "canonnx --help does not list $command"
 $("$program" --help)
 END

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fails when a file includes a header of a folder to the right of its own:
 #
-#     base -> proto -> onnx -> analyze -> rewrite -> cli
+#     base -> proto -> onnx -> analyze -> rewrite -> compare -> cli
 #
 # cli/ sees nothing of the library but canonnx.h. Below it, headers are named by their path from the root.
 #
@@ -9,12 +9,12 @@
 set -eu
 cd "$1"
 
-files=$(find base proto onnx analyze rewrite cli -name '*.[ch]' -o -name '*.def')
+files=$(find base proto onnx analyze rewrite compare cli -name '*.[ch]' -o -name '*.def')
 [ -n "$files" ]
 # shellcheck disable=SC2086  # file names of ours hold no spaces
 awk '
 BEGIN {
-    count = split("base proto onnx analyze rewrite cli", order, " ")
+    count = split("base proto onnx analyze rewrite compare cli", order, " ")
     for (i = 1; i <= count; i++)
         rank[order[i]] = i
 }

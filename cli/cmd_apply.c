@@ -1,0 +1,165 @@
+/* canonnx apply: permute a model as a witness of canonnx diff says. */
+#include "command.h"
+#include "document.h"
+#include "memory.h"
+#include "options.h"
+#include "outcome.h"
+#include "text.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_OUTPUT = 'o', KEY_WITNESS = 0x2000 };
+
+struct settings {
+    const char *output;
+    const char *witness;
+};
+
+static const struct argp_option options[] = {
+    {.name = "output", .key = KEY_OUTPUT, .arg = "OUT", .doc = "File to write; may be the input itself"},
+    {.name = "witness", .key = KEY_WITNESS, .arg = "W.json", .doc = "What canonnx diff --witness wrote"},
+    {0},
+};
+
+static const char *accept(int key, const char *value, void *settings_given)
+{
+    struct settings *settings = settings_given;
+    if (key == KEY_OUTPUT) {
+        settings->output = value;
+        return options_check_output(value);
+    }
+    settings->witness = value;
+    return value[0] ? NULL : "expected the name of a file";
+}
+
+static const char *check(const void *settings_given)
+{
+    const struct settings *settings = settings_given;
+    if (!settings->witness)
+        return "option --witness is missing";
+    return settings->output ? NULL : "option -o is missing";
+}
+
+/* ---- reading a witness ---- */
+
+static int complain(const char *path, const char *message)
+{
+    cnx_error error = {.code = CNX_ERROR_FORMAT};
+    snprintf(error.message, sizeof error.message, "%s", message);
+    return outcome_failure(path, &error);
+}
+
+static bool read_number(const json_t *row, const char *key, uint64_t most, uint64_t *number)
+{
+    const json_t *value = json_object_get(row, key);
+    *number = (uint64_t)json_integer_value(value);
+    return json_is_integer(value) && json_integer_value(value) >= 0 && *number <= most;
+}
+
+static bool read_axis(const json_t *row, cnx_witness_axis *axis)
+{
+    const json_t *source = json_object_get(row, "source"), *tensor = json_object_get(row, "tensor");
+    uint64_t use, number;
+    if (!read_number(row, "use", UINT32_MAX, &use) || !read_number(row, "axis", UINT32_MAX, &number) ||
+        !json_is_string(tensor) || !json_is_array(source))
+        return false;
+    uint32_t *positions = memory_array(json_array_size(source) + 1, sizeof *positions);
+    *axis = (cnx_witness_axis){.use = (uint32_t)use,
+                               .axis = (uint32_t)number,
+                               .tensor = json_string_value(tensor),
+                               .count = json_array_size(source),
+                               .source = positions};
+    for (size_t i = 0; i < axis->count; i++) {
+        const json_t *item = json_array_get(source, i);
+        if (!json_is_integer(item) || json_integer_value(item) < 0 || json_integer_value(item) >= UINT32_MAX)
+            return false;
+        positions[i] = (uint32_t)json_integer_value(item);
+    }
+    return true;
+}
+
+/* Fills in a witness whose texts belong to the document. */
+static bool read_witness(const json_t *document, cnx_witness *witness)
+{
+    const json_t *axes = json_object_get(document, "axes");
+    uint64_t uses;
+    if (!json_is_array(axes) || !read_number(document, "uses", UINT32_MAX, &uses))
+        return false;
+    cnx_witness_axis *rows = memory_array(json_array_size(axes) + 1, sizeof *rows);
+    *witness = (cnx_witness){.use_count = (uint32_t)uses, .axis_count = json_array_size(axes), .axes = rows};
+    for (size_t i = 0; i < witness->axis_count; i++)
+        if (!read_axis(json_array_get(axes, i), &rows[i]))
+            return false;
+    return true;
+}
+
+static void release_witness(cnx_witness *witness)
+{
+    for (size_t i = 0; i < witness->axis_count; i++)
+        free((void *)(uintptr_t)witness->axes[i].source);
+    free((void *)(uintptr_t)witness->axes);
+}
+
+/* ---- the work ---- */
+
+static int apply(const struct request *request, const struct settings *settings, cnx_model *model,
+                 const cnx_witness *witness)
+{
+    cnx_error error = {0};
+    uint64_t bytes;
+    if (cnx_apply_witness(model, witness, &error) != CNX_OK)
+        return outcome_failure(request->operands[0], &error);
+    if (cnx_model_write(model, settings->output, &bytes, &error) != CNX_OK)
+        return outcome_failure(settings->output, &error);
+    if (request->json) {
+        json_t *document = document_create(request->operands[0]);
+        field_text(document, "witness", settings->witness);
+        field_text(document, "output", settings->output);
+        field_count(document, "bytes_written", bytes);
+        document_print(document);
+    } else if (!request->quiet) {
+        struct screen screen = screen_open(request);
+        char *count = text_count(bytes);
+        screen_label(&screen, 0, "",
+                     text_format("%s: %s permuted as %s says, %s bytes", settings->output,
+                                 request->operands[0], settings->witness, count));
+        free(count);
+    }
+    return OUTCOME_SUCCESS;
+}
+
+static int work(const struct request *request, const void *settings_given, cnx_model *model)
+{
+    const struct settings *settings = settings_given;
+    json_error_t problem;
+    json_t *document = json_load_file(settings->witness, JSON_REJECT_DUPLICATES, &problem);
+    if (!document)
+        return complain(settings->witness, problem.text);
+    cnx_witness witness = {0};
+    int outcome =
+        read_witness(document, &witness)
+            ? apply(request, settings, model, &witness)
+            : complain(settings->witness, "no witness (expected what canonnx diff --witness writes)");
+    release_witness(&witness);
+    json_decref(document);
+    return outcome;
+}
+
+int cmd_apply(const struct command *command, int argc, char **argv)
+{
+    struct settings settings = {0};
+    const struct syntax syntax = {
+        .options = options,
+        .accept = accept,
+        .check = check,
+        .settings = &settings,
+        .least_operands = 1,
+        .most_operands = 1,
+        .details = "The witness is checked: a permutation that is no symmetry of the model is refused, so "
+                   "the result "
+                   "computes what the model computes. Only weights move. --quiet prints nothing.",
+    };
+    return options_run(command, &syntax, argc, argv, work);
+}

@@ -1,0 +1,245 @@
+/* What changed about the nodes: those that came and went, and what differs between partners. Weights are
+ * elsewhere (weights.c); shapes, axes and flags that are constants count as part of the node that reads them.
+ */
+#include "compare/comparison.h"
+
+#include "rewrite/hashes.h"
+
+typedef struct details {
+    cnx_comparison *c;
+    size_t count, capacity;
+    const char **items;
+} details;
+
+static void add_detail(details *d, const char *text)
+{
+    CNX_PUSH(d->c->arena, d->items, d->count, d->capacity, text);
+}
+
+/* ---- attributes ---- */
+
+static bool holds_graph(const Onnx__AttributeProto *attribute)
+{
+    return attribute->g != NULL || attribute->n_graphs != 0;
+}
+
+static void compare_attributes(details *d, const cnx_node *a, const cnx_node *b)
+{
+    const cnx_side *left = d->c->a, *right = d->c->b;
+    cnx_arena *arena = d->c->arena;
+    for (size_t i = 0; i < a->proto->n_attribute; i++) {
+        const Onnx__AttributeProto *x = a->proto->attribute[i], *y = cnx_attribute(b, x->name);
+        if (y != NULL && cnx_same_attribute(left, x, right, y))
+            continue;
+        const char *before = cnx_attribute_value_text(arena, left->model, x);
+        const char *after = cnx_attribute_value_text(arena, right->model, y);
+        bool seen = strcmp(before, after) != 0;
+        add_detail(d,
+                   cnx_print(arena, seen ? "%s %s -> %s" : "%s %s: other contents", x->name, before, after));
+    }
+    for (size_t i = 0; i < b->proto->n_attribute; i++) {
+        const Onnx__AttributeProto *y = b->proto->attribute[i];
+        if (cnx_attribute(a, y->name) == NULL && !holds_graph(y))
+            add_detail(d, cnx_print(arena, "%s not given -> %s", y->name,
+                                    cnx_attribute_value_text(arena, right->model, y)));
+    }
+}
+
+/* ---- wiring ---- */
+
+static const char *origin_text(const cnx_side *side, const cnx_origin *origin)
+{
+    if (origin->kind == CNX_FROM_NOTHING)
+        return "absent";
+    if (origin->kind == CNX_FROM_STEP) {
+        const char *label = cnx_side_label(side, origin->at);
+        return origin->slot == 0 ? label : cnx_print(side->arena, "%s, output %u", label, origin->slot);
+    }
+    if (origin->kind == CNX_FROM_INPUT)
+        return cnx_print(side->arena, "input %s", origin->graph->values[origin->value].name);
+    return cnx_print(side->arena, "constant %s", origin->graph->values[origin->value].name);
+}
+
+/* Follows a value up through nodes that only the one model has, along their first input that is no constant:
+ * what a node reads behind an insertion is, but for the insertion, what it read before. */
+static cnx_origin skip_new(const cnx_side *side, const uint32_t *partner, cnx_origin origin)
+{
+    while (origin.kind == CNX_FROM_STEP && partner[origin.at] == CNX_NONE) {
+        const cnx_node *node = cnx_side_node(side, origin.at);
+        uint32_t step = origin.at, slot = 0;
+        for (; slot < node->input_count; slot++) {
+            origin = cnx_side_input(side, step, slot);
+            if (origin.kind == CNX_FROM_STEP || origin.kind == CNX_FROM_INPUT)
+                break;
+        }
+        if (slot == node->input_count)
+            return (cnx_origin){.kind = CNX_FROM_NOTHING, .at = CNX_NONE};
+    }
+    return origin;
+}
+
+static bool is_rewired(const cnx_alignment *al, const cnx_origin *a, const cnx_origin *b)
+{
+    if (cnx_same_origin(al, a, b))
+        return false;
+    cnx_origin x = skip_new(al->a, al->to_b, *a), y = skip_new(al->b, al->to_a, *b);
+    return !cnx_same_origin(al, &x, &y);
+}
+
+static void compare_constants(details *d, uint32_t slot, const cnx_origin *a, const cnx_origin *b)
+{
+    const cnx_comparison *c = d->c;
+    cnx_tensor *x = a->graph->values[a->value].initializer, *y = b->graph->values[b->value].initializer;
+    const char *name = a->graph->values[a->value].name;
+    if (!cnx_same_shape(x, y)) {
+        add_detail(d,
+                   cnx_print(c->arena, "input %u (%s) %s %s -> %s %s", slot, name, cnx_type_name(x->type),
+                             cnx_dims_text(c->arena, x), cnx_type_name(y->type), cnx_dims_text(c->arena, y)));
+        return;
+    }
+    if (!cnx_is_setting(a->graph, a->value, x) || cnx_same_contents(c->a, x, c->b, y))
+        return;
+    const char *before = cnx_tensor_text(c->arena, c->a->model, x);
+    const char *after = cnx_tensor_text(c->arena, c->b->model, y);
+    bool seen = strcmp(before, after) != 0;
+    add_detail(d, cnx_print(c->arena, seen ? "input %u (%s) %s -> %s" : "input %u (%s) %s: other contents",
+                            slot, name, before, after));
+}
+
+static void compare_input(details *d, uint32_t step, uint32_t partner, uint32_t slot)
+{
+    const cnx_comparison *c = d->c;
+    cnx_origin a = cnx_side_input(c->a, step, slot);
+    uint32_t other = cnx_partner_slot(c->alignment, step, partner, slot);
+    cnx_origin b = {.kind = CNX_FROM_NOTHING, .at = CNX_NONE};
+    if (other != CNX_NONE)
+        b = cnx_side_input(c->b, partner, other);
+    if (a.kind == CNX_FROM_TENSOR && b.kind == CNX_FROM_TENSOR) {
+        compare_constants(d, slot, &a, &b);
+    } else if (a.kind == CNX_FROM_SPARSE && b.kind == CNX_FROM_SPARSE) {
+        if (!cnx_same_sparse(c->a, a.graph->values[a.value].sparse_initializer, c->b,
+                             b.graph->values[b.value].sparse_initializer))
+            add_detail(d, cnx_print(c->arena, "input %u (%s): other sparse contents", slot,
+                                    a.graph->values[a.value].name));
+    } else if (is_rewired(c->alignment, &a, &b)) {
+        add_detail(
+            d, cnx_print(c->arena, "input %u: %s -> %s", slot, origin_text(c->a, &a), origin_text(c->b, &b)));
+    }
+}
+
+static void compare_partners(details *d, uint32_t step, uint32_t partner)
+{
+    const cnx_comparison *c = d->c;
+    const cnx_node *a = cnx_side_node(c->a, step), *b = cnx_side_node(c->b, partner);
+    if (c->a->steps[step].local != c->b->steps[partner].local)
+        compare_attributes(d, a, b);
+    for (uint32_t slot = 0; slot < a->input_count; slot++)
+        compare_input(d, step, partner, slot);
+    for (uint32_t slot = a->input_count; slot < b->input_count; slot++) {
+        cnx_origin origin = cnx_side_input(c->b, partner, slot);
+        if (origin.kind != CNX_FROM_NOTHING)
+            add_detail(d, cnx_print(c->arena, "input %u: absent -> %s", slot, origin_text(c->b, &origin)));
+    }
+    if (a->output_count != b->output_count)
+        add_detail(d, cnx_print(c->arena, "%u outputs -> %u", a->output_count, b->output_count));
+}
+
+/* ---- outputs of graphs ---- */
+
+/* Outputs made by something else; those of the main graph and of functions count as wiring of no node. */
+static void compare_outputs(cnx_comparison *c)
+{
+    const cnx_graph *a = c->a->model->graph, *b = c->b->model->graph;
+    for (uint32_t i = 0; i < a->output_count && i < b->output_count; i++) {
+        cnx_origin x = cnx_side_origin(c->a, a, a->outputs[i]), y = cnx_side_origin(c->b, b, b->outputs[i]);
+        bool constant = x.kind == CNX_FROM_TENSOR && y.kind == CNX_FROM_TENSOR;
+        cnx_interface_change change = {.what = "output source",
+                                       .name = a->values[a->outputs[i]].name,
+                                       .before = origin_text(c->a, &x),
+                                       .after = origin_text(c->b, &y),
+                                       .matters = true};
+        if (!constant && is_rewired(c->alignment, &x, &y))
+            cnx_comparison_interface(c, change);
+    }
+}
+
+/* ---- the list ---- */
+
+static const char *operator_text(cnx_arena *arena, const cnx_node *node)
+{
+    return node->domain[0] == '\0' ? node->op_type : cnx_print(arena, "%s.%s", node->domain, node->op_type);
+}
+
+/* Behind which node a node stands: the one that makes its first input. */
+static const char *place_text(const cnx_side *side, uint32_t step)
+{
+    const cnx_node *node = cnx_side_node(side, step);
+    for (uint32_t slot = 0; slot < node->input_count; slot++) {
+        cnx_origin origin = cnx_side_input(side, step, slot);
+        if (origin.kind == CNX_FROM_STEP || origin.kind == CNX_FROM_INPUT)
+            return cnx_print(side->arena, "after %s", origin_text(side, &origin));
+    }
+    return "without inputs";
+}
+
+typedef struct rows {
+    size_t count;
+    cnx_node_change *items;
+} rows;
+
+static void add_partners(cnx_comparison *c, rows *list, uint32_t a, uint32_t b)
+{
+    details d = {.c = c};
+    if (!c->report->unrelated)
+        compare_partners(&d, a, b);
+    c->report->changed += d.count != 0;
+    list->items[list->count++] =
+        (cnx_node_change){.a = cnx_side_label(c->a, a),
+                          .b = cnx_side_label(c->b, b),
+                          .operator_name = operator_text(c->arena, cnx_side_node(c->a, a)),
+                          .detail_count = d.count,
+                          .details = d.items};
+}
+
+static void add_single(cnx_comparison *c, rows *list, const cnx_side *side, uint32_t step)
+{
+    cnx_node_change row = {.operator_name = operator_text(c->arena, cnx_side_node(side, step)),
+                           .place = place_text(side, step)};
+    *(side == c->a ? &row.a : &row.b) = cnx_side_label(side, step);
+    *(side == c->a ? &c->report->deleted : &c->report->inserted) += 1;
+    list->items[list->count++] = row;
+}
+
+/* Nodes of b that have no partner stand behind the partner of what comes before them in b. */
+static void add_inserted(cnx_comparison *c, rows *list, uint32_t *next)
+{
+    while (*next < c->b->step_count && c->alignment->to_a[*next] == CNX_NONE)
+        add_single(c, list, c->b, (*next)++);
+}
+
+void cnx_describe_nodes(cnx_comparison *c)
+{
+    const cnx_alignment *al = c->alignment;
+    rows list = {.items =
+                     CNX_NEW_ARRAY(c->arena, cnx_node_change, c->a->step_count + (size_t)c->b->step_count)};
+    bool *listed = CNX_NEW_ARRAY(c->arena, bool, c->b->step_count);
+    uint32_t start = 0;
+    add_inserted(c, &list, &start);
+    for (uint32_t i = 0; i < start; i++)
+        listed[i] = true;
+    for (uint32_t a = 0; a < c->a->step_count; a++) {
+        uint32_t b = al->to_b[a], next = b + 1;
+        if (b == CNX_NONE) {
+            add_single(c, &list, c->a, a);
+            continue;
+        }
+        add_partners(c, &list, a, b);
+        if (next < c->b->step_count && !listed[next])
+            add_inserted(c, &list, &next);
+        for (uint32_t i = b + 1; i < next; i++)
+            listed[i] = true;
+    }
+    compare_outputs(c);
+    c->report->nodes = list.items;
+    c->report->node_count = list.count;
+}

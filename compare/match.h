@@ -1,0 +1,11 @@
+/* Looking for the symmetry of a that brings its weights closest to b's. See match_weights.c. */
+#ifndef CNX_COMPARE_MATCH_H
+#define CNX_COMPARE_MATCH_H
+
+#include "compare/comparison.h"
+
+/* The symmetry (by point of a's analysis: its image) under which the pairs are closest, as far as it was
+ * found; NULL when that is the identity. Reports what was cut short as notes. */
+uint32_t *cnx_match_weights(cnx_comparison *c);
+
+#endif

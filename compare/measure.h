@@ -1,0 +1,13 @@
+/* How far one tensor is from another. */
+#ifndef CNX_COMPARE_MEASURE_H
+#define CNX_COMPARE_MEASURE_H
+
+#include "compare/comparison.h"
+
+/* What differs between the pair's tensors when a's is read under `permutation` (NULL: as it is): sets
+ * verdict, detail and the numbers of `change`. The verdict is never CNX_TENSOR_PERMUTED: equal bits are SAME.
+ * Streams both tensors in blocks. */
+void cnx_measure(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation *permutation,
+                 cnx_tensor_change *change);
+
+#endif
