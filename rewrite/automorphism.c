@@ -19,6 +19,7 @@ typedef struct moving_axis {
     uint32_t governor;  /* the axis whose blocks the labels vary over, or CNX_NONE */
     uint32_t block;     /* positions of that axis that make a block */
     bool over_or_under; /* the labels vary over blocks, or others vary over them */
+    bool lost;          /* they vary over blocks that no axis has */
 } moving_axis;
 
 struct cnx_weights_check {
@@ -78,7 +79,7 @@ static void list_axes(cnx_weights_check *check)
     for (size_t p = 0; p < analysis->parameter_count; p++) {
         moving_axis *axes = check->axes + check->first_axis[p];
         for (uint32_t k = 0; k < analysis->parameters[p].tensor->rank; k++) {
-            cnx_find_governor(check->arena, &analysis->parameters[p], k, &axes[k].governor, &axes[k].block);
+            axes[k].lost = !cnx_find_governor(&analysis->parameters[p], k, &axes[k].governor, &axes[k].block);
             if (axes[k].governor != CNX_NONE)
                 axes[k].over_or_under = axes[axes[k].governor].over_or_under = true;
         }
@@ -126,7 +127,7 @@ static bool move_point(cnx_weights_check *check, uint32_t point, uint32_t image)
         place from = check->places[i];
         const place *to = find_place(check, image, from);
         moving_axis *axis = axis_of(check, from.parameter, from.axis);
-        if (to == NULL)
+        if (to == NULL || axis->lost)
             return false;
         if (axis->target == NULL) {
             const cnx_parameter *parameter = &check->analysis->parameters[from.parameter];

@@ -141,7 +141,7 @@ static void sum_any_face(cnx_prints *prints, const cnx_face *face, uint64_t *sum
     uint64_t *position = CNX_NEW_ARRAY(scratch, uint64_t, tensor->rank);
     for (uint32_t k = 0; k < tensor->rank; k++) {
         tokens[k] = cnx_axis_tokens(prints, scratch, face->parameter, k);
-        cnx_find_governor(scratch, face->parameter, k, &governor[k], &block[k]);
+        (void)cnx_find_governor(face->parameter, k, &governor[k], &block[k]);
     }
     for (uint64_t e = 0; e < tensor->count; e++) {
         uint64_t others = 0, own = 0;

@@ -46,7 +46,7 @@ static void multiply_axis(cnx_analysis *analysis, const cnx_scalings *scalings, 
         factors->factor = CNX_NEW_ARRAY(arena, double, labels->sequence->count);
         for (uint32_t i = 0; i < labels->sequence->count; i++)
             factors->factor[i] = 1;
-        cnx_find_governor(arena, parameter, axis, &factors->governor, &factors->block);
+        cnx_need_governor(arena, parameter, axis, &factors->governor, &factors->block);
     }
     for (uint32_t i = 0; i < count; i++) {
         int64_t sum = sum_of_parts(generators, action, numbers, places[i].member);

@@ -115,7 +115,7 @@ static slab open_slab(cnx_analysis *analysis, const cnx_parameter *parameter, ui
 {
     slab s = {.tensor = parameter->tensor, .axis = axis, .outer = 1, .inner = 1, .governor_stride = 1};
     cnx_model *model = analysis->model;
-    cnx_find_governor(analysis->arena, parameter, axis, &s.governor, &s.block);
+    cnx_need_governor(analysis->arena, parameter, axis, &s.governor, &s.block);
     for (uint32_t k = 0; k < axis; k++)
         s.outer *= (uint64_t)s.tensor->dims[k];
     for (uint32_t k = axis + 1; k < s.tensor->rank; k++)
@@ -166,7 +166,7 @@ static bool can_mix(cnx_analysis *analysis, const cnx_scalings *scalings, uint32
                 uint32_t governor, block;
                 if (actions[i].cell != cell)
                     continue;
-                cnx_find_governor(analysis->arena, parameter, k, &governor, &block);
+                cnx_need_governor(analysis->arena, parameter, k, &governor, &block);
                 if ((governor != CNX_NONE && governor > k) ||
                     (parameter->tensor->type != CNX_TYPE_FLOAT && parameter->tensor->type != CNX_TYPE_DOUBLE))
                     return false;

@@ -46,26 +46,31 @@ static uint32_t compress_source(uint32_t *source, uint32_t count)
     return unit;
 }
 
-/* Every way that labels of a parameter come to vary over blocks leaves the blocks on another axis of that
- * parameter. */
-void cnx_find_governor(cnx_arena *arena, const cnx_parameter *parameter, uint32_t axis, uint32_t *governor,
-                       uint32_t *block)
+bool cnx_find_governor(const cnx_parameter *parameter, uint32_t axis, uint32_t *governor, uint32_t *block)
 {
     const cnx_labels *labels = cnx_parameter_labels(parameter, axis);
     *governor = CNX_NONE;
     *block = 1;
     if (labels == NULL || labels->over == NULL)
-        return;
+        return true;
     for (uint32_t k = 0; k < parameter->tensor->rank; k++) {
         const cnx_labels *other = cnx_parameter_labels(parameter, k);
         uint32_t size = k != axis && other != NULL ? cnx_labels_block_size(other, labels->over) : 0;
         if (size != 0) {
             *governor = k;
             *block = size;
-            return;
+            return true;
         }
     }
-    cnx_fail(arena, CNX_ERROR_GRAPH, parameter->name, "an axis varies over blocks that no other axis has");
+    return false;
+}
+
+void cnx_need_governor(cnx_arena *arena, const cnx_parameter *parameter, uint32_t axis, uint32_t *governor,
+                       uint32_t *block)
+{
+    if (!cnx_find_governor(parameter, axis, governor, block))
+        cnx_fail(arena, CNX_ERROR_GRAPH, parameter->name,
+                 "an axis varies over blocks that no other axis has");
 }
 
 struct cnx_permutation *cnx_permutation_of(cnx_arena *arena, const cnx_parameter *parameter,
@@ -82,7 +87,7 @@ struct cnx_permutation *cnx_permutation_of(cnx_arena *arena, const cnx_parameter
         if (source == NULL)
             continue;
         axis->source = source;
-        cnx_find_governor(arena, parameter, k, &axis->governor, &axis->block);
+        cnx_need_governor(arena, parameter, k, &axis->governor, &axis->block);
         if (axis->governor == CNX_NONE)
             axis->unit = compress_source(source, labels->extent);
         moves = true;

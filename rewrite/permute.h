@@ -28,9 +28,12 @@ struct cnx_permutation {
 struct cnx_permutation *cnx_tensor_permutation(cnx_arena *arena, cnx_tensor *tensor);
 
 /* The axis of the parameter whose blocks the labels of `axis` vary over, and how many of its positions make a
- * block; CNX_NONE and 1 when they vary over none. Fails, in the arena's call, when they vary over blocks that
- * no axis has. */
-void cnx_find_governor(cnx_arena *arena, const cnx_parameter *parameter, uint32_t axis, uint32_t *governor,
+ * block; CNX_NONE and 1 when they vary over none. False when no axis has the blocks: then they may not move.
+ */
+bool cnx_find_governor(const cnx_parameter *parameter, uint32_t axis, uint32_t *governor, uint32_t *block);
+
+/* The same of an axis that is to be changed; fails, in the arena's call, when no axis has the blocks. */
+void cnx_need_governor(cnx_arena *arena, const cnx_parameter *parameter, uint32_t axis, uint32_t *governor,
                        uint32_t *block);
 
 /* What `points` (by point: its image) does to one parameter, in `arena`, or NULL when nothing moves.

@@ -177,16 +177,24 @@ static uint32_t next_tied_cell(const search *s)
     return first_tied_cell(s, first);
 }
 
-/* The units of the first run of members that look alike. */
+/* The units of the largest run of members that look alike; of runs of one size, the first. What the members of a
+ * large run see of one another decides most. */
 static void list_units(const search *s, uint32_t cell, choice *c)
 {
     const cnx_prints *prints = s->state.prints;
-    uint32_t *sorted = s->state.order, count = prints->cells->cells[cell].count, from = 0;
+    uint32_t *sorted = s->state.order, count = prints->cells->cells[cell].count;
+    uint32_t best = 0, size = 0;
     cnx_sort_members(prints, cell, sorted);
-    while (!prints->tied[sorted[from]])
-        from++;
+    for (uint32_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && cnx_compare_prints(prints, sorted[i], sorted[end]) == 0;)
+            end++;
+        if (prints->tied[sorted[i]] && end - i > size) {
+            best = i;
+            size = end - i;
+        }
+    }
     c->count = 0;
-    for (uint32_t i = from; i < count && cnx_compare_prints(prints, sorted[from], sorted[i]) == 0; i++)
+    for (uint32_t i = best; i < best + size; i++)
         if (prints->unit[sorted[i]] == sorted[i])
             c->units[c->count++] = sorted[i];
 }

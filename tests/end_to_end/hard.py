@@ -3,7 +3,8 @@
 Brute force: every element of a small net's permutation group, or many of a large one's, is applied in numpy; all results
 must have one digest. The number of different files among them is the size of the orbit that `symmetry --orbit` reports.
 Nets that are not equivalent, however much they look alike to colour refinement, must have different digests.
-A net may be refused instead (exit status 2); which are is counted, and only the one that is made for it is.
+Random architectures get weights that are hard to tell apart, and are sampled by the program itself. A net may be
+refused instead, with a sentence that names a limit; only those that are made for it are.
 """
 
 import functools
@@ -17,6 +18,7 @@ import catalogue  # noqa: F401, for the path of tests/models
 from harness import canonical, check, check_equal, check_same_bytes, run, run_json, sample, scratch
 
 import hard_nets as hard
+import random_architectures
 
 MOST_ELEMENTS = 1500  # of a group that is tried as a whole
 SOME_ELEMENTS = 60
@@ -44,8 +46,8 @@ NETS = {
     "graph/paley-29": lambda: hard.one_class(hard.paley(29)),
     "graph/straight": lambda: hard.one_class(hard.cai_fuerer_immerman(hard.COMPLETE_4, False)),
     "graph/twisted": lambda: hard.one_class(hard.cai_fuerer_immerman(hard.COMPLETE_4, True)),
-    "graph/rook-and-shrikhande": lambda: hard.one_class(numpy.kron(numpy.diag([1, 0]), hard.rook())
-                                                        + numpy.kron(numpy.diag([0, 1]), hard.shrikhande())),
+    "graph/rook-and-shrikhande": lambda: hard.one_class(hard.apart(hard.rook(), hard.shrikhande())),
+    "graph/latin-square": lambda: hard.one_class(hard.latin_square(1, 5)),
     "graph/eight-rings": lambda: hard.one_class(hard.cycles(*[5] * 8)),
     # Layers in sequence.
     "chain/ring": lambda: hard.chain(hard.circulant([1, 2, 0, 0])),
@@ -54,11 +56,13 @@ NETS = {
     "chain/three-layers": lambda: hard.chain(RING, RING.T, RING),
     "chain/identity": lambda: hard.chain(numpy.eye(4)),
     "chain/identities": lambda: hard.chain(*[numpy.eye(30)] * 3),
-    "chain/wide-identity": lambda: hard.chain(numpy.eye(100)),
+    "chain/wide-identity": lambda: hard.chain(numpy.eye(64)),
     "chain/zeros": lambda: hard.chain(numpy.zeros((4, 4))),
     "chain/wide-zeros": lambda: hard.chain(numpy.zeros((300, 300)), bias=0.0),
     "chain/all-equal": lambda: hard.chain(ones(4, 5), bias=1.0),
     "chain/zero-output": lambda: hard.chain(RING, bias=0.0, last=numpy.zeros((2, 6))),
+    "chain/hadamard": lambda: hard.chain(hard.hadamard(8)),
+    "chain/projective-plane": lambda: hard.chain(hard.circulant([1, 1, 0, 1] + [0] * 3)),
     "chain/petersen": lambda: hard.chain(hard.petersen()),
     "chain/complement-of-identity": lambda: hard.chain(1 - numpy.eye(5)),
     "chain/pairs": lambda: hard.chain(numpy.kron(numpy.eye(8), ones(2, 2))),
@@ -88,6 +92,10 @@ NETS = {
     "groups/depthwise": lambda: hard.grouped_convolution(ones(5, 1), 5),
 }
 
+# Beyond the limits: three graphs that are alike to refinement even after one vertex of each was set apart, and no
+# automorphism to cut the tree.
+TOO_HARD = {"latin-squares": lambda: hard.one_class(hard.apart(*[hard.latin_square(seed, 6) for seed in range(3)]))}
+
 # Nets of which no two are equivalent, though colour refinement alone tells none of a row apart.
 DIFFERENT = {
     "ring-or-triangles": ["graph/ring-of-6", "graph/two-triangles"],
@@ -99,11 +107,16 @@ DIFFERENT = {
 
 
 def cases():
+    random_architectures.load_blocks()
     for name in NETS:
         yield f"{name}/one-form", functools.partial(one_form, name)
         yield f"{name}/samples", functools.partial(samples, name)
     for name, row in DIFFERENT.items():
         yield f"different/{name}", functools.partial(different, row)
+    for name, make in TOO_HARD.items():
+        yield f"too-hard/{name}", functools.partial(refused, make)
+    for number, (kind, name, table) in enumerate(random_architectures.singles()):
+        yield f"refilled/{kind}/{name}", functools.partial(refilled, number, kind, name, table)
     for name, row in BRANCHES.items():
         yield f"branches/{name}", functools.partial(equal_branches, *row)
 
@@ -170,6 +183,24 @@ def different(row):
         for name in row:
             write(made(name), {}, folder / f"{name.replace('/', '-')}.onnx")
         check_equal(len(digests(sorted(folder.iterdir()))), len(row), "digests of nets that are not equivalent")
+
+
+def refused(make):
+    """The form is written all the same, is said not to be canonical, and has no digest."""
+    with scratch() as folder:
+        write(make(), {}, folder / "net.onnx")
+        answer = run("hash", folder / "net.onnx", expect=2)
+        check("limit tie-refinements" in answer.errors and "c0:0" in answer.errors, answer.errors)
+
+
+def refilled(number, kind, name, table):
+    """One block of every kind, with weights that are hard to tell apart."""
+    model = random_architectures.single_block(kind, name, 0, table).model()
+    hard.refill(model, hard.FILLINGS[number % len(hard.FILLINGS)], number)
+    with scratch() as folder:
+        onnx.save(model, str(folder / "net.onnx"))
+        paths = [sample(folder / "net.onnx", seed, folder / f"{seed}.onnx") for seed in SEEDS]
+        check_equal(len(digests([folder / "net.onnx", *paths])), 1, "digests of the model and five samples")
 
 
 def branch(seed, size=3):

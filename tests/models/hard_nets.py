@@ -8,6 +8,7 @@ import itertools
 import math
 
 import numpy
+from onnx import numpy_helper
 
 from builder import Builder
 
@@ -153,6 +154,46 @@ def cai_fuerer_immerman(base, twisted):
         for side in (False, True):
             found.append((vertex("end", e[0], e, side), vertex("end", e[1], e, side != crossed)))
     return adjacency(len(number), found)
+
+
+def latin_square(seed, size):
+    """The graph of a random Latin square: its places, joined by row, column and symbol. Strongly regular, and mostly
+    without any automorphism."""
+    random = numpy.random.default_rng(seed)
+    square = -numpy.ones((size, size), dtype=int)
+
+    def fill(place):
+        row, column = divmod(place, size)
+        if row == size:
+            return True
+        for symbol in random.permutation(size):
+            if symbol not in square[row, :column] and symbol not in square[:row, column]:
+                square[row, column] = symbol
+                if fill(place + 1):
+                    return True
+        square[row, column] = -1
+        return False
+    fill(0)
+    places = list(itertools.product(range(size), repeat=2))
+    return adjacency(size * size, [(i, j) for i, a in enumerate(places) for j, b in enumerate(places)
+                                   if i < j and (a[0] == b[0] or a[1] == b[1] or square[a] == square[b])])
+
+
+def apart(*matrices):
+    """One block-diagonal matrix."""
+    size = sum(map(len, matrices))
+    result, start = numpy.zeros((size, size)), 0
+    for matrix in matrices:
+        result[start:start + len(matrix), start:start + len(matrix)] = matrix
+        start += len(matrix)
+    return result
+
+
+def hadamard(size):
+    matrix = numpy.ones((1, 1))
+    while len(matrix) < size:
+        matrix = numpy.block([[matrix, matrix], [matrix, -matrix]])
+    return matrix
 
 
 COMPLETE_4 = 1 - numpy.eye(4)
@@ -318,6 +359,28 @@ def branches(first, second, swapped=False):
         net.hidden(size, (into, 0), (shift, 0), (out, 1))
     y = net.node("Add", *(made[which] for which in sorted(made, reverse=swapped)))
     return net.finish(y, ["N", len(first[2])])
+
+
+FILLINGS = ("few values", "ones", "identity", "ring")
+
+
+def refill(model, filling, seed):
+    """Gives every float parameter of a model weights that are hard to tell apart."""
+    random = numpy.random.default_rng(seed)
+    for tensor in model.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.dtype.kind != "f" or array.size == 0:
+            continue
+        if filling == "few values":
+            filled = random.integers(-1, 2, array.shape)
+        elif filling == "ones" or array.ndim < 2:
+            filled = numpy.ones(array.shape)
+        else:
+            rows, columns = numpy.indices(array.shape[:2])
+            steps = (rows - columns) % min(array.shape[:2])
+            plane = (steps == 0) + (2.0 * (steps == 1) if filling == "ring" else 0)
+            filled = numpy.broadcast_to(plane.reshape(plane.shape + (1,) * (array.ndim - 2)), array.shape)
+        tensor.CopyFrom(numpy_helper.from_array(numpy.ascontiguousarray(filled).astype(array.dtype), tensor.name))
 
 
 def moved(arrays, element):
