@@ -177,8 +177,8 @@ static uint32_t next_tied_cell(const search *s)
     return first_tied_cell(s, first);
 }
 
-/* The units of the largest run of members that look alike; of runs of one size, the first. What the members of a
- * large run see of one another decides most. */
+/* The units of the largest run of members that look alike; of runs of one size, the first. What the members
+ * of a large run see of one another decides most. */
 static void list_units(const search *s, uint32_t cell, choice *c)
 {
     const cnx_prints *prints = s->state.prints;
