@@ -46,6 +46,20 @@ static void unmap(void *argument)
         munmap(item->address, item->size);
 }
 
+/* A descriptor of our own for the same file, or NULL. A model may have thousands of files of external data,
+ * and a process has few descriptors: those with large numbers are left to others. */
+static const int *keep_open(cnx_arena *arena, int descriptor)
+{
+    enum { LARGEST = 128 };
+    int *kept = cnx_hold_descriptor(arena);
+    *kept = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (*kept <= LARGEST)
+        return *kept < 0 ? NULL : kept;
+    close(*kept);
+    *kept = -1;
+    return NULL;
+}
+
 cnx_view cnx_map_descriptor(cnx_arena *arena, int descriptor, const char *name)
 {
     uint64_t size = cnx_regular_size(arena, descriptor, name);
@@ -59,9 +73,10 @@ cnx_view cnx_map_descriptor(cnx_arena *arena, int descriptor, const char *name)
     if (address == MAP_FAILED)
         cnx_fail(arena, CNX_ERROR_FILE, NULL, "cannot map %s: %s", name, strerror(errno));
     *item = (mapping){.address = address, .size = (size_t)size};
+    const int *open_file = keep_open(arena, descriptor);
     /* Headers are far apart: reading ahead around each would read the whole file. */
     madvise(address, (size_t)size, MADV_RANDOM);
-    return (cnx_view){.bytes = address, .size = size};
+    return (cnx_view){.bytes = address, .size = size, .descriptor = open_file};
 }
 
 void cnx_view_prefetch(const uint8_t *bytes, size_t size)
@@ -73,6 +88,22 @@ void cnx_view_prefetch(const uint8_t *bytes, size_t size)
 #ifdef MADV_POPULATE_READ
     madvise((void *)first, end - first, MADV_POPULATE_READ); /* one walk instead of a fault every few pages */
 #endif
+}
+
+void cnx_view_copy(const cnx_view *view, const uint8_t *bytes, size_t size, uint8_t *out)
+{
+    while (view->descriptor != NULL && size != 0) {
+        off_t offset = (off_t)(view->offset + (uint64_t)(bytes - view->bytes));
+        ssize_t got = pread(*view->descriptor, out, size, offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        bytes += got;
+        out += got;
+        size -= (size_t)got;
+    }
+    memcpy(out, bytes, size);
 }
 
 void cnx_view_release(const uint8_t *bytes, size_t size)

@@ -8,6 +8,8 @@
 typedef struct cnx_view {
     const uint8_t *bytes;
     uint64_t size;
+    const int *descriptor; /* the file that is mapped, while it is kept open, or NULL; see cnx_view_copy */
+    uint64_t offset;       /* of the view in it */
 } cnx_view;
 
 /* A place for a file descriptor, -1 at first, that is closed when the arena dies. Assign only once. */
@@ -17,12 +19,17 @@ int *cnx_hold_descriptor(cnx_arena *arena);
 uint64_t cnx_regular_size(cnx_arena *arena, int descriptor, const char *name);
 
 /* Maps a regular file, read-only, until the arena dies. The descriptor may be closed afterwards. An empty
- * file gives an empty view. */
+ * file gives an empty view. A few of the files stay open, for cnx_view_copy. */
 cnx_view cnx_map_descriptor(cnx_arena *arena, int descriptor, const char *name);
 
 /* Brings bytes of a mapping in before they are read in one go: one call instead of a page fault for every
  * few pages. Bytes elsewhere are allowed, and nothing can go wrong. */
 void cnx_view_prefetch(const uint8_t *bytes, size_t size);
+
+/* Copies bytes that lie in the view. From a file that is open they are read, which is faster than copying out
+ * of the mapping, page by page, and maps no pages. Nothing can go wrong that would not when the mapping is
+ * read; different threads may copy at once. */
+void cnx_view_copy(const cnx_view *view, const uint8_t *bytes, size_t size, uint8_t *out);
 
 /* Lets go of the pages of a mapping that lie between two addresses; they come back when they are read again.
  * Only for mappings of files: other memory would lose its contents. */

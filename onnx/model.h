@@ -115,24 +115,25 @@ struct cnx_model {
 cnx_model *cnx_load(cnx_arena *arena, const char *path);
 
 /* The model as it is in its file, once more, whatever was done to `model` since it was loaded: from the same
- * mappings, so nothing is opened or inflated again. It has an arena of its own, a child of the model's; of two
- * loads, tensors[i] are the same tensor as long as neither has added any. */
+ * mappings, so nothing is opened or inflated again. It has an arena of its own, a child of the model's; of
+ * two loads, tensors[i] are the same tensor as long as neither has added any. */
 cnx_model *cnx_load_again(const cnx_model *model);
 
-/* Produces bytes [offset, offset+size) of a tensor whose `permutation` is set. Installed by rewrite/, so
- * that onnx/ does not depend on it. */
-typedef void (*cnx_tensor_reader)(cnx_model *model, cnx_tensor *tensor, uint64_t offset, uint8_t *out,
-                                  size_t size);
+/* How permuted tensors are read; see onnx/reader.h. */
+struct cnx_tensor_reader;
 
 /* Streams the model as protobuf bytes: the messages from memory, payloads from their views (permuted
  * ones through `reader`, which may be NULL when no tensor has a permutation). External data is written
  * inline. Memory is bounded by the graph plus one block; it belongs to the sink's arena, a child of the
  * model's. */
-void cnx_save(cnx_model *model, cnx_tensor_reader reader, cnx_sink *sink);
+void cnx_save(cnx_model *model, const struct cnx_tensor_reader *reader, cnx_sink *sink);
+
+/* How many bytes cnx_save would send; payloads are not looked at. */
+uint64_t cnx_saved_size(cnx_model *model);
 
 /* cnx_save to a temporary file beside `path`, then rename. Returns the number of bytes. On any failure
  * the temporary file is removed and `path` is untouched. */
-uint64_t cnx_save_file(cnx_model *model, cnx_tensor_reader reader, const char *path);
+uint64_t cnx_save_file(cnx_model *model, const struct cnx_tensor_reader *reader, const char *path);
 
 /* ---- graph ---- */
 

@@ -117,7 +117,8 @@ static output *begin(cnx_arena *scratch, const char *path)
     return out;
 }
 
-static uint64_t write_model(cnx_arena *scratch, cnx_model *model, cnx_tensor_reader reader, const char *path)
+static uint64_t write_model(cnx_arena *scratch, cnx_model *model, const struct cnx_tensor_reader *reader,
+                            const char *path)
 {
     output *out = begin(scratch, path);
     cnx_sink sink = {.write = write_file, .state = out, .arena = scratch};
@@ -127,7 +128,7 @@ static uint64_t write_model(cnx_arena *scratch, cnx_model *model, cnx_tensor_rea
 }
 
 /* The trap of its own makes the temporary file go at once on failure, and not only with the model. */
-uint64_t cnx_save_file(cnx_model *model, cnx_tensor_reader reader, const char *path)
+uint64_t cnx_save_file(cnx_model *model, const struct cnx_tensor_reader *reader, const char *path)
 {
     cnx_arena *scratch = cnx_arena_create(model->arena);
     volatile uint64_t size = 0;

@@ -154,10 +154,12 @@ static bool holds(const cnx_view *view, const uint8_t *bytes)
     return (uintptr_t)bytes >= (uintptr_t)view->bytes && offset < view->size;
 }
 
-bool cnx_source_holds(const cnx_source *source, const uint8_t *bytes)
+const cnx_view *cnx_source_view(const cnx_source *source, const uint8_t *bytes)
 {
-    bool found = holds(&source->model, bytes);
-    for (size_t i = 0; !found && i < source->file_count; i++)
-        found = holds(&source->files[i], bytes);
-    return found;
+    if (holds(&source->model, bytes))
+        return &source->model;
+    for (size_t i = 0; i < source->file_count; i++)
+        if (holds(&source->files[i], bytes))
+            return &source->files[i];
+    return NULL;
 }

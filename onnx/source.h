@@ -27,7 +27,8 @@ cnx_source *cnx_source_open(cnx_arena *arena, const char *path);
 const uint8_t *cnx_source_external(cnx_source *source, const Onnx__TensorProto *tensor, uint64_t size,
                                    const cnx_place *place);
 
-/* Whether bytes are in a mapping of the source. */
-bool cnx_source_holds(const cnx_source *source, const uint8_t *bytes);
+/* The mapping of the source that holds the bytes, or NULL. The pointer is good until another file is opened.
+ */
+const cnx_view *cnx_source_view(const cnx_source *source, const uint8_t *bytes);
 
 #endif

@@ -338,5 +338,5 @@ void cnx_tensor_store_raw(cnx_model *model, cnx_tensor *tensor)
 
 bool cnx_tensor_is_view(const cnx_model *model, const cnx_tensor *tensor)
 {
-    return tensor->bytes != NULL && cnx_source_holds(model->source, tensor->bytes);
+    return tensor->bytes != NULL && cnx_source_view(model->source, tensor->bytes) != NULL;
 }

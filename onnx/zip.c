@@ -276,5 +276,8 @@ cnx_view cnx_zip_member(cnx_zip *zip, const char *name)
                             status.size);
     if (bytes == NULL)
         fail_member(zip, CNX_ERROR_FORMAT, name, "is not where the archive's directory says");
-    return (cnx_view){.bytes = bytes, .size = status.size};
+    return (cnx_view){.bytes = bytes,
+                      .size = status.size,
+                      .descriptor = zip->archive.descriptor,
+                      .offset = zip->archive.offset + (uint64_t)(bytes - zip->archive.bytes)};
 }

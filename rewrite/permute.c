@@ -73,6 +73,28 @@ void cnx_need_governor(cnx_arena *arena, const cnx_parameter *parameter, uint32_
                  "an axis varies over blocks that no other axis has");
 }
 
+/* Given sources and governors, finds how far the permutation reaches and what moves in one piece. Blocks of a
+ * governing axis move each for itself: whatever varies over them is different in each. */
+static void finish_permutation(const cnx_tensor *tensor, struct cnx_permutation *made)
+{
+    uint64_t governing = 0;
+    for (uint32_t k = 0; k < tensor->rank; k++) {
+        uint32_t governor = made->axes[k].governor;
+        if (made->axes[k].source == NULL)
+            continue;
+        made->last = k > made->last ? k : made->last;
+        if (governor == CNX_NONE)
+            continue;
+        made->last = governor > made->last ? governor : made->last;
+        governing |= UINT64_C(1) << governor;
+    }
+    for (uint32_t k = 0; k < tensor->rank; k++) {
+        cnx_axis_permutation *axis = &made->axes[k];
+        if (axis->source != NULL && axis->governor == CNX_NONE && (governing >> k & 1) == 0)
+            axis->unit = compress_source(axis->source, (uint32_t)tensor->dims[k]);
+    }
+}
+
 struct cnx_permutation *cnx_permutation_of(cnx_arena *arena, const cnx_parameter *parameter,
                                            const uint32_t *points, uint32_t *position)
 {
@@ -88,16 +110,11 @@ struct cnx_permutation *cnx_permutation_of(cnx_arena *arena, const cnx_parameter
             continue;
         axis->source = source;
         cnx_need_governor(arena, parameter, k, &axis->governor, &axis->block);
-        if (axis->governor == CNX_NONE)
-            axis->unit = compress_source(source, labels->extent);
         moves = true;
-        made.last = k;
     }
     if (!moves)
         return NULL;
-    for (uint32_t k = 0; k < rank; k++)
-        if (made.axes[k].governor != CNX_NONE && made.axes[k].governor > made.last)
-            made.last = made.axes[k].governor;
+    finish_permutation(parameter->tensor, &made);
     struct cnx_permutation *permutation = CNX_NEW(arena, struct cnx_permutation);
     *permutation = made;
     return permutation;
@@ -127,164 +144,6 @@ void cnx_apply_permutation(cnx_analysis *analysis, const uint32_t *points)
             parameter->tensor->permutation = made;
     }
     cnx_arena_destroy(scratch);
-}
-
-/* ---- reading ---- */
-
-#define MOST_AXES 64
-
-typedef struct reader {
-    const cnx_tensor *tensor;
-    const uint8_t *bytes;
-    uint64_t stride[MOST_AXES]; /* in elements */
-    uint64_t run;               /* elements that move in one piece */
-    uint64_t unit;              /* positions of the last permuted axis in a run */
-    uint64_t row;               /* runs along the last permuted axis */
-    bool last_governs;          /* an outer axis depends on the position along the last one */
-} reader;
-
-static reader make_reader(cnx_model *model, cnx_tensor *tensor)
-{
-    reader r = {.tensor = tensor, .bytes = cnx_tensor_bytes(model, tensor)};
-    uint64_t stride = 1;
-    uint32_t last = tensor->permutation->last;
-    for (uint32_t k = tensor->rank; k-- > 0;) {
-        r.stride[k] = stride;
-        stride *= (uint64_t)tensor->dims[k];
-    }
-    r.unit = tensor->permutation->axes[last].unit;
-    r.run = r.stride[last] * r.unit;
-    r.row = (uint64_t)tensor->dims[last] / r.unit;
-    for (uint32_t k = 0; k < tensor->rank; k++)
-        r.last_governs = r.last_governs || (tensor->permutation->axes[k].source != NULL &&
-                                            tensor->permutation->axes[k].governor == last);
-    return r;
-}
-
-static uint64_t source_position(const reader *r, uint32_t k, const uint64_t *position)
-{
-    const cnx_axis_permutation *axis = &r->tensor->permutation->axes[k];
-    if (axis->source == NULL)
-        return position[k];
-    if (axis->governor == CNX_NONE)
-        return (uint64_t)axis->source[position[k] / axis->unit] * axis->unit + position[k] % axis->unit;
-    return axis->source[position[axis->governor] / axis->block * (uint64_t)r->tensor->dims[k] + position[k]];
-}
-
-/* Positions along the axes up to the last permuted one, of the first element of run number `run`. */
-static void locate(const reader *r, uint64_t run, uint64_t *position)
-{
-    run *= r->unit;
-    for (uint32_t k = r->tensor->permutation->last + 1; k-- > 0;) {
-        position[k] = run % (uint64_t)r->tensor->dims[k];
-        run /= (uint64_t)r->tensor->dims[k];
-    }
-}
-
-/* The first element that goes into run number `run` of the result. */
-static uint64_t source_element(const reader *r, uint64_t run)
-{
-    uint64_t position[MOST_AXES], element = 0;
-    locate(r, run, position);
-    for (uint32_t k = 0; k <= r->tensor->permutation->last; k++)
-        element += source_position(r, k, position) * r->stride[k];
-    return element;
-}
-
-/* source positions along the last axis for the row that holds `run`, and the element where the row's source
- * begins. */
-static const uint32_t *row_source(const reader *r, uint64_t run, uint64_t *base)
-{
-    uint64_t position[MOST_AXES];
-    uint32_t last = r->tensor->permutation->last;
-    const cnx_axis_permutation *axis = &r->tensor->permutation->axes[last];
-    locate(r, run, position);
-    *base = 0;
-    for (uint32_t k = 0; k < last; k++)
-        *base += source_position(r, k, position) * r->stride[k];
-    if (axis->source == NULL || axis->governor == CNX_NONE)
-        return axis->source;
-    return axis->source + position[axis->governor] / axis->block * r->row;
-}
-
-/* Whole runs [run, run + count) of one row. `size` is a run's bytes. */
-static void read_row(const reader *r, uint64_t run, uint64_t count, size_t size, uint8_t *out)
-{
-    uint64_t base, first = run % r->row;
-    const uint32_t *source = row_source(r, run, &base);
-    const uint8_t *bytes = r->bytes + base / r->run * size;
-    source += first;
-    if (size == 4) {
-        uint32_t value;
-        for (uint64_t i = 0; i < count; i++) {
-            memcpy(&value, bytes + (size_t)source[i] * 4, 4);
-            memcpy(out + i * 4, &value, 4);
-        }
-        return;
-    }
-    for (uint64_t i = 0; i < count; i++)
-        memcpy(out + i * size, bytes + source[i] * size, size);
-}
-
-/* Part of one run: bytes [from, from + size) of it. */
-static void read_piece(const reader *r, uint64_t run, size_t run_size, size_t from, size_t size, uint8_t *out)
-{
-    memcpy(out, r->bytes + source_element(r, run) / r->run * run_size + from, size);
-}
-
-static void read_bytes(const reader *r, uint64_t offset, uint8_t *out, size_t size)
-{
-    size_t run_size = r->run * cnx_type_bits(r->tensor->type) / 8;
-    bool whole_rows =
-        !r->last_governs && r->tensor->permutation->axes[r->tensor->permutation->last].source != NULL;
-    while (size != 0) {
-        uint64_t run = offset / run_size, from = offset % run_size;
-        size_t taken = run_size - from < size ? (size_t)(run_size - from) : size;
-        uint64_t left_in_row = r->row - run % r->row;
-        uint64_t whole = size / run_size < left_in_row ? size / run_size : left_in_row;
-        if (from == 0 && whole > 0 && whole_rows) {
-            read_row(r, run, whole, run_size, out);
-            taken = whole * run_size;
-        } else {
-            read_piece(r, run, run_size, from, taken, out);
-        }
-        out += taken;
-        offset += taken;
-        size -= taken;
-    }
-}
-
-/* Elements smaller than a byte, one by one. */
-static void read_packed(const reader *r, uint64_t offset, uint8_t *out, size_t size)
-{
-    unsigned bits = cnx_type_bits(r->tensor->type), each = 8 / bits;
-    unsigned mask = (1u << bits) - 1;
-    for (size_t i = 0; i < size; i++) {
-        unsigned byte = 0;
-        for (unsigned part = 0; part < each; part++) {
-            uint64_t element = (offset + i) * each + part;
-            if (element >= r->tensor->count)
-                break;
-            uint64_t source = source_element(r, element / r->run) + element % r->run;
-            byte |= ((unsigned)r->bytes[source / each] >> (source % each * bits) & mask) << (part * bits);
-        }
-        out[i] = (uint8_t)byte;
-    }
-}
-
-void cnx_tensor_read(cnx_model *model, cnx_tensor *tensor, uint64_t offset, uint8_t *out, size_t size)
-{
-    if (tensor->permutation == NULL) {
-        memcpy(out, cnx_tensor_bytes(model, tensor) + offset, size);
-        return;
-    }
-    reader r = make_reader(model, tensor);
-    if (cnx_type_bits(tensor->type) < 8)
-        read_packed(&r, offset, out, size);
-    else
-        read_bytes(&r, offset, out, size);
-    if (tensor->permutation->factors != NULL)
-        cnx_multiply_by_factors(tensor, offset, out, size);
 }
 
 void cnx_settle_permutations(cnx_model *model)

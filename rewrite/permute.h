@@ -4,6 +4,7 @@
 
 #include "analyze/symmetry.h"
 #include "onnx/model.h"
+#include "onnx/reader.h"
 #include "rewrite/factors.h"
 
 /* How the positions of one axis are filled. */
@@ -11,11 +12,11 @@ typedef struct cnx_axis_permutation {
     /* NULL: as they were. Otherwise position i of the result is position source[i] of the tensor; with a
      * governor, source[block * extent + i] where block is the one that the result's position on the governing
      * axis lies in. */
-    const uint32_t *source;
+    uint32_t *source;
     uint32_t governor; /* axis, or CNX_NONE */
     uint32_t block;    /* positions of the governing axis that make a block */
     uint32_t unit;     /* positions that stay together, at multiples of it: `source` lists units (49 for a
-                          flattened     7x7 map); 1 with a governor */
+                          flattened 7x7 map); 1 with a governor, and on an axis that governs another */
 } cnx_axis_permutation;
 
 struct cnx_permutation {
@@ -45,7 +46,11 @@ struct cnx_permutation *cnx_permutation_of(cnx_arena *arena, const cnx_parameter
  * tensors of the model must be those the analysis saw, not permuted before. */
 void cnx_apply_permutation(cnx_analysis *analysis, const uint32_t *points);
 
-/* Bytes [offset, offset + size) of the tensor's packed little-endian form, permutation applied. */
+/* Reads the packed little-endian form of a tensor with its permutation and its factors applied. */
+extern const cnx_tensor_reader cnx_permuted_reader;
+
+/* Bytes [offset, offset + size) of the packed little-endian form of a tensor, permuted or not. Fails where
+ * cnx_tensor_bytes does. */
 void cnx_tensor_read(cnx_model *model, cnx_tensor *tensor, uint64_t offset, uint8_t *out, size_t size);
 
 /* Writes permutations into the tensors' bytes (in the model's arena), so that the model can be analysed

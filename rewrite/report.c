@@ -124,41 +124,12 @@ struct cnx_report_builder *cnx_report_begin(cnx_rewrite *rewrite)
     return report;
 }
 
-static void count_bytes(cnx_sink *sink, const void *bytes, size_t size)
-{
-    (void)bytes;
-    *(uint64_t *)sink->state += size;
-}
-
-/* Stands in for the reader of permuted tensors where only the size matters. */
-static void read_nothing(cnx_model *model, cnx_tensor *tensor, uint64_t offset, uint8_t *out, size_t size)
-{
-    (void)model, (void)tensor, (void)offset, (void)out, (void)size;
-}
-
-/* Bytes of the file that the model makes. Where every payload is in its header, as the pass `tensors` leaves
- * it, protobuf-c knows without looking at one of them (up to 4 GiB, where its lengths end). */
-static uint64_t written_bytes(cnx_rewrite *rewrite)
-{
-    const cnx_model *model = rewrite->model;
-    bool in_headers = true;
-    for (size_t i = 0; i < model->tensor_count; i++)
-        in_headers = in_headers && model->tensors[i]->payload == CNX_NONE && !model->tensors[i]->external;
-    uint64_t bytes = in_headers ? onnx__model_proto__get_packed_size(model->proto) : UINT64_MAX;
-    if (bytes < UINT32_MAX)
-        return bytes;
-    bytes = 0;
-    cnx_sink sink = {.write = count_bytes, .state = &bytes, .arena = rewrite->arena};
-    cnx_save(rewrite->model, read_nothing, &sink);
-    return bytes;
-}
-
 const cnx_canon_report *cnx_report_end(cnx_rewrite *rewrite)
 {
     cnx_arena *arena = rewrite->model->arena;
     struct cnx_report_builder *builder = rewrite->report;
     count_model(rewrite, true);
-    builder->fixed[FILE_BYTES].after = written_bytes(rewrite);
+    builder->fixed[FILE_BYTES].after = cnx_saved_size(rewrite->model);
 
     cnx_canon_row *rows = CNX_NEW_ARRAY(arena, cnx_canon_row, FIXED_ROWS + builder->operator_count);
     size_t count = 0;

@@ -8,7 +8,7 @@ cnx_code cnx_model_write(cnx_model *model, const char *path, uint64_t *bytes_wri
 {
     cnx_trap trap;
     if (CNX_ENTER(model->arena, trap, error) == CNX_OK) {
-        uint64_t bytes = cnx_save_file(model, cnx_tensor_read, path);
+        uint64_t bytes = cnx_save_file(model, &cnx_permuted_reader, path);
         if (bytes_written != NULL)
             *bytes_written = bytes;
     }
@@ -24,7 +24,7 @@ static void digest_model(cnx_arena *scratch, cnx_model *model, char text[33])
 {
     cnx_digest *digest = cnx_digest_create(scratch);
     cnx_sink sink = {.write = update, .state = digest, .arena = scratch};
-    cnx_save(model, cnx_tensor_read, &sink);
+    cnx_save(model, &cnx_permuted_reader, &sink);
     cnx_digest_print(digest, text);
 }
 

@@ -1,5 +1,6 @@
 /* Saving: what was loaded comes out byte for byte, and a failure leaves nothing behind. */
 #include "fixture.h"
+#include "onnx/reader.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -99,42 +100,83 @@ static void test_failures(void **state)
     assert_same_files(SAMPLES "/digits_mlp.onnx", "good.onnx");
 }
 
-/* A permuted tensor comes from the reader, in pieces, as raw_data. */
-static void reversed(cnx_model *model, cnx_tensor *tensor, uint64_t offset, uint8_t *out, size_t size)
+/* A permuted tensor comes from the reader, in pieces, as raw_data. This reader turns the elements of each row
+ * around, and the rows too; how long a row is, `row_length` says. */
+static uint64_t row_length;
+
+static uint64_t row_size(const cnx_tensor *tensor)
 {
-    const uint8_t *bytes = cnx_tensor_bytes(model, tensor);
-    for (size_t i = 0; i < size; i++)
-        out[i] = bytes[(tensor->size - 4 - (offset + i) / 4 * 4) + i % 4];
+    (void)tensor;
+    return row_length;
 }
 
-static void test_permuted(void **state)
+static void read_reversed(const cnx_tensor *tensor, const cnx_unpermuted *from, uint64_t offset, uint8_t *out,
+                          size_t size)
 {
-    (void)state;
-    enum { COUNT = 700000 };
-    uint64_t dims[] = {COUNT};
+    size_t step = from->row != NULL ? (size_t)row_length : 4;
+    for (size_t done = 0; done < size; done += step) {
+        size_t count = size - done < step ? size - done : step;
+        const uint8_t *bytes = from->bytes + (tensor->size - offset - done - count);
+        if (from->view != NULL) {
+            cnx_view_copy(from->view, bytes, count, from->row);
+            bytes = from->row;
+        }
+        for (size_t i = 0; i < count; i++)
+            out[done + i] = bytes[count - 4 - i / 4 * 4 + i % 4];
+    }
+}
+
+static void save_reversed(const char *path, uint64_t row, unsigned count)
+{
+    static const cnx_tensor_reader reversed = {.row_size = row_size, .read = read_reversed};
+    row_length = row;
+    cnx_model *model = open_model(path);
+    int any;
+    model->tensors[0]->permutation =
+        (struct cnx_permutation *)&any; /* only whether there is one matters here */
+    cnx_save_file(model, &reversed, "out.onnx");
+    cnx_model_close(model);
+    model = open_model("out.onnx");
+    assert_int_equal(model->payloads[0].field, 9);
+    for (unsigned i = 0; i < count; i++)
+        assert_true(cnx_tensor_float(model, model->tensors[0], i) == count - 1 - i);
+    cnx_model_close(model);
+}
+
+static void write_counting(const char *path, unsigned count, uint32_t field)
+{
+    uint64_t dims[] = {count};
     buffer graph = {0}, data = {0}, tensor = make_tensor("w", CNX_TYPE_FLOAT, 1, dims);
-    for (unsigned i = 0; i < COUNT; i++) {
+    for (unsigned i = 0; i < count; i++) {
         float value = (float)i;
         put_bytes(&data, &value, 4);
     }
-    put_message(&tensor, 4, &data); /* float_data */
+    put_message(&tensor, field, &data);
     put_message(&graph, GRAPH_INITIALIZER, &tensor);
     put_node(&graph, "Add", "n", "x,w", "y");
     put_port(&graph, GRAPH_INPUT, "x");
     put_port(&graph, GRAPH_OUTPUT, "y");
     buffer bytes = make_model(&graph);
-    write_buffer("m.onnx", &bytes);
-    cnx_model *model = open_model("m.onnx");
-    int any;
-    model->tensors[0]->permutation =
-        (struct cnx_permutation *)&any; /* only whether there is one matters here */
-    cnx_save_file(model, reversed, "out.onnx");
-    cnx_model_close(model);
-    model = open_model("out.onnx");
-    assert_int_equal(model->payloads[0].field, 9);
-    for (unsigned i = 0; i < COUNT; i++)
-        assert_true(cnx_tensor_float(model, model->tensors[0], i) == COUNT - 1 - i);
-    cnx_model_close(model);
+    write_buffer(path, &bytes);
+}
+
+static void test_permuted(void **state)
+{
+    (void)state;
+    enum { FLOAT_DATA = 4, COUNT = 3000000 };
+    write_counting("m.onnx", COUNT, FLOAT_DATA);
+    save_reversed("m.onnx", 40, COUNT);        /* short rows of a large tensor: in place in the mapping */
+    save_reversed("m.onnx", 12000, COUNT);     /* rows that are read one by one */
+    save_reversed("m.onnx", 4 * COUNT, COUNT); /* a row that is longer than a block */
+}
+
+static void test_permuted_small(void **state)
+{
+    (void)state;
+    enum { RAW_DATA = 9, COUNT = 700000 };
+    write_counting("m.onnx", COUNT, RAW_DATA);
+    save_reversed("m.onnx", 40, COUNT); /* read whole, then gathered */
+    save_reversed("m.onnx", 4000, COUNT);
 }
 
 int main(void)
@@ -144,6 +186,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_over_itself, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(test_failures, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(test_permuted, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(test_permuted_small, enter_folder, leave_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

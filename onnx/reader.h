@@ -1,0 +1,25 @@
+/* Reading tensors whose positions change on the way out. */
+#ifndef CNX_ONNX_READER_H
+#define CNX_ONNX_READER_H
+
+#include "onnx/mapping.h"
+#include "onnx/tensor.h"
+
+/* The bytes of a tensor without its permutation. */
+typedef struct cnx_unpermuted {
+    const uint8_t *bytes;
+    const cnx_view *view; /* that they are in, to be copied from; NULL: they are read where they are */
+    uint8_t *row; /* room for one row, or NULL: it is read in order into here, and gathered from here */
+} cnx_unpermuted;
+
+/* How tensors are read whose `permutation` is set. Installed by rewrite/, so that onnx/ does not depend on
+ * it. Both are called from several threads at once, and cannot fail. */
+typedef struct cnx_tensor_reader {
+    /* Bytes of a row: what a permutation gathers in one go, from one row of the tensor. */
+    uint64_t (*row_size)(const cnx_tensor *tensor);
+    /* Produces bytes [offset, offset+size) of the permuted form. */
+    void (*read)(const cnx_tensor *tensor, const cnx_unpermuted *from, uint64_t offset, uint8_t *out,
+                 size_t size);
+} cnx_tensor_reader;
+
+#endif
