@@ -467,6 +467,36 @@ CNX_API cnx_code cnx_diff_models(cnx_model *a, cnx_model *b, const cnx_diff_opti
 /* Permutes the model in memory as the witness says, after checking that this is a symmetry of it. */
 CNX_API cnx_code cnx_apply_witness(cnx_model *model, const cnx_witness *witness, cnx_error *error);
 
+/* ---- text --------------------------------------------------------------------------------------- */
+
+/* How much of a tensor the text shows. Tensors without elements are always whole. */
+typedef enum cnx_text_weights {
+    CNX_TEXT_DIGEST, /* of at most 8 elements: whole; larger ones: XXH3-128 of their bytes, in a comment */
+    CNX_TEXT_NONE,   /* no digests, and no floats at all: says nothing of what was trained */
+    CNX_TEXT_VALUES, /* every element */
+} cnx_text_weights;
+
+typedef struct cnx_text_options {
+    cnx_text_weights weights;
+    bool raw;         /* names and order of the model as it is in memory; no cnx_canonicalize is needed */
+    bool best_effort; /* print a form that was found not to be canonical, with a comment that says so */
+} cnx_text_options;
+
+/* Takes a piece of text, not ended by a zero; returns false when it cannot, and errno says why. */
+typedef bool cnx_text_writer(void *state, const char *text, size_t size);
+
+/* Prints the model in ONNX's textual syntax, piece by piece. Call cnx_canonicalize first, or set `raw`.
+ * Unless raw, nodes and values have names that depend on what is near them, and an order that follows from
+ * that, so that a change of the model changes few lines (docs/FORMAT.md); the model itself is left as it is.
+ * `options` may be NULL. Fails with CNX_ERROR_NOT_CANONICAL where cnx_model_hash would, unless best_effort,
+ * before anything is printed. */
+CNX_API cnx_code cnx_model_text(cnx_model *model, const cnx_text_options *options, cnx_text_writer *write,
+                                void *state, cnx_error *error);
+
+/* XXH3-128 of a file's bytes, whatever they are, and their number.
+ */
+CNX_API cnx_code cnx_file_digest(const char *path, uint64_t *size, char digest[33], cnx_error *error);
+
 /* ---- tables ------------------------------------------------------------------------------------- */
 
 /* A row of a table that `canonnx list` prints. Static storage. */
