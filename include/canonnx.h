@@ -487,7 +487,7 @@ typedef bool cnx_text_writer(void *state, const char *text, size_t size);
 
 /* Prints the model in ONNX's textual syntax, piece by piece. Call cnx_canonicalize first, or set `raw`.
  * Unless raw, nodes and values have names that depend on what is near them, and an order that follows from
- * that, so that a change of the model changes few lines (docs/FORMAT.md); the model itself is left as it is.
+ * that, so that a change of the model changes few lines (docs/guide.md); the model itself is left as it is.
  * `options` may be NULL. Fails with CNX_ERROR_NOT_CANONICAL where cnx_model_hash would, unless best_effort,
  * before anything is printed. */
 CNX_API cnx_code cnx_model_text(cnx_model *model, const cnx_text_options *options, cnx_text_writer *write,

@@ -127,12 +127,19 @@ static uint64_t node_hash(const cnx_node *node)
     return hash;
 }
 
+/* An initializer: type and dims, and of a few integers, which nobody trains, what they are, in no order. */
 static uint64_t leaf_hash(const cnx_graph *graph, uint32_t id)
 {
-    const cnx_tensor *tensor = graph->values[id].initializer;
-    return tensor == NULL
-               ? 1
-               : mix_bytes((uint64_t)tensor->type + 2, tensor->dims, tensor->rank * sizeof *tensor->dims);
+    enum { FEW = 16 };
+    cnx_tensor *tensor = graph->values[id].initializer;
+    if (tensor == NULL)
+        return 1;
+    uint64_t sum = 0;
+    cnx_type_kind kind = cnx_type_kind_of(tensor->type);
+    bool shown = (kind == CNX_KIND_INTEGER || kind == CNX_KIND_BOOL) && tensor->count <= FEW;
+    for (uint64_t i = 0; shown && i < tensor->count; i++)
+        sum += cnx_mix((uint64_t)cnx_tensor_integer(graph->model, tensor, i));
+    return mix_bytes((uint64_t)tensor->type + sum, tensor->dims, tensor->rank * sizeof *tensor->dims);
 }
 
 /* One more step away. Operands of commutative operators are summed, since they have no order yet. */

@@ -69,12 +69,13 @@ refuses "canonnx apply: option --witness is missing (usage: canonnx apply MODEL 
 echo "{}" >"$work/w.json"
 refuses "canonnx: $work/w.json: no witness (expected what canonnx diff --witness writes)" \
     apply "$model" --witness="$work/w.json" -o "$work/m.onnx"
+refuses "canonnx text: --weights=all: expected digest, none or values" text "$model" --weights=all
 refuses "canonnx list: unknown table 'limit', did you mean 'limits'?" list limit
 [ ! -e "$work/m.onnx" ] || complain "a refused command wrote a file"
 
 succeeds --help
 succeeds --version
-for command in inspect symmetry bound canon hash diff apply sample list; do
+for command in inspect symmetry bound canon hash diff apply text sample list; do
     grep -q "^  canonnx $command " <<END || complain "canonnx --help does not list $command"
 $("$program" --help)
 END
@@ -87,7 +88,7 @@ for table in ops passes limits; do
 done
 
 # A report that could not be written whole is an error, also when it is short.
-for command in inspect symmetry bound hash; do
+for command in inspect symmetry bound hash text; do
     for form in --quiet --json --color=always; do
         succeeds $command $form "$model"
         "$program" $command $form "$model" >/dev/full 2>"$work/err"

@@ -24,6 +24,7 @@ JSON_COMMANDS = (
     "canon --explain samples/digits_convnet.onnx -o canonical.onnx", "hash samples/digits_mlp.onnx missing.onnx",
     "hash --check samples/digits_mlp.onnx",
     "diff samples/digits_mlp.onnx samples/digits_convnet.onnx", "diff samples/digits_mlp.onnx samples/digits_mlp.onnx",
+    "text samples/digits_mlp.onnx",
     "sample samples/digits_mlp.onnx --seed=1 -o sample.onnx", "list limits",
 )
 
