@@ -493,8 +493,7 @@ typedef bool cnx_text_writer(void *state, const char *text, size_t size);
 CNX_API cnx_code cnx_model_text(cnx_model *model, const cnx_text_options *options, cnx_text_writer *write,
                                 void *state, cnx_error *error);
 
-/* XXH3-128 of a file's bytes, whatever they are, and their number.
- */
+/* XXH3-128 of a file's bytes, whatever they are, and their number. */
 CNX_API cnx_code cnx_file_digest(const char *path, uint64_t *size, char digest[33], cnx_error *error);
 
 /* ---- tables ------------------------------------------------------------------------------------- */

@@ -34,7 +34,7 @@ static void print(cnx_model *model, const cnx_text_options *options, cnx_text_wr
     cnx_sink sink = {.write = send, .state = &to, .arena = scratch};
     cnx_listings *listings = cnx_listings_create(scratch, model);
     if (!options->raw)
-        cnx_text_names(model, listings);
+        cnx_text_names(model, listings, options->weights);
     if (given_up) {
         const char *comment = cnx_print(scratch, "# The form is not canonical: %s\n", model->not_canonical);
         send(&sink, comment, strlen(comment));

@@ -33,6 +33,7 @@ typedef struct namer {
     cnx_arena *arena;   /* names */
     cnx_arena *scratch; /* dies with the scope: the main graph or one function */
     cnx_listings *listings;
+    bool floats_show; /* names may say something of the contents of floats */
     cnx_intern used;
     cnx_intern counted; /* names without their numbers */
     size_t counter_count, counter_capacity;
@@ -250,14 +251,21 @@ static const char *content_name(const graph_names *of, cnx_tensor *tensor)
     return cnx_print(of->work->scratch, "%s%s%s_%s", type, tensor->rank == 0 ? "" : "_", dims, digest);
 }
 
+static bool is_named_by_contents(const graph_names *of, const cnx_value *value)
+{
+    if (value->use_count <= 1 || value->initializer == NULL || value->initializer->rank > 1)
+        return false;
+    cnx_type_kind kind = cnx_type_kind_of(value->initializer->type);
+    return of->work->floats_show || (kind != CNX_KIND_FLOAT && kind != CNX_KIND_COMPLEX);
+}
+
 /* An initializer that is met for the first time: its name, and its place in the list. */
 static void name_initializer(const graph_names *of, uint32_t id, const char *wanted, uint32_t *count)
 {
     const cnx_value *value = &of->graph->values[id];
     if (value->initializer == NULL && value->sparse_initializer == NULL)
         return;
-    bool shared = value->use_count > 1 && value->initializer != NULL && value->initializer->rank <= 1;
-    name_value(of, id, shared ? content_name(of, value->initializer) : wanted);
+    name_value(of, id, is_named_by_contents(of, value) ? content_name(of, value->initializer) : wanted);
     of->listing->initializers[(*count)++] = id;
 }
 
@@ -338,19 +346,21 @@ static void name_graph(namer *work, cnx_graph *graph, cnx_outline *outer, const 
     }
 }
 
-static void name_scope(cnx_listings *listings, cnx_graph *graph)
+static void name_scope(cnx_listings *listings, cnx_graph *graph, bool floats_show)
 {
-    namer work = {
-        .arena = listings->arena, .scratch = cnx_arena_create(listings->arena), .listings = listings};
+    namer work = {.arena = listings->arena,
+                  .scratch = cnx_arena_create(listings->arena),
+                  .listings = listings,
+                  .floats_show = floats_show};
     cnx_intern_init(&work.used, work.scratch);
     cnx_intern_init(&work.counted, work.scratch);
     name_graph(&work, graph, NULL, "");
     cnx_arena_destroy(work.scratch);
 }
 
-void cnx_text_names(cnx_model *model, cnx_listings *listings)
+void cnx_text_names(cnx_model *model, cnx_listings *listings, cnx_text_weights weights)
 {
-    name_scope(listings, model->graph);
+    name_scope(listings, model->graph, weights != CNX_TEXT_NONE);
     for (uint32_t i = 0; i < model->function_count; i++)
-        name_scope(listings, model->functions[i]);
+        name_scope(listings, model->functions[i], weights != CNX_TEXT_NONE);
 }

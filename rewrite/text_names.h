@@ -6,7 +6,7 @@
 
 /* Puts the nodes and operands of all graphs in `listings` in the order of the text, and names values, graphs
  * and initializers for it. The model has to be canonical; it is not changed. Reads the contents of shared
- * tensors of at most one axis. */
-void cnx_text_names(cnx_model *model, cnx_listings *listings);
+ * tensors of at most one axis; where floats are not to be shown, names say nothing of them either. */
+void cnx_text_names(cnx_model *model, cnx_listings *listings, cnx_text_weights weights);
 
 #endif
