@@ -20,6 +20,7 @@ DEPTH = 20_000
 COMMANDS = {
     "inspect": ["inspect"], "symmetry": ["symmetry"], "bound": ["bound"], "hash": ["hash"], "canon": ["canon", "-o"],
     "canon-untouched": ["canon", "--passes=none", "-o"], "sample": ["sample", "--seed", "1", "-o"],
+    "text": ["text"], "text-raw": ["text", "--raw", "--weights=values"],
 }
 MEMORY_LIMIT = 512 << 20  # bytes a hostile file of a few megabytes may cost at most, in the release build
 
@@ -213,7 +214,7 @@ def cases():
         yield f"unwritable-output-folder/{command}", lambda command=command: cannot_write(command, unwritable)
         yield f"output-is-a-folder/{command}", lambda command=command: cannot_write(command, lambda folder: folder)
         yield f"output-untouched-by-error/{command}", lambda command=command: output_untouched(command)
-    for command in ("inspect", "symmetry", "bound", "hash"):
+    for command in ("inspect", "symmetry", "bound", "hash", "text"):
         yield f"full-standard-output/{command}", lambda command=command: full_standard_output(command)
     yield "bad-usage", bad_usage
 

@@ -62,7 +62,7 @@ def comma_locale(model):
         german, plain = german_locale(), {**os.environ, "LC_ALL": "C"}
         first = canonical(model.path, folder / "a.onnx", env=plain)
         check_same_bytes(first, canonical(model.path, folder / "b.onnx", env=german), "two locales")
-        for command in ("inspect", "symmetry", "bound"):
+        for command in ("inspect", "symmetry", "bound", "text"):
             outputs = [run(command, model.path, "--json", env=env, expect=0).output for env in (plain, german)]
             check_equal(outputs[1], outputs[0], f"{command} --json in two locales")
 

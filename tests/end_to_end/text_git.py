@@ -48,8 +48,8 @@ class Repository:
         (links / "canonnx").symlink_to(TOOL)
         self.environment = {
             "PATH": f"{links}:{os.environ['PATH']}", "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C",
-            "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@b.c", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b.c",
-            "GIT_PAGER": "cat"}
+            "GIT_PAGER": "cat", "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@b.c", "GIT_COMMITTER_NAME": "A",
+            "GIT_COMMITTER_EMAIL": "a@b.c"}
         self.tree = folder / "tree"
         self.tree.mkdir()
         self.run("git init -q")
@@ -58,8 +58,8 @@ class Repository:
         self.model = self.tree / "model.onnx"
 
     def run(self, command):
-        ended = subprocess.run(["sh", "-c", command], cwd=self.tree, env=self.environment, capture_output=True, text=True,
-                               stdin=subprocess.DEVNULL, timeout=60)
+        ended = subprocess.run(["sh", "-c", command], cwd=self.tree, env=self.environment, capture_output=True,
+                               text=True, stdin=subprocess.DEVNULL, timeout=60)
         check(ended.returncode == 0, f"{command}: exit {ended.returncode}: {ended.stderr[:300]}")
         return ended.stdout
 
