@@ -28,14 +28,19 @@
 /* Elements that are few enough to be shown whole; see cnx_text_weights. */
 enum { CNX_TEXT_FEW = 8 };
 
+/* Bytes [offset, offset + size) of the packed little-endian form of a numeric tensor whose `permutation` is
+ * set. */
+typedef void cnx_piece_reader(cnx_model *model, cnx_tensor *tensor, uint64_t offset, uint8_t *out,
+                              size_t size);
+
 /* Prints the model as `listings` says. Bytes of permuted tensors come from `reader`, which may be NULL when
  * there are none. Memory is bounded by one line and one block of weights. Numbers are formatted with the
  * thread's locale, which has to be "C". */
 void cnx_text_print(cnx_model *model, const cnx_listings *listings, cnx_text_weights weights,
-                    cnx_tensor_reader reader, cnx_sink *sink);
+                    cnx_piece_reader *reader, cnx_sink *sink);
 
 /* XXH3-128 of a tensor's packed little-endian bytes, permutation applied, as 32 lower-case hexadecimal
  * digits. For strings, of each one's length (64 bits, little-endian) and bytes. */
-void cnx_tensor_digest(cnx_model *model, cnx_tensor *tensor, cnx_tensor_reader reader, char digest[33]);
+void cnx_tensor_digest(cnx_model *model, cnx_tensor *tensor, cnx_piece_reader *reader, char digest[33]);
 
 #endif

@@ -91,7 +91,7 @@ static void write_function(cnx_writer *out, cnx_graph *graph)
 }
 
 void cnx_text_print(cnx_model *model, const cnx_listings *listings, cnx_text_weights weights,
-                    cnx_tensor_reader reader, cnx_sink *sink)
+                    cnx_piece_reader *reader, cnx_sink *sink)
 {
     cnx_writer out = {.model = model, .listings = listings, .weights = weights, .reader = reader};
     cnx_writer_init(&out, cnx_arena_create(sink->arena), sink);

@@ -21,7 +21,7 @@ typedef void use_piece(void *state, const uint8_t *bytes, size_t size, uint64_t 
 
 /* Memory stays bounded: pages of a mapping are let go again. The rows of a permuted tensor are read in any
  * order, so all of its pages go, every now and then. */
-static void each_piece(cnx_model *model, cnx_tensor *tensor, cnx_tensor_reader reader, uint8_t *block,
+static void each_piece(cnx_model *model, cnx_tensor *tensor, cnx_piece_reader *reader, uint8_t *block,
                        use_piece *use, void *state)
 {
     const uint8_t *bytes = cnx_tensor_bytes(model, tensor);
@@ -64,7 +64,7 @@ static void free_state(void *state)
     XXH3_freeState(state);
 }
 
-void cnx_tensor_digest(cnx_model *model, cnx_tensor *tensor, cnx_tensor_reader reader, char digest[33])
+void cnx_tensor_digest(cnx_model *model, cnx_tensor *tensor, cnx_piece_reader *reader, char digest[33])
 {
     cnx_arena *scratch = cnx_arena_create(model->arena);
     XXH3_state_t *state = XXH3_createState(); /* wants more alignment than an arena gives */

@@ -10,7 +10,7 @@ typedef struct cnx_writer {
     cnx_model *model;
     const cnx_listings *listings;
     cnx_text_weights weights;
-    cnx_tensor_reader reader;
+    cnx_piece_reader *reader;
     cnx_sink *sink;
     cnx_arena *scratch;
     size_t used;
