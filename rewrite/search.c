@@ -250,10 +250,8 @@ static void add_automorphism(search *s, size_t depth)
         add_to_orbits(s, &s->choices[i], *slot);
 }
 
-/* Whether the present state and another with the same trace are mapped to one another by an automorphism. */
-static bool match(search *s, const uint64_t *print)
+static bool keeps_weights(const search *s)
 {
-    cnx_search_match(&s->state, print);
     return cnx_keeps_weights(s->state.check, s->state.moved, s->state.moved_count, s->state.target);
 }
 
@@ -266,40 +264,25 @@ static bool others_stay(const search *s, const choice *c)
     return true;
 }
 
-/* Whether what is still tied in the present state is what was tied in another, member by member: then the
- * match of the two is the only one there is. */
-static bool same_ties(const search *s, const uint64_t *print, const bool *tied)
-{
-    const cnx_component *component = s->state.component;
-    for (size_t i = 0; i < component->class_count; i++) {
-        uint32_t class = component->classes[i];
-        if (tied[i] != s->state.prints->tied[class] || (tied[i] && print[i] != s->state.prints->print[class]))
-            return false;
-    }
-    return true;
-}
-
-/* Whether all orders of the units of a choice are equal, by the criterion in the essay. */
+/* Whether all orders of the units of a choice are equal, by the criterion in the essay. The matches have to
+ * be the only ones, or the answer might depend on the order in the file. */
 static bool any_order_will_do(search *s, choice *c)
 {
-    const cnx_component *component = s->state.component;
     if (c->count < 3) /* nothing to gain */
         return false;
     cnx_arena *scratch = cnx_arena_create(s->arena);
-    uint64_t *print = CNX_NEW_ARRAY(scratch, uint64_t, component->class_count);
-    bool *tied = CNX_NEW_ARRAY(scratch, bool, component->class_count);
+    uint64_t *print = CNX_NEW_ARRAY(scratch, uint64_t, s->state.component->class_count);
     c->chosen = 0;
     take(s, c);
     cnx_search_save(&s->state, print);
-    for (size_t i = 0; i < component->class_count; i++)
-        tied[i] = s->state.prints->tied[component->classes[i]];
     uint64_t trace = s->state.trace;
     bool holds = true;
-    for (c->chosen = 1; c->chosen < c->count && holds && exceeded_limit(s) == NULL; c->chosen++) {
+    for (uint32_t i = 1; i < c->count && holds; i++) {
+        c->chosen = i;
         take(s, c);
-        holds = s->state.trace == trace && same_ties(s, print, tied) && match(s, print) && others_stay(s, c);
+        holds = exceeded_limit(s) == NULL && s->state.trace == trace && cnx_search_match(&s->state, print) &&
+                others_stay(s, c) && keeps_weights(s);
     }
-    holds = holds && c->chosen == c->count;
     cnx_search_restore(&s->state, c->print);
     cnx_arena_destroy(scratch);
     return holds;
@@ -432,7 +415,9 @@ static const char *walk(search *s)
         int order = compare_trace(s);
         if (order > 0)
             continue;
-        if (order == 0 && match(s, s->best[s->depth - 1].print)) {
+        if (order == 0)
+            cnx_search_match(&s->state, s->best[s->depth - 1].print);
+        if (order == 0 && keeps_weights(s)) {
             s->depth = common_depth(s, s->depth) + 1;
             add_automorphism(s, s->depth - 1);
             continue;
