@@ -15,6 +15,7 @@ enum {
     KEY_KEEP_METADATA,
     KEY_EMBED_HASH,
     KEY_EXPLAIN,
+    KEY_WITH,
     KEY_NAME_MAP
 };
 
@@ -31,6 +32,10 @@ static const struct argp_option options[] = {
      .key = KEY_PASSES,
      .arg = "LIST",
      .doc = "Only these passes, separated by commas (canonnx list passes), or none (default: all)"},
+    {.name = "with",
+     .key = KEY_WITH,
+     .arg = "LIST",
+     .doc = "Also these opt-in passes, which round (canonnx list passes)"},
     {.name = "keep-metadata", .key = KEY_KEEP_METADATA, .doc = "Do not drop metadata"},
     {.name = "embed-hash",
      .key = KEY_EMBED_HASH,
@@ -57,6 +62,9 @@ static const char *accept(int key, const char *value, void *settings_given)
         return value[0] ? NULL : "expected the name of a file";
     case KEY_PASSES:
         settings->canon.passes = value;
+        return NULL;
+    case KEY_WITH:
+        settings->canon.with = value;
         return NULL;
     case KEY_KEEP_METADATA:
         settings->canon.keep_metadata = true;

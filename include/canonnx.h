@@ -230,7 +230,8 @@ CNX_API cnx_code cnx_find_bound(cnx_model *model, const cnx_bound_options *optio
 /* ---- canon, sample, hash ------------------------------------------------------------------------ */
 
 typedef struct cnx_canon_options {
-    const char *passes; /* NULL: all; "none"; or a comma-separated list of names (cnx_pass_list) */
+    const char *passes; /* NULL: all but opt-in ones; "none"; or names (cnx_pass_list), commas between them */
+    const char *with;   /* NULL, or names of opt-in passes, which round, to run as well */
     bool keep_metadata;
     bool explain;    /* fill cnx_canon_report.passes */
     bool name_map;   /* fill cnx_canon_report.renamings */
@@ -258,14 +259,14 @@ typedef struct cnx_canon_pass {
     size_t rounds;  /* how often it ran */
     size_t changed; /* things it changed, in all rounds */
     size_t line_count;
-    const char *const *lines; /* a few words about each, as far as it has some: `node "i" (Identity): removed ...` */
+    const char *const *lines; /* a few words about each, as far as it has some */
 } cnx_canon_pass;
 
 typedef enum cnx_renamed { CNX_RENAMED_VALUE, CNX_RENAMED_INITIALIZER, CNX_RENAMED_NODE } cnx_renamed;
 
-/* A name of the rewritten model and the names that the same thing had before: several, where equal things became
- * one; none, where it was made by the rewriting (`made`) or, for a node, had no name. Inputs of graphs are values;
- * names inside of a function are a world of their own. */
+/* A name of the rewritten model and the names that the same thing had before: several, where equal things
+ * became one; none, where it was made by the rewriting (`made`) or, for a node, had no name. Inputs of graphs
+ * are values; names inside of a function are a world of their own. */
 typedef struct cnx_renaming {
     cnx_renamed kind;
     const char *function; /* NULL: the main graph and what is nested in it */
@@ -282,7 +283,7 @@ typedef struct cnx_canon_report {
     const cnx_canon_class *classes;
     size_t note_count;
     const char *const *notes; /* "metadata dropped: 3 entries (--keep-metadata keeps them)" */
-    size_t pass_count; /* with `explain`, else 0: passes that ran */
+    size_t pass_count;        /* with `explain`, else 0: passes that ran */
     const cnx_canon_pass *passes;
     size_t renaming_count; /* with `name_map`, else 0: every node, node output, graph input and initializer */
     const cnx_renaming *renamings;

@@ -44,6 +44,12 @@ void cnx_edit_captures(cnx_arena *scratch, cnx_graph *nested, const uint32_t *no
  * when it was stored in another way. */
 size_t cnx_tensor_plain(cnx_model *model, cnx_tensor *tensor);
 
+/* A new numeric tensor without a name. `dims` is copied, `bytes` (packed, little-endian) belong to the
+ * model's arena.
+ */
+cnx_tensor *cnx_tensor_make(cnx_model *model, int32_t type, uint32_t rank, const int64_t *dims,
+                            const uint8_t *bytes);
+
 /* A second record of the same bytes: a view, nothing is copied. Permutations are not shared. */
 cnx_tensor *cnx_tensor_share(cnx_model *model, cnx_tensor *tensor);
 

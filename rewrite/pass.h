@@ -50,8 +50,8 @@ typedef size_t (*cnx_pass_function)(cnx_rewrite *rewrite);
 #include "rewrite/passes.def"
 #undef PASS
 
-/* Runs the passes called `passes` (see cnx_canon_options) on the model. */
-void cnx_rewrite_run(cnx_rewrite *rewrite, const char *passes);
+/* Runs the passes called `passes` and `with` (see cnx_canon_options) on the model. */
+void cnx_rewrite_run(cnx_rewrite *rewrite, const char *passes, const char *with);
 
 /* Runs every pass up to the one that makes SEPARATE: the structure is simple then, and no weight was read. */
 void cnx_rewrite_simplify(cnx_model *model);
@@ -75,6 +75,10 @@ cnx_graph **cnx_rewrite_graphs(cnx_rewrite *rewrite, size_t *count);
 /* Types and shapes of the main graph's values as it was when the pass began. Computed when first asked for.
  */
 const struct cnx_analysis *cnx_rewrite_facts(cnx_rewrite *rewrite);
+
+/* The dense initializer of this very graph that the node reads at `slot`, when no caller can replace it; or
+ * NULL. */
+cnx_tensor *cnx_node_constant(const cnx_graph *graph, const cnx_node *node, uint32_t slot);
 
 /* Whether the node is the standard operator `name`, and not a function of the model that hides it. */
 bool cnx_node_is(const cnx_node *node, const char *name);

@@ -17,7 +17,7 @@ static const cnx_canon_report *canonicalize(cnx_model *model, const cnx_canon_op
     cnx_settle_permutations(model);
     cnx_report_begin(&rewrite);
     rewrite.trace = cnx_trace_begin(&rewrite, options->explain, options->name_map);
-    cnx_rewrite_run(&rewrite, options->passes);
+    cnx_rewrite_run(&rewrite, options->passes, options->with);
     cnx_model_lower(model);
     if (options->embed_hash)
         cnx_embed_hash(model);

@@ -6,7 +6,8 @@
 
 #include <assert.h>
 
-enum group { ONCE, REPEAT };
+/* ROUNDS: only when asked, repeated with its neighbours. */
+enum group { ONCE, REPEAT, ROUNDS };
 
 typedef struct pass_row {
     const char *name;
@@ -36,9 +37,11 @@ static const pass_row rows[] = {
 static const cnx_list_row list_rows[] = {
 #define DETAIL_ONCE "once"
 #define DETAIL_REPEAT "until nothing changes"
+#define DETAIL_ROUNDS "opt-in, rounds"
 #define PASS(symbol, name, group, needs, makes, breaks, idempotent, summary) {name, DETAIL_##group, summary},
 #include "rewrite/passes.def"
 #undef PASS
+#undef DETAIL_ROUNDS
 #undef DETAIL_REPEAT
 #undef DETAIL_ONCE
 };
@@ -51,36 +54,47 @@ size_t cnx_pass_list(const cnx_list_row **list)
 
 /* ---- which passes ---- */
 
-static void choose_one(const cnx_rewrite *rewrite, const char *name, size_t length, bool chosen[ROW_COUNT])
+/* The number of the pass called so. */
+static size_t find_row(const cnx_rewrite *rewrite, const char *name, size_t length)
 {
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (strlen(rows[i].name) == length && memcmp(rows[i].name, name, length) == 0) {
-            chosen[i] = true;
-            return;
-        }
-    }
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (strlen(rows[i].name) == length && memcmp(rows[i].name, name, length) == 0)
+            return i;
     cnx_fail(rewrite->model->arena, CNX_ERROR_USAGE, NULL,
              "there is no pass \"%.*s\" (canonnx list passes shows them)", length < 80 ? (int)length : 80,
              name);
 }
 
-/* Reads "all of them" (NULL), "none", or names with commas between them. Returns whether all are chosen. */
-static bool choose(const cnx_rewrite *rewrite, const char *passes, bool chosen[ROW_COUNT])
+/* Chooses passes by their names, with commas between them; with `opt_in`, only those that have to be asked
+ * for. */
+static void choose_listed(const cnx_rewrite *rewrite, const char *names, bool opt_in, bool chosen[ROW_COUNT])
 {
-    for (size_t i = 0; i < ROW_COUNT; i++)
-        chosen[i] = passes == NULL;
-    if (passes == NULL || strcmp(passes, "none") == 0)
-        return passes == NULL;
-    for (const char *name = passes;; name++) {
-        size_t length = strcspn(name, ",");
-        choose_one(rewrite, name, length, chosen);
+    for (const char *name = names;; name++) {
+        size_t length = strcspn(name, ","), row = find_row(rewrite, name, length);
+        if (opt_in && rows[row].group != ROUNDS)
+            cnx_fail(rewrite->model->arena, CNX_ERROR_USAGE, NULL,
+                     "pass \"%s\" need not be asked for (expected one that canonnx list passes calls opt-in)",
+                     rows[row].name);
+        chosen[row] = true;
         name += length;
         if (*name == '\0')
-            break;
+            return;
     }
+}
+
+/* Reads "all of them" (NULL), "none", or names, and then opt-in passes (or NULL). Returns whether all that
+ * need not be asked for are chosen. */
+static bool choose(const cnx_rewrite *rewrite, const char *passes, const char *with, bool chosen[ROW_COUNT])
+{
     bool all = true;
     for (size_t i = 0; i < ROW_COUNT; i++)
-        all = all && chosen[i];
+        chosen[i] = passes == NULL && rows[i].group != ROUNDS;
+    if (passes != NULL && strcmp(passes, "none") != 0)
+        choose_listed(rewrite, passes, false, chosen);
+    if (with != NULL)
+        choose_listed(rewrite, with, true, chosen);
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        all = all && (chosen[i] || rows[i].group == ROUNDS);
     return all;
 }
 
@@ -121,7 +135,7 @@ static size_t run_row(cnx_rewrite *rewrite, const pass_row *row, unsigned *prope
 static size_t end_of_group(size_t first)
 {
     size_t end = first + 1;
-    while (rows[first].group == REPEAT && end < ROW_COUNT && rows[end].group == REPEAT)
+    while (rows[first].group != ONCE && end < ROW_COUNT && rows[end].group != ONCE)
         end++;
     return end;
 }
@@ -130,22 +144,28 @@ static size_t end_of_group(size_t first)
 static void run_group(cnx_rewrite *rewrite, size_t first, size_t end, const bool chosen[ROW_COUNT],
                       unsigned *properties)
 {
-    size_t changed;
+    size_t changed, rounded[ROW_COUNT] = {0};
     do {
         changed = 0;
-        for (size_t i = first; i < end; i++)
-            if (chosen[i])
-                changed += run_row(rewrite, &rows[i], properties);
-    } while (changed != 0 && rows[first].group == REPEAT);
-    for (size_t i = first; i < end; i++)
+        for (size_t i = first; i < end; i++) {
+            size_t by_row = chosen[i] ? run_row(rewrite, &rows[i], properties) : 0;
+            rounded[i] += rows[i].group == ROUNDS ? by_row : 0;
+            changed += by_row;
+        }
+    } while (changed != 0 && rows[first].group != ONCE);
+    for (size_t i = first; i < end; i++) {
         if (chosen[i])
             *properties |= rows[i].makes;
+        if (rounded[i] != 0)
+            cnx_rewrite_note(rewrite, "rounds: %s, %zu %s; outputs agree with the original's up to rounding",
+                             rows[i].name, rounded[i], rounded[i] == 1 ? "change" : "changes");
+    }
 }
 
-void cnx_rewrite_run(cnx_rewrite *rewrite, const char *passes)
+void cnx_rewrite_run(cnx_rewrite *rewrite, const char *passes, const char *with)
 {
     bool chosen[ROW_COUNT];
-    bool all = choose(rewrite, passes, chosen);
+    bool all = choose(rewrite, passes, with, chosen);
     unsigned properties = 0;
     for (size_t i = 0, end; i < ROW_COUNT; i = end) {
         end = end_of_group(i);
@@ -154,7 +174,7 @@ void cnx_rewrite_run(cnx_rewrite *rewrite, const char *passes)
     }
     if (all)
         return;
-    if (strcmp(passes, "none") == 0) {
+    if (passes != NULL && strcmp(passes, "none") == 0 && with == NULL) {
         rewrite->model->not_canonical = "no passes ran";
         return;
     }
@@ -169,8 +189,7 @@ void cnx_rewrite_simplify(cnx_model *model)
     unsigned properties = 0;
     cnx_rewrite rewrite = {.model = model, .arena = cnx_arena_create(model->arena)};
     cnx_report_begin(&rewrite); /* passes write notes */
-    for (size_t i = 0; i < ROW_COUNT; i++)
-        chosen[i] = true;
+    choose(&rewrite, NULL, NULL, chosen);
     for (size_t i = 0, end; i < ROW_COUNT && (properties & SEPARATE) == 0; i = end) {
         end = end_of_group(i);
         run_group(&rewrite, i, end, chosen, &properties);
@@ -182,8 +201,7 @@ void cnx_rewrite_structure(cnx_rewrite *rewrite)
 {
     bool chosen[ROW_COUNT];
     unsigned properties = 0;
-    for (size_t i = 0; i < ROW_COUNT; i++)
-        chosen[i] = true;
+    choose(rewrite, NULL, NULL, chosen);
     for (size_t i = 0, end; rows[i].function != cnx_pass_permutations; i = end) {
         end = end_of_group(i);
         run_group(rewrite, i, end, chosen, &properties);
@@ -224,4 +242,12 @@ const cnx_analysis *cnx_rewrite_facts(cnx_rewrite *rewrite)
 bool cnx_node_is(const cnx_node *node, const char *name)
 {
     return node->function == NULL && node->domain[0] == '\0' && strcmp(node->op_type, name) == 0;
+}
+
+cnx_tensor *cnx_node_constant(const cnx_graph *graph, const cnx_node *node, uint32_t slot)
+{
+    if (slot >= node->input_count || node->inputs[slot] == CNX_NONE)
+        return NULL;
+    const cnx_value *value = &graph->values[node->inputs[slot]];
+    return value->is_input ? NULL : value->initializer;
 }

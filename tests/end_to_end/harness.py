@@ -132,10 +132,11 @@ class Judge:
             raise Failure(f"the judge ended with status {status}: {errors}")
         return json.loads(line)
 
-    def compare(self, reference, other, inputs):
-        """Fails unless both models run and agree on outputs that prove something."""
+    def compare(self, reference, other, inputs, literal=False):
+        """Fails unless both models run and agree on outputs that prove something. `literal`: without fusing nodes."""
         stamp = pathlib.Path(reference).stat().st_mtime_ns
-        answer = self.ask({"reference": str(reference), "other": str(other), "inputs": inputs, "stamp": str(stamp)})
+        answer = self.ask({"reference": str(reference), "other": str(other), "inputs": inputs, "stamp": str(stamp),
+                           "literal": literal})
         check(answer["ok"], f"{answer.get('stage')}: {answer.get('error')}")
         check(answer["outputs"], "the model has no outputs")
         for output in answer["outputs"]:

@@ -3,13 +3,17 @@
 // One JSON request per line on standard input, one JSON answer per line on standard output:
 //
 //   {"reference": PATH, "other": PATH, "inputs": [INPUT], "rounds": 2}
-//   {"ok": true, "outputs": [{"name", "shape", "difference", "scale", "finite", "varies", "variation"}]}
+//   {"ok": true, "outputs": [{"name", "shape", "difference", "identical", "scale", "finite", "varies",
+//                          "variation"}]}
 //   {"ok": false, "stage": "load reference" | "run reference" | "load other" | "run other" | "request", "error": TEXT}
 //
 // INPUT is {"name", "type", "shape"} and one of: nothing (noise), "low" and "high" (integers from low to below high),
 // "value" (that everywhere), "data" (the elements of one round or of all, 64-bit integers as strings).
 //
+// With "literal": true, every node is run as it is, without the runtime's own fusions.
+//
 // Every round draws new inputs. `scale` is the largest magnitude of the reference output in any round.
+// `identical` is true when all bytes of the output are the same in every round.
 // `varies` is true when the output differs both from element to element and from round to round by more than
 // VARIATION of its scale: equal constants prove nothing about the models that computed them.
 //
@@ -91,7 +95,9 @@ class Trouble extends Error {
 async function outputsOf(file, request, role) {
   let session;
   try {
-    session = await ort.InferenceSession.create(file, { logSeverityLevel: 4, intraOpNumThreads: 2 });
+    session = await ort.InferenceSession.create(file, {
+      logSeverityLevel: 4, intraOpNumThreads: 2, graphOptimizationLevel: request.literal ? "disabled" : "all",
+    });
   } catch (error) {
     throw new Trouble(`load ${role}`, error);
   }
@@ -110,6 +116,7 @@ async function outputsOf(file, request, role) {
 
 /** Compares one output over all rounds. A NaN or infinity on one side only is an infinite difference. */
 function compare(name, references, others) {
+  let identical = true;
   let difference = 0, scale = 0, finite = true, least = Infinity, most = -Infinity, between = 0;
   references.forEach((reference, round) => {
     const other = others[round];
@@ -117,6 +124,9 @@ function compare(name, references, others) {
     if (String(reference.dims) !== String(other.dims)) {
       throw new Trouble("run other", `output ${name} has shape [${other.dims}], not [${reference.dims}]`);
     }
+    const bytes = (tensor) => Buffer.from(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength);
+    identical &&= ArrayBuffer.isView(reference.data) ? bytes(reference).equals(bytes(other))
+      : String(reference.data) === String(other.data);
     const first = references[0];
     for (let i = 0; i < reference.data.length; i++) {
       const expected = Number(reference.data[i]), actual = Number(other.data[i]);
@@ -133,7 +143,7 @@ function compare(name, references, others) {
   });
   const variation = scale > 0 ? Math.min(most - least, between) / scale : 0;
   if (!Number.isFinite(difference)) difference = Number.MAX_VALUE;
-  return { name, shape: references[0].dims, difference, scale, finite, varies: variation > VARIATION, variation };
+  return { name, shape: references[0].dims, difference, identical, scale, finite, varies: variation > VARIATION, variation };
 }
 
 let kept = { key: "", rounds: [] };
@@ -145,7 +155,7 @@ async function judge(line) {
   } catch (error) {
     throw new Trouble("request", error);
   }
-  const key = JSON.stringify([request.reference, request.inputs, request.rounds, request.stamp]);
+  const key = JSON.stringify([request.reference, request.inputs, request.rounds, request.stamp, request.literal]);
   if (kept.key !== key) kept = { key, rounds: await outputsOf(request.reference, request, "reference") };
   const others = await outputsOf(request.other, request, "other");
   const names = Object.keys(kept.rounds[0]);

@@ -112,6 +112,105 @@ static void reshapes(void **state)
     UNCHANGED("reshapes", "in x\na = Cast(x) to=11\ny = Relu(a)\nout y\n");
 }
 
+static void fold_constants(void **state)
+{
+    (void)state;
+    check_passes(
+        "fold-constants,dead",
+        "in x\na = float[2]{1 2}\nb = float[2 1]{10 20}\nc = Add(a, b)\nd = Transpose(c) perm=[1 0]\n"
+        "e = Neg(d)\ny = Mul(x, e)\nout y\n",
+        "in x\ne = float[2 2]{-11 -21 -12 -22}\ny = Mul(x, e)\nout y\n");
+    check_passes("fold-constants,dead",
+                 "in x\na = int64[2]{6 -4}\nb = int64[1]{3}\nc = Concat(a, b) axis=0\nd = Sub(c, b)\ns = "
+                 "int64[2]{3 1}\n"
+                 "e = Reshape(d, s)\nf = Cast(e) to=1\ny = Mul(x, f)\nout y\n",
+                 "in x\nf = float[3 1]{3 -7 0}\ny = Mul(x, f)\nout y\n");
+    check_passes("fold-constants,dead",
+                 "in x\na = float[2 1]{1 2}\nb = float[2 2]{3 4 5 6}\nc = Concat(a, b) axis=-1\ny = Mul(x, "
+                 "c)\nout y\n",
+                 "in x\nc = float[2 3]{1 3 4 2 5 6}\ny = Mul(x, c)\nout y\n");
+    check_passes("fold-constants,dead",
+                 "in x\na = float[2]{4 2.75}\nb = Sqrt(a)\nc = Reciprocal(b)\nd = Cast(a) to=7\ny = Mul(x, "
+                 "c)\nout y, d\n",
+                 "in x\nc = float[2]{0.5 0.603023}\nd = int64[2]{4 2}\ny = Mul(x, c)\nout y, d\n");
+    /* defaults can be replaced; integers overflow; 0 / 0; machines differ about Exp and about dividing
+     * integers */
+    UNCHANGED("fold-constants", "in x, a\na = float[1]{1}\nb = Neg(a)\ny = Mul(x, b)\nout y\n");
+    UNCHANGED("fold-constants",
+              "in x\na = int64[1]{4e+18}\nb = Mul(a, a)\nc = Cast(b) to=1\ny = Mul(x, c)\nout y\n");
+    UNCHANGED("fold-constants", "in x\na = float[1]{0}\nb = Div(a, a)\ny = Mul(x, b)\nout y\n");
+    UNCHANGED("fold-constants", "in x\na = float[1]{1}\nb = Exp(a)\ny = Mul(x, b)\nout y\n");
+    UNCHANGED("fold-constants",
+              "in x\na = int64[1]{7}\nb = Div(a, a)\nc = Cast(b) to=1\ny = Mul(x, c)\nout y\n");
+    check_passes("fold-constants", "opset 6\nin x\na = float[1]{1}\nb = Add(a, a)\ny = Mul(x, b)\nout y\n",
+                 "in x\na = float[1]{1}\nb = Add(a, a)\ny = Mul(x, b)\nout y\n");
+}
+
+static void fuse_gemm(void **state)
+{
+    (void)state;
+#define SUM(b, c, sum)                                                                                       \
+    "in x\na = float[1 1]{2}\nb = float" b "\nc = float" c "\np = MatMul(a, b)\nz = " sum                    \
+    "\ny = Mul(x, z)\nout y\n"
+#define GEMM(b, c)                                                                                           \
+    "in x\na = float[1 1]{2}\nb = float" b "\nc = float" c "\nz = Gemm(a, b, c)\ny = Mul(x, z)\nout y\n"
+    check_passes("fuse-gemm", SUM("[1 2]{1 2}", "[2]{3 4}", "Add(p, c)"), GEMM("[1 2]{1 2}", "[2]{3 4}"));
+    check_passes("fuse-gemm", SUM("[1 2]{1 2}", "[1 1]{3}", "Add(c, p)"), GEMM("[1 2]{1 2}", "[1 1]{3}"));
+    UNCHANGED("fuse-gemm", SUM("[1 2]{1 2}", "[3 2]{3 4 5 6 7 8}", "Add(p, c)"));
+    UNCHANGED("fuse-gemm", SUM("[1 2]{1 2}", "[1 1 2]{3 4}", "Add(p, c)"));
+    UNCHANGED("fuse-gemm", SUM("[1 2]{1 2}", "[2]{3 4}", "Sub(p, c)"));
+    UNCHANGED("fuse-gemm", SUM("[1 2]{1 2}", "[2]{3 4}", "Add(p, p)"));
+    UNCHANGED("fuse-gemm", SUM("[1 1 2]{1 2}", "[2]{3 4}", "Add(p, c)"));
+    UNCHANGED("fuse-gemm",
+              "in x\nw = float[1 2]{1 2}\nb = float[2]{3 4}\np = MatMul(x, w)\ny = Add(p, b)\nout y\n");
+}
+
+static void fold_batch_normalization(void **state)
+{
+    (void)state;
+    /* scale 2 and 3, shift 10 and 20, mean 1 and 2, variance 4 and 9 - epsilon */
+#define STATISTICS "s = float[2]{2 3}\nb = float[2]{10 20}\nm = float[2]{1 2}\nv = float[2]{3 8}\n"
+#define NORMALIZE "y = BatchNormalization(a, s, b, m, v) epsilon=1.00\nout y\n"
+    const char *passes = "fold-batch-normalization,dead";
+    check_passes(passes, "in x\nw = float[2 1 1]{1 2}\n" STATISTICS "a = Conv(x, w)\n" NORMALIZE,
+                 "in x\nw_folded = float[2 1 1]{1 2}\nb_folded = float[2]{9 18}\ny = Conv(x, w_folded, "
+                 "b_folded)\nout y\n");
+    check_passes(
+        passes, "in x\nw = float[2 1 1]{1 2}\nc = float[2]{5 7}\n" STATISTICS "a = Conv(x, w, c)\n" NORMALIZE,
+        "in x\nw_folded = float[2 1 1]{1 2}\nb_folded = float[2]{14 25}\ny = Conv(x, w_folded, "
+        "b_folded)\nout y\n");
+    check_passes(passes,
+                 "in x\nw = float[2 1 1]{1 2}\ns = float[2]{4 9}\nb = float[2]{0 0}\nm = float[2]{0 0}\nv = "
+                 "float[2]{3 8}\n"
+                 "a = ConvTranspose(x, w) group=2\n" NORMALIZE,
+                 "in x\nw_folded = float[2 1 1]{2 6}\nb_folded = float[2]{0 0}\n"
+                 "y = ConvTranspose(x, w_folded, b_folded) group=2\nout y\n");
+    check_passes(passes,
+                 "in x\nw = float[3 2]{1 2 3 4 5 6}\nc = float[]{5}\ns = float[2]{4 9}\nb = float[2]{0 1}\nm "
+                 "= float[2]{0 0}\n"
+                 "v = float[2]{3 8}\na = Gemm(x, w, c) beta=2.0\n" NORMALIZE,
+                 "in x\nw_folded = float[3 2]{2 6 6 12 10 18}\nb_folded = float[2]{20 31}\n"
+                 "y = Gemm(x, w_folded, b_folded)\nout y\n");
+    /* somebody else reads it; training; a mean that is no constant; a variance of no channel; what overflows
+     */
+    UNCHANGED(passes, "in x\nw = float[2 1 1]{1 2}\n" STATISTICS "a = Conv(x, w)\nz = Relu(a)\n"
+                      "y = BatchNormalization(a, s, b, m, v)\nout y, z\n");
+    UNCHANGED(passes, "in x\nw = float[2 1 1]{1 2}\n" STATISTICS "a = Conv(x, w)\n"
+                      "y = BatchNormalization(a, s, b, m, v) training_mode=1\nout y\n");
+    UNCHANGED(passes,
+              "in x, m\nw = float[2 1 1]{1 2}\ns = float[2]{2 3}\nb = float[2]{10 20}\nv = float[2]{3 8}\n"
+              "a = Conv(x, w)\ny = BatchNormalization(a, s, b, m, v)\nout y\n");
+    UNCHANGED(passes,
+              "in x\nw = float[2 1 1]{1 2}\ns = float[2]{2 3}\nb = float[2]{10 20}\nm = float[2]{1 2}\n"
+              "v = float[2]{-1 8}\na = Conv(x, w)\n" NORMALIZE);
+    UNCHANGED(
+        passes,
+        "in x\nw = float[2 1 1]{1e+38 2}\ns = float[2]{1e+38 3}\nb = float[2]{10 20}\nm = float[2]{1 2}\n"
+        "v = float[2]{3 8}\na = Conv(x, w)\n" NORMALIZE);
+    UNCHANGED(passes, "in x\nw = float[3 2]{1 2 3 4 5 6}\nc = float[2 1]{5 6}\n" STATISTICS
+                      "a = Gemm(x, w, c)\n" NORMALIZE);
+}
+
 static void optionals(void **state)
 {
     (void)state;
@@ -306,6 +405,9 @@ int main(void)
         cmocka_unit_test(identities_and_nested_graphs),
         cmocka_unit_test(transposes),
         cmocka_unit_test(reshapes),
+        cmocka_unit_test(fold_constants),
+        cmocka_unit_test(fuse_gemm),
+        cmocka_unit_test(fold_batch_normalization),
         cmocka_unit_test(optionals),
         cmocka_unit_test(dead),
         cmocka_unit_test(attributes),
