@@ -3,7 +3,7 @@
 
 /* Whether a value enters its only use as a bias: position 2 of the operators that have one there, or a
  * summand. */
-static bool is_bias_use(const cnx_graph *graph, const cnx_value *value)
+static bool is_bias_use(const cnx_parameter *parameter)
 {
     static const char *const with_bias[] = {"Conv",
                                             "ConvTranspose",
@@ -12,16 +12,15 @@ static bool is_bias_use(const cnx_graph *graph, const cnx_value *value)
                                             "InstanceNormalization",
                                             "LayerNormalization",
                                             "GroupNormalization"};
-    if (value->use_count == 0 || value->uses[0].slot == CNX_NONE)
-        return false;
-    const cnx_node *node = &graph->nodes[value->uses[0].node];
-    if (node->domain[0] != '\0')
+    uint32_t slot;
+    const cnx_node *node = cnx_first_reader(parameter, &slot);
+    if (node == NULL || slot == CNX_NONE || node->domain[0] != '\0')
         return false;
     if (strcmp(node->op_type, "Add") == 0)
         return true;
     for (size_t i = 0; i < sizeof with_bias / sizeof *with_bias; i++)
         if (strcmp(node->op_type, with_bias[i]) == 0)
-            return value->uses[0].slot == 2;
+            return slot == 2;
     return false;
 }
 
@@ -64,8 +63,7 @@ void cnx_read_biases(cnx_prints *prints)
 {
     for (size_t p = 0; p < prints->analysis->parameter_count; p++) {
         const cnx_parameter *parameter = &prints->analysis->parameters[p];
-        if (!parameter->again && parameter->tensor->rank == 1 &&
-            is_bias_use(parameter->graph, &parameter->graph->values[parameter->value]))
+        if (!parameter->again && parameter->tensor->rank == 1 && is_bias_use(parameter))
             take_biases(prints, parameter);
     }
 }

@@ -280,16 +280,48 @@ static int compare_faces(const void *a, const void *b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
+/* The value of a nested graph that captures `value` and is needed there, or CNX_NONE. */
+static uint32_t find_capture(const cnx_graph *nested, uint32_t value)
+{
+    for (uint32_t v = 0; v < nested->value_count; v++)
+        if (nested->values[v].captured_from == value &&
+            (nested->values[v].use_count != 0 || nested->values[v].is_output))
+            return v;
+    return CNX_NONE;
+}
+
+const cnx_node *cnx_first_reader(const cnx_parameter *parameter, uint32_t *slot)
+{
+    const cnx_graph *graph = parameter->graph;
+    uint32_t value = parameter->value;
+    const cnx_node *reader = NULL;
+    *slot = CNX_NONE;
+    while (graph != NULL && graph->values[value].use_count != 0) {
+        const cnx_use *use = &graph->values[value].uses[0];
+        reader = &graph->nodes[use->node];
+        *slot = use->slot;
+        graph = NULL;
+        for (uint32_t k = 0; use->slot == CNX_NONE && k < reader->subgraph_count && graph == NULL; k++) {
+            uint32_t inside = find_capture(reader->subgraphs[k].graph, value);
+            if (inside == CNX_NONE)
+                continue;
+            graph = reader->subgraphs[k].graph;
+            value = inside;
+        }
+    }
+    return reader;
+}
+
 static uint64_t role_of(const cnx_parameter *parameter, uint32_t axis)
 {
-    const cnx_value *value = &parameter->graph->values[parameter->value];
     uint64_t role = cnx_mix(axis + UINT64_C(64) * parameter->tensor->rank);
-    if (value->use_count == 0)
+    uint32_t slot;
+    const cnx_node *reader = cnx_first_reader(parameter, &slot);
+    if (reader == NULL)
         return role;
-    const char *letter = parameter->graph->nodes[value->uses[0].node].op_type;
-    for (; *letter != '\0'; letter++)
+    for (const char *letter = reader->op_type; *letter != '\0'; letter++)
         role = cnx_mix(role ^ (uint8_t)*letter);
-    return cnx_mix(role + value->uses[0].slot);
+    return cnx_mix(role + slot);
 }
 
 void cnx_list_faces(cnx_prints *prints)

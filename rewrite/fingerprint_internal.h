@@ -53,6 +53,11 @@ bool cnx_face_is_tied(const cnx_prints *prints, const cnx_face *face);
  * tokens are renewed. Reads the tensor's bytes once, those of tied positions only. */
 void cnx_read_face(cnx_prints *prints, const cnx_face *face);
 
+/* The node that reads the parameter first, and the slot there; a node of a nested graph when only nested
+ * graphs read it. NULL when nobody does; the slot is CNX_NONE when a nested graph hands it on as an output.
+ */
+const cnx_node *cnx_first_reader(const cnx_parameter *parameter, uint32_t *slot);
+
 /* Bits of element `index` of a packed tensor, whose elements have `bits` bits; the two halves of a 128-bit
  * one are mixed. */
 uint64_t cnx_element_bits(const uint8_t *bytes, unsigned bits, uint64_t index);

@@ -176,15 +176,45 @@ def swap_commutative(model, _random):
     model.graph.doc_string = f"{swapped} swapped"
 
 
+def move_nested(model, random):
+    """Initializers of nested graphs go to the main graph; what only one nested graph reads goes there."""
+    main, *nested = graphs_of(model)
+    declared = {value.name for graph in graphs_of(model) for value in [*graph.input, *graph.output]}
+    moves = []
+    for graph in nested:
+        moves += [(tensor, graph, main) for tensor in graph.initializer if tensor.name not in declared]
+    for tensor in main.initializer:
+        readers = [graph for graph in graphs_of(model) if any(tensor.name in node.input for node in graph.node)]
+        if len(readers) == 1 and readers[0] is not main and tensor.name not in declared:
+            moves.append((tensor, main, readers[0]))
+    for tensor, source, target in moves:
+        number = random.integers(1 << 40)
+        copy = target.initializer.add()
+        copy.CopyFrom(tensor)
+        copy.name = f"{tensor.name}_moved_{number}"
+        rename_reads(source if source is not main else target, tensor.name, copy.name)
+        source.initializer.remove(tensor)
+    model.graph.doc_string = f"{len(moves)} moved"
+
+
+def rename_reads(graph, old, new):
+    """In the nodes of a graph and of the graphs inside it."""
+    for node in graph.node:
+        node.input[:] = [new if name == old else name for name in node.input]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                rename_reads(attribute.g, old, new)
+
+
 def everything(model, random):
-    for disguise in (split_shared, add_idle_nodes, swap_commutative, rename, reorder, annotate):
+    for disguise in (move_nested, split_shared, add_idle_nodes, swap_commutative, rename, reorder, annotate):
         disguise(model, random)
 
 
 DISGUISES = {
     "renamed": rename, "reordered": reorder, "annotated": annotate, "idle-nodes": add_idle_nodes,
     "shared-constants-split": split_shared, "constants-as-nodes": constants_as_nodes,
-    "commutative-swapped": swap_commutative, "all-at-once": everything,
+    "nested-initializers-moved": move_nested, "commutative-swapped": swap_commutative, "all-at-once": everything,
 }
 
 # Which axes of which initializers one hidden layer's units are on, for models whose layers are plain to see.

@@ -81,6 +81,21 @@ static void identities_and_nested_graphs(void **state)
                  "z = If(c) else_branch={d = Relu(y); out d} then_branch={e = Relu(y); out e}\nout y, z\n");
 }
 
+static void hoisting(void **state)
+{
+    (void)state;
+    /* From any depth to the main graph; outputs of bodies stay. */
+    check_passes("hoist",
+                 "in c, x\ny = If(c) else_branch={w = float[1]{3}; d = Add(x, w); out d} "
+                 "then_branch={e = If(c) else_branch={u = float[1]{5}; f = Mul(x, u); out f} "
+                 "then_branch={g = float[1]{7}; out g}; out e}\nout y\n",
+                 "in c, x\nu = float[1]{5}\nw = float[1]{3}\ny = If(c) else_branch={d = Add(x, w); out d} "
+                 "then_branch={e = If(c) else_branch={f = Mul(x, u); out f} "
+                 "then_branch={g = float[1]{7}; out g}; out e}\nout y\n");
+    UNCHANGED("hoist", "in c, x\nw = float[1]{3}\ny = If(c) else_branch={d = Add(x, w); out d} "
+                       "then_branch={e = Relu(x); out e}\nout y\n");
+}
+
 static void transposes(void **state)
 {
     (void)state;
@@ -403,6 +418,7 @@ int main(void)
         cmocka_unit_test(identities),
         cmocka_unit_test(identities_at_the_interface),
         cmocka_unit_test(identities_and_nested_graphs),
+        cmocka_unit_test(hoisting),
         cmocka_unit_test(transposes),
         cmocka_unit_test(reshapes),
         cmocka_unit_test(fold_constants),
