@@ -1,17 +1,11 @@
 /* The digest of a file that may be anything. */
+#include "base/checksum.h"
 #include "onnx/mapping.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <xxhash.h>
 
 enum { PIECE = 8 << 20 };
-
-static void free_state(void *state)
-{
-    XXH3_freeState(state);
-}
 
 static void digest_file(cnx_arena *arena, const char *path, uint64_t *size, char digest[33])
 {
@@ -20,21 +14,14 @@ static void digest_file(cnx_arena *arena, const char *path, uint64_t *size, char
     if (*descriptor < 0)
         cnx_fail(arena, CNX_ERROR_FILE, NULL, "cannot open the file: %s", strerror(errno));
     cnx_view view = cnx_map_descriptor(arena, *descriptor, "the file");
-    XXH3_state_t *state = XXH3_createState(); /* wants more alignment than an arena gives */
-    if (state == NULL)
-        cnx_fail(arena, CNX_ERROR_MEMORY, NULL, "out of memory");
-    cnx_defer(arena, free_state, state);
-    XXH3_128bits_reset(state);
+    cnx_checksum *checksum = cnx_checksum_create(arena);
     for (uint64_t offset = 0; offset < view.size; offset += PIECE) {
         size_t part = view.size - offset < PIECE ? (size_t)(view.size - offset) : PIECE;
         cnx_view_prefetch(view.bytes + offset, part);
-        XXH3_128bits_update(state, view.bytes + offset, part);
+        cnx_checksum_add(checksum, view.bytes + offset, part);
         cnx_view_release(view.bytes + offset, part);
     }
-    XXH128_canonical_t canonical;
-    XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
-    for (size_t i = 0; i < sizeof canonical.digest; i++)
-        snprintf(digest + 2 * i, 3, "%02x", canonical.digest[i]);
+    cnx_checksum_print(checksum, digest);
     *size = view.size;
 }
 

@@ -1,11 +1,10 @@
 /* Names, strings and numbers. */
+#include "base/checksum.h"
 #include "onnx/text/writer.h"
 
-#define XXH_INLINE_ALL
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <xxhash.h>
 
 enum { LONGEST_STRING = 4096 };
 
@@ -113,12 +112,9 @@ void cnx_write_string(cnx_writer *out, const void *bytes, size_t size)
 {
     cnx_write(out, "\"");
     if (out->weights != CNX_TEXT_VALUES && (size > LONGEST_STRING || !is_text(bytes, size))) {
-        XXH128_canonical_t digest;
-        XXH128_canonicalFromHash(&digest, XXH3_128bits(bytes, size));
-        cnx_write_format(out, "(%zu bytes, xxh3 ", size);
-        for (size_t i = 0; i < sizeof digest.digest; i++)
-            cnx_write_format(out, "%02x", digest.digest[i]);
-        cnx_write(out, ")");
+        char digest[33];
+        cnx_checksum_of(bytes, size, digest);
+        cnx_write_format(out, "(%zu bytes, xxh3 %s)", size, digest);
     } else {
         write_escaped(out, bytes, size, !out->in_comment);
     }

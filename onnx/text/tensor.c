@@ -3,13 +3,12 @@
  * The elements are those of the field that the parser fills: a float of less than 32 bits is its bit pattern
  * as an integer, elements of less than a byte are the bytes they are packed in, a complex number is two
  * numbers. Where that cannot be read, a comment says what it means. */
+#include "base/checksum.h"
 #include "onnx/element.h"
 #include "onnx/mapping.h"
 #include "onnx/text/writer.h"
 
-#define XXH_INLINE_ALL
 #include <stdio.h>
-#include <xxhash.h>
 
 /* A multiple of every element's size. */
 #define PIECE ((size_t)1 << 20)
@@ -44,43 +43,31 @@ static void each_piece(cnx_model *model, cnx_tensor *tensor, cnx_piece_reader *r
 
 /* ---- digests ---- */
 
-static void update(void *state, const uint8_t *bytes, size_t size, uint64_t offset)
+static void add_piece(void *checksum, const uint8_t *bytes, size_t size, uint64_t offset)
 {
     (void)offset;
-    XXH3_128bits_update(state, bytes, size);
+    cnx_checksum_add(checksum, bytes, size);
 }
 
-static void update_strings(XXH3_state_t *state, const Onnx__TensorProto *proto)
+static void add_strings(cnx_checksum *checksum, const Onnx__TensorProto *proto)
 {
     for (size_t i = 0; i < proto->n_string_data; i++) {
         uint64_t size = proto->string_data[i].len;
-        XXH3_128bits_update(state, &size, sizeof size);
-        XXH3_128bits_update(state, proto->string_data[i].data, size);
+        cnx_checksum_add(checksum, &size, sizeof size);
+        cnx_checksum_add(checksum, proto->string_data[i].data, size);
     }
-}
-
-static void free_state(void *state)
-{
-    XXH3_freeState(state);
 }
 
 void cnx_tensor_digest(cnx_model *model, cnx_tensor *tensor, cnx_piece_reader *reader, char digest[33])
 {
     cnx_arena *scratch = cnx_arena_create(model->arena);
-    XXH3_state_t *state = XXH3_createState(); /* wants more alignment than an arena gives */
-    if (state == NULL)
-        cnx_fail(model->arena, CNX_ERROR_MEMORY, NULL, "out of memory");
-    cnx_defer(scratch, free_state, state);
-    XXH3_128bits_reset(state);
+    cnx_checksum *checksum = cnx_checksum_create(scratch);
     uint8_t *block = tensor->permutation == NULL ? NULL : cnx_alloc(scratch, PIECE);
     if (tensor->type == CNX_TYPE_STRING)
-        update_strings(state, tensor->proto);
+        add_strings(checksum, tensor->proto);
     else
-        each_piece(model, tensor, reader, block, update, state);
-    XXH128_canonical_t canonical;
-    XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
-    for (size_t i = 0; i < sizeof canonical.digest; i++)
-        snprintf(digest + 2 * i, 3, "%02x", canonical.digest[i]);
+        each_piece(model, tensor, reader, block, add_piece, checksum);
+    cnx_checksum_print(checksum, digest);
     cnx_arena_destroy(scratch);
 }
 
