@@ -229,13 +229,15 @@ void cnx_read_face(cnx_prints *prints, const cnx_face *face)
     uint64_t *shown = CNX_NEW_ARRAY(scratch, uint64_t, sequence->count);
     bool *wanted = CNX_NEW_ARRAY(scratch, bool, sequence->count);
     const uint64_t *tokens = cnx_axis_tokens(prints, scratch, face->parameter, face->axis);
+    uint64_t wanted_count = 0;
     reading r = {.prints = prints};
     for (uint32_t i = 0; i < sequence->count; i++) {
         r.wanted = false;
         for_each_holder(prints, sequence->points[i], want_tied, &r);
         wanted[i] = r.wanted;
+        wanted_count += r.wanted;
     }
-    prints->bytes_read += face->parameter->tensor->size;
+    prints->bytes_read += face->parameter->tensor->size / sequence->count * wanted_count;
     if (is_plain(face->parameter))
         sum_plain_face(prints, face, wanted, sums);
     else

@@ -1,7 +1,8 @@
 """Networks whose units look alike still have one canonical form, whatever order they are written in.
 
-Brute force: every element of a small net's permutation group, or many of a large one's, is applied in numpy; all results
-must have one digest. The number of different files among them is the size of the orbit that `symmetry --orbit` reports.
+Brute force: every element of a small net's permutation group, or many of a large one's, is applied in numpy; all
+results must have one digest. The number of different files among them is the size of the orbit that `symmetry --orbit`
+reports.
 Nets that are not equivalent, however much they look alike to colour refinement, must have different digests.
 Random architectures get weights that are hard to tell apart, and are sampled by the program itself. A net may be
 refused instead, with a sentence that names a limit; only those that are made for it are.
@@ -71,7 +72,8 @@ NETS = {
     "chain/many-duplicates": lambda: hard.duplicates(2, 6, 30),
     **{f"few-values/{seed}": functools.partial(hard.few_values, seed, 4, 4) for seed in range(12)},
     **{f"few-values/deep-{seed}": functools.partial(hard.few_values, seed, 3, 4, 3) for seed in range(6)},
-    **{f"few-values/binary-{seed}": functools.partial(hard.few_values, seed, 4, 4, values=(0, 1)) for seed in range(12)},
+    **{f"few-values/binary-{seed}": functools.partial(hard.few_values, seed, 4, 4, values=(0, 1))
+       for seed in range(12)},
     **{f"few-values/wide-{seed}": functools.partial(hard.few_values, seed, 30, 30, 30) for seed in range(3)},
     # Blocks.
     "heads/all-ones": lambda: hard.equal_heads(2, 2),
@@ -162,7 +164,8 @@ def one_form(name):
             contents.add(write(net, element, paths[-1]))
         found = digests(paths)
         check(len(found) == 1, f"{len(found)} digests among {len(paths)} equivalent files")
-        check_same_bytes(canonical(paths[0], folder / "a.onnx"), canonical(paths[-1], folder / "b.onnx"), "canonical forms")
+        check_same_bytes(canonical(paths[0], folder / "a.onnx"), canonical(paths[-1], folder / "b.onnx"),
+                         "canonical forms")
         if net.order() <= MOST_ELEMENTS:
             orbit = 10 ** run_json("symmetry", "--orbit", paths[0])["orbit_log10"]
             check(math.isclose(orbit, len(contents), rel_tol=1e-6),
@@ -223,7 +226,8 @@ BRANCHES = {
 def equal_branches(first, second):
     """Two branches that are added: neither their order in the file nor that of their units shows."""
     with scratch() as folder:
-        contents = [(first, second, False), (first, second, True), (second, first, False), (turned(second), first, True)]
+        contents = [(first, second, False), (first, second, True), (second, first, False),
+                    (turned(second), first, True)]
         for number, (a, b, swapped) in enumerate(contents):
             write(hard.branches(a, b, swapped), {}, folder / f"{number}.onnx")
         check_equal(len(digests(sorted(folder.iterdir()))), 1, "digests of two branches in four orders")

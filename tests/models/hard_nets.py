@@ -314,8 +314,8 @@ def mixed_heads(inside, heads):
 
 
 def grouped_convolution(weights, groups):
-    """A grouped convolution between two pointwise ones of equal weights: groups are blocks. `weights` is (groups * out) x
-    in, of which each group has its own rows."""
+    """A grouped convolution between two pointwise ones of equal weights: groups are blocks. `weights` is (groups * out)
+    x in, of which each group has its own rows."""
     net = HardNet()
     rows, into = numpy.shape(weights)
     x = net.input("x", ["N", 1, 4, 4])
