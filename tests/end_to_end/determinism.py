@@ -1,6 +1,9 @@
-"""The same bytes every time, in every locale, from every folder, under every build."""
+"""The same bytes every time: in every run, with any number of threads, in every locale, wherever the system puts
+memory, from every folder, under every build."""
 
+import itertools
 import os
+import pathlib
 import shutil
 import subprocess
 
@@ -9,8 +12,12 @@ import onnx
 from onnx import numpy_helper
 
 import catalogue
-from harness import (BUILD, SANITIZED_TOOL, CannotRun, canonical, check, check_equal, check_same_bytes, hash_of, run,
-                     sample, scratch)
+from harness import (BUILD, CLANG_TOOL, SANITIZED_TOOL, TOOL, CannotRun, canonical, check, check_equal,
+                     check_same_bytes, hash_of, run, run_json, sample, scratch)
+
+RUNS = 20
+LOCALES = ("C", "de_DE.UTF-8", "tr_TR.UTF-8")  # 1,5 for 1.5, another order; another upper case of i
+BUILDS = {"gcc, release": TOOL, "clang, release": CLANG_TOOL, "gcc, sanitizers": SANITIZED_TOOL}
 
 
 def models():
@@ -21,13 +28,54 @@ def models():
 
 def cases():
     for model in models():
+        yield f"{model.label}/twenty-runs", lambda model=model: twenty_runs(model)
         yield f"{model.label}/twice", lambda model=model: twice(model)
-        yield f"{model.label}/both-builds", lambda model=model: both_builds(model)
-        yield f"{model.label}/comma-locale", lambda model=model: comma_locale(model)
+        yield f"{model.label}/all-builds", lambda model=model: all_builds(model)
+        yield f"{model.label}/locales", lambda model=model: locales(model)
     for model in catalogue.samples():
         yield f"{model.label}/anywhere", lambda model=model: anywhere(model)
         yield f"{model.label}/one-bit-shows", lambda model=model: one_bit_shows(model)
         yield f"{model.label}/seeds", lambda model=model: seeds(model)
+    yield "addresses-are-random", addresses_are_random
+
+
+def surroundings():
+    """Environments that may not matter: every locale with one thread and with two, and with and without random
+    addresses; for ever, so that as many as are wanted can be taken. The program's own threads are as many as the
+    processors that it may use."""
+    one = ["taskset", "-c", str(min(os.sched_getaffinity(0)))]
+    addresses = ([], ["setarch", "-R"])
+    for locale, threads, fixed in itertools.cycle(itertools.product(LOCALES, ("1", "2"), addresses)):
+        yield (one if threads == "1" else []) + fixed, {**locale_environment(locale), "OMP_NUM_THREADS": threads}
+
+
+def twenty_runs(model):
+    """Twenty digests, of all three kinds in turn, and what canon writes as the first and as the last."""
+    digests = {kind: set() for kind in ((), ("--structure",), ("--weights",))}
+    with scratch(4 * model.size) as folder:
+        first = canonical(model.path, folder / "first.onnx")
+        for number, (wrapper, environment) in zip(range(RUNS), surroundings()):
+            command = [*wrapper, str(TOOL), "hash", "--quiet"]
+            for kind, found in digests.items():
+                ended = subprocess.run([*command, *kind, str(model.path)], env=environment, capture_output=True)
+                check_equal(ended.returncode, 0, f"exit of run {number}: {ended.stderr.decode()}")
+                found.add(ended.stdout)
+            if number % 4 == 3:
+                again = folder / "again.onnx"
+                subprocess.run([*wrapper, str(TOOL), "canon", "--quiet", str(model.path), "-o", str(again)],
+                               env=environment, check=True)
+                check_same_bytes(first, again, f"canon as run 0 and as run {number}")
+        for kind, found in digests.items():
+            check_equal(len(found), 1, f"number of different digests {''.join(kind)} of {RUNS} runs")
+
+
+def addresses_are_random():
+    """Or else the twenty runs would not show an order that comes from addresses."""
+    setting = pathlib.Path("/proc/sys/kernel/randomize_va_space")
+    if not setting.exists() or setting.read_text().strip() == "0":
+        raise CannotRun("the system does not randomise addresses")
+    stacks = {subprocess.run(["grep", "stack", "/proc/self/maps"], capture_output=True).stdout for _ in range(4)}
+    check(len(stacks) > 1, "four processes have their stacks at one address")
 
 
 def twice(model):
@@ -36,35 +84,50 @@ def twice(model):
             check_same_bytes(make(folder / "a.onnx"), make(folder / "b.onnx"), "two runs")
 
 
-def both_builds(model):
-    with scratch(4 * model.size) as folder:
-        first, second = folder / "a.onnx", folder / "b.onnx"
-        check_same_bytes(canonical(model.path, first), canonical(model.path, second, tool=SANITIZED_TOOL), "two builds")
-        check_same_bytes(sample(model.path, 5, first), sample(model.path, 5, second, tool=SANITIZED_TOOL), "two builds")
+def all_builds(model):
+    """Compilers and sanitizers; canon, with its opt-in passes too, a sample, and every kind of digest."""
+    everything = ",".join(row["name"] for row in run_json("list", "passes")["rows"] if "opt-in" in row["detail"])
+    made = {}
+    with scratch(8 * model.size) as folder:
+        for build, tool in BUILDS.items():
+            files = [canonical(model.path, folder / "canon.onnx", tool=tool),
+                     sample(model.path, 5, folder / "sample.onnx", tool=tool), folder / "opt-in.onnx"]
+            run("canon", model.path, "-o", files[-1], "--with", everything, tool=tool, expect=0)
+            made[build] = [path.read_bytes() for path in files]
+            made[build] += [run("hash", *kind, model.path, tool=tool, expect=0).output
+                            for kind in ([], ["--structure"], ["--weights"])]
+    first, names = made["gcc, release"], ("canon", "sample", "canon --with", "hash", "structure", "weights")
+    for build, results in made.items():
+        for what, ours, theirs in zip(names, first, results):
+            check(ours == theirs, f"{what}: {build} and gcc, release differ")
 
 
-def german_locale():
-    """A locale that writes 1,5 for 1.5 and sorts otherwise than C, made once; returns the environment for it."""
+def locale_environment(name):
+    """The environment for a locale, which is made once."""
+    if name == "C":
+        return {**os.environ, "LC_ALL": "C"}
     folder = BUILD / "locale"
-    if not (folder / "de_DE.UTF-8").is_dir():
+    if not (folder / name).is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         if shutil.which("localedef") is None:
             raise CannotRun("localedef is not installed")
-        made = subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", "./de_DE.UTF-8"], cwd=folder,
+        made = subprocess.run(["localedef", "-i", name.split(".")[0], "-f", "UTF-8", f"./{name}"], cwd=folder,
                               capture_output=True)
-        if not (folder / "de_DE.UTF-8").is_dir():
-            raise CannotRun(f"the de_DE locale cannot be made: {made.stderr.decode().strip()[:100]}")
-    return {**os.environ, "LOCPATH": str(folder), "LC_ALL": "de_DE.UTF-8"}
+        if not (folder / name).is_dir():
+            raise CannotRun(f"the locale {name} cannot be made: {made.stderr.decode().strip()[:100]}")
+    return {**os.environ, "LOCPATH": str(folder), "LC_ALL": name}
 
 
-def comma_locale(model):
+def locales(model):
+    """What is printed, too."""
     with scratch(4 * model.size) as folder:
-        german, plain = german_locale(), {**os.environ, "LC_ALL": "C"}
-        first = canonical(model.path, folder / "a.onnx", env=plain)
-        check_same_bytes(first, canonical(model.path, folder / "b.onnx", env=german), "two locales")
-        for command in ("inspect", "symmetry", "bound", "text"):
-            outputs = [run(command, model.path, "--json", env=env, expect=0).output for env in (plain, german)]
-            check_equal(outputs[1], outputs[0], f"{command} --json in two locales")
+        commands = (["inspect", model.path], ["symmetry", model.path], ["bound", model.path],
+                    ["canon", "--explain", model.path, "-o", folder / "a.onnx"])
+        outputs = [[run(*command, "--json", env=locale_environment(name), expect=0).output for command in commands]
+                   for name in LOCALES]
+        for name, found in zip(LOCALES[1:], outputs[1:]):
+            for command, plain, other in zip(commands, outputs[0], found):
+                check_equal(other, plain, f"{command[0]} --json in {name}")
 
 
 def anywhere(model):

@@ -14,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 TOOL = pathlib.Path(os.environ.get("CANONNX", BUILD / "release/cli/canonnx")).absolute()
 SANITIZED_TOOL = pathlib.Path(os.environ.get("CANONNX_DEV", BUILD / "dev/cli/canonnx")).absolute()
+CLANG_TOOL = pathlib.Path(os.environ.get("CANONNX_CLANG", BUILD / "clang/cli/canonnx")).absolute()
 JUDGE_FOLDER = BUILD / "judge"
 TIME_LIMIT = 120  # seconds for one run of the program; none should come near
 LARGEST_DIFFERENCE = 1e-4  # of the output's scale

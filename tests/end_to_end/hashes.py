@@ -221,7 +221,8 @@ def list_trouble():
     for text, words in (
             ("", "no .onnx|holds no|no digests|empty|not a"), ("# nothing\n", "no digests|byte|not a"),
             (line + "rubbish\n", "line 2: not a digest and a path"), (line[1:] + line, "byte|not a|line 1"),
-            (line + line.replace("  ", " "), "line 2: not a digest"), (line.rstrip("\n") + "\0x\n" + line, "line 1: not a digest|byte"),
+            (line + line.replace("  ", " "), "line 2: not a digest"),
+            (line.rstrip("\n") + "\0x\n" + line, "line 1: not a digest|byte"),
             (line + f"{'0' * 32}  missing.onnx\n", "missing.onnx: cannot open the file")):
         with scratch() as folder:
             (folder / "list").write_text(text)

@@ -6,7 +6,8 @@
 A test's name is MODULE/.../WHAT; with filters, the tests whose name contains any of them run (or, for a filter that
 starts with !, does not contain it). Prints every failure, why tests could not run, a line per module, and ends with
 "N passed, M failed"; FILE gets every result as JSON. The program is $CANONNX (default build/release/cli/canonnx), its
-build with sanitizers $CANONNX_DEV (default build/dev/cli/canonnx).
+build with sanitizers $CANONNX_DEV (default build/dev/cli/canonnx), its build by clang $CANONNX_CLANG (default
+build/clang/cli/canonnx).
 """
 
 import argparse
@@ -23,7 +24,7 @@ import traceback
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import catalogue  # noqa: E402
-from harness import JUDGE, SANITIZED_TOOL, TOOL, CannotRun, Failure  # noqa: E402
+from harness import CLANG_TOOL, JUDGE, SANITIZED_TOOL, TOOL, CannotRun, Failure  # noqa: E402
 
 # The two that take longest first: modules are shared out between worker processes.
 MODULES = ("soundness", "equivalence", "round_trip", "bad_input", "judge_itself", "orders", "conformance", "storage",
@@ -107,7 +108,7 @@ def main():
     if options.list:
         print("\n".join(name for names in wanted.values() for name in names))
         return 0
-    for tool in (TOOL, SANITIZED_TOOL):
+    for tool in (TOOL, SANITIZED_TOOL, CLANG_TOOL):
         if not tool.exists():
             sys.exit(f"run.py: {tool} is not built")
 
