@@ -142,8 +142,11 @@ static cnx_fact tensor_fact(sweep *s, uint32_t id, cnx_tensor *tensor)
         int64_t extent = tensor->dims[k];
         if (weights && extent > 0 && extent <= (int64_t)CNX_LARGEST_AXIS) {
             fact.axes[k] = cnx_axis_fresh(points, (uint32_t)extent, NULL);
-            if (fact.axes[k].kind == CNX_AXIS_LABELS)
-                ((cnx_labels *)(uintptr_t)fact.axes[k].labels)->untouched = true;
+            if (fact.axes[k].kind == CNX_AXIS_LABELS) {
+                cnx_labels *labels = (cnx_labels *)(uintptr_t)fact.axes[k].labels;
+                labels->untouched = true;
+                labels->parameter = tensor;
+            }
         } else {
             const char *what = weights ? "axis that is empty or too long" : "integer tensor";
             fact.axes[k] = cnx_axis_pinned(cnx_dim_number(s->analysis->dims, extent),

@@ -295,7 +295,9 @@ static void split_labels(cnx_points *points, const cnx_labels *labels, uint32_t 
             return;
         }
     cnx_labels_touch(labels);
-    const cnx_labels *blocks = cnx_labels_fresh(points, labels->extent / inner_extent, labels->over);
+    cnx_labels *blocks =
+        (cnx_labels *)(uintptr_t)cnx_labels_fresh(points, labels->extent / inner_extent, labels->over);
+    blocks->parameter = labels->parameter;
     *outer = blocks;
     *inner = cnx_labels_make(points, labels->sequence, inner_extent, blocks);
     cnx_relate(points, labels->sequence, blocks->sequence, inner_extent, 1, CNX_CONTAIN);
@@ -380,6 +382,8 @@ cnx_axis cnx_axis_refine(cnx_points *points, cnx_axis axis, const cnx_labels *bl
 {
     if (axis.kind != CNX_AXIS_LABELS || !axis.labels->untouched || axis.labels->over != NULL)
         return axis; /* too late, or refined before: by another convolution that shares the weight */
+    if (axis.labels->parameter == NULL || axis.labels->parameter != blocks->parameter)
+        return axis; /* a product of parameters: the blocks are not on the tensor that has the axis */
     const cnx_labels *finer = cnx_labels_fresh(points, axis.labels->extent, blocks);
     cnx_relate(points, finer->sequence, blocks->sequence, finer->extent, 1, CNX_CONTAIN);
     cnx_labels *coarse = (cnx_labels *)(uintptr_t)axis.labels;

@@ -42,6 +42,7 @@ struct cnx_labels {
     struct cnx_labels_split *splits;
     struct cnx_labels *finer; /* set when an untouched parameter axis was refined to vary over blocks */
     bool untouched;           /* a parameter axis that no operator has spoken about yet */
+    const void *parameter;    /* the tensor that has this axis, or blocks of this axis; NULL when none has */
 };
 
 typedef enum cnx_relation_kind { CNX_IDENTIFY, CNX_CONTAIN } cnx_relation_kind;

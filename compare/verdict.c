@@ -88,8 +88,8 @@ static bool same_numbers(const cnx_comparison *c)
 static uint32_t *compare_sorted(cnx_comparison *c)
 {
     cnx_arena *scratch_a = cnx_arena_create(c->a->arena), *scratch_b = cnx_arena_create(c->b->arena);
-    const cnx_sorting *a = cnx_sort_cells(scratch_a, c->a->model),
-                      *b = cnx_sort_cells(scratch_b, c->b->model);
+    const cnx_sorting *a = cnx_sort_cells(scratch_a, cnx_analyze(scratch_a, c->a->model)),
+                      *b = cnx_sort_cells(scratch_b, cnx_analyze(scratch_b, c->b->model));
     size_t count = a->analysis->points->point_count;
     uint32_t *points = NULL;
     uint32_t witness;

@@ -235,7 +235,7 @@ typedef struct cnx_canon_options {
     bool keep_metadata;
     bool explain;    /* fill cnx_canon_report.passes */
     bool name_map;   /* fill cnx_canon_report.renamings */
-    bool embed_hash; /* store the hash in the model's metadata (docs/FORMAT.md, section 9) */
+    bool embed_hash; /* store the hash in the model's metadata (docs/FORMAT.md, section 10) */
 } cnx_canon_options;
 
 /* One row of the before/after table; equal columns mean that nothing changed. */
@@ -324,12 +324,12 @@ CNX_API cnx_code cnx_model_hash(cnx_model *model, char digest[33], cnx_error *er
 CNX_API cnx_code cnx_model_embedded_hash(cnx_model *model, const char **digest, cnx_error *error);
 
 /* The digest of everything but the parameters: operators, attributes, wiring, settings, types, operator sets
- * and the interface; equal for a model and its fine-tuned copy (docs/FORMAT.md, section 9). Reads no
+ * and the interface; equal for a model and its fine-tuned copy (docs/FORMAT.md, section 10). Reads no
  * parameter. Simplifies the model in memory, and needs no cnx_canonicalize. */
 CNX_API cnx_code cnx_model_hash_structure(cnx_model *model, char digest[33], cnx_error *error);
 
 /* The digest of the set of the parameters' canonical contents, wherever in the graph they are used
- * (docs/FORMAT.md, section 9). Call cnx_canonicalize first. */
+ * (docs/FORMAT.md, section 10). Call cnx_canonicalize first. */
 CNX_API cnx_code cnx_model_hash_weights(cnx_model *model, char digest[33], cnx_error *error);
 
 /* ---- diff --------------------------------------------------------------------------------------- */

@@ -189,7 +189,7 @@ static bool same_box(cnx_weights_check *check, uint32_t parameter, const box *pa
 {
     cnx_tensor *tensor = check->analysis->parameters[parameter].tensor;
     const moving_axis *axes = axis_of(check, parameter, 0);
-    const uint8_t *bytes = cnx_tensor_bytes(check->analysis->model, tensor);
+    const uint8_t *bytes = cnx_tensor_values(check->analysis->model, tensor);
     unsigned bits = cnx_type_bits(tensor->type);
     uint64_t at[MOST_AXES];
     memcpy(at, part->from, tensor->rank * sizeof *at);
@@ -215,7 +215,7 @@ static bool same_box(cnx_weights_check *check, uint32_t parameter, const box *pa
 static bool same_slices(cnx_weights_check *check, place from, uint32_t to)
 {
     cnx_tensor *tensor = check->analysis->parameters[from.parameter].tensor;
-    const uint8_t *bytes = cnx_tensor_bytes(check->analysis->model, tensor);
+    const uint8_t *bytes = cnx_tensor_values(check->analysis->model, tensor);
     uint64_t inner = cnx_type_bits(tensor->type) / 8, extent = (uint64_t)tensor->dims[from.axis], outer = 1;
     for (uint32_t k = from.axis + 1; k < tensor->rank; k++)
         inner *= (uint64_t)tensor->dims[k];

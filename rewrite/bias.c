@@ -1,5 +1,6 @@
 /* Biases: the first key that members of a cell are sorted by. */
 #include "rewrite/fingerprint_internal.h"
+#include "rewrite/permute.h"
 
 /* Whether a value enters its only use as a bias: position 2 of the operators that have one there, or a
  * summand. */
@@ -42,7 +43,7 @@ static void take_biases(cnx_prints *prints, const cnx_parameter *parameter)
     if (labels == NULL || labels->over != NULL || cnx_type_kind_of(tensor->type) != CNX_KIND_FLOAT ||
         bits < 8)
         return;
-    const uint8_t *bytes = cnx_tensor_bytes(prints->analysis->model, tensor);
+    const uint8_t *bytes = cnx_tensor_values(prints->analysis->model, tensor);
     cnx_arena *scratch = cnx_arena_create(prints->arena);
     uint32_t *copies = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
     for (uint32_t i = 0; i < labels->sequence->count; i++)

@@ -1,5 +1,5 @@
 /* Digests of what is not a file: XXH3-128, seeded with the version of the canonical format, of bytes that are
- * fed as they are made. docs/FORMAT.md, section 9, says of what. */
+ * fed as they are made. docs/FORMAT.md, section 10, says of what. */
 #ifndef CNX_REWRITE_DIGEST_H
 #define CNX_REWRITE_DIGEST_H
 

@@ -96,15 +96,20 @@ static void sum_plain_face(cnx_prints *prints, const cnx_face *face, const bool 
     uint64_t *along = f.outer > 1 ? &f.outer : &f.extent;
     uint64_t each = f.inner * size * (f.outer > 1 ? f.extent : 1), total = *along;
     uint64_t step = each >= PIECE ? 1 : PIECE / each;
-    bool mapped = cnx_tensor_is_view(prints->analysis->model, tensor);
+    cnx_model *model = prints->analysis->model;
+    bool mapped = cnx_tensor_is_view(model, tensor);
+    const uint8_t *stored = f.bytes;
+    uint8_t *multiplied = tensor->permutation != NULL ? cnx_alloc(scratch, step * each) : NULL;
     for (uint64_t at = 0; at < total; at += *along) {
         *along = total - at < step ? total - at : step;
+        f.bytes = multiplied != NULL ? multiplied : stored + at * each;
         if (mapped)
-            cnx_view_prefetch(f.bytes, *along * each);
+            cnx_view_prefetch(stored + at * each, *along * each);
+        if (multiplied != NULL)
+            cnx_tensor_read(model, tensor, at * each, multiplied, *along * each);
         sum(&f);
         if (mapped)
-            cnx_view_release(f.bytes, *along * each);
-        f.bytes += *along * each;
+            cnx_view_release(stored + at * each, *along * each);
         if (along == &f.outer) {
             f.outer_tokens += *along;
         } else {
@@ -133,7 +138,7 @@ static void sum_any_face(cnx_prints *prints, const cnx_face *face, uint64_t *sum
 {
     cnx_tensor *tensor = face->parameter->tensor;
     cnx_arena *scratch = cnx_arena_create(prints->arena);
-    const uint8_t *bytes = cnx_tensor_bytes(prints->analysis->model, tensor);
+    const uint8_t *bytes = cnx_tensor_values(prints->analysis->model, tensor);
     unsigned bits = cnx_type_bits(tensor->type);
     const uint64_t **tokens = CNX_NEW_ARRAY(scratch, const uint64_t *, tensor->rank);
     uint32_t *governor = CNX_NEW_ARRAY(scratch, uint32_t, tensor->rank);

@@ -6,16 +6,6 @@
 
 /* ---- setting ---- */
 
-static int64_t sum_of_parts(const cnx_generator *generators, const cnx_scaling_action *action,
-                            const int32_t *numbers, uint32_t member)
-{
-    int64_t sum = 0;
-    for (uint32_t t = 0; t < action->part_count; t++)
-        sum +=
-            (int64_t)action->parts[t].factor * numbers[generators[action->parts[t].generator].first + member];
-    return sum;
-}
-
 static double factor_of(cnx_scaling_kind kind, int64_t sum)
 {
     if (kind == CNX_SIGN)
@@ -31,39 +21,30 @@ static cnx_axis_factors *factors_of(cnx_arena *arena, cnx_tensor *tensor)
     return permutation->factors;
 }
 
-static void multiply_axis(cnx_analysis *analysis, const cnx_scalings *scalings, size_t p, uint32_t axis,
-                          const cnx_scaling_action *action, const cnx_generator *generators,
-                          const int32_t *numbers)
+void cnx_apply_generator(cnx_analysis *analysis, const cnx_scalings *scalings, size_t parameter,
+                         uint32_t axis, const cnx_scaling_action *action, int32_t factor,
+                         const int32_t *numbers)
 {
     cnx_arena *arena = analysis->model->arena;
     cnx_arena *scratch = cnx_arena_create(arena);
-    const cnx_parameter *parameter = &analysis->parameters[p];
-    const cnx_labels *labels = cnx_parameter_labels(parameter, axis);
+    const cnx_parameter *of = &analysis->parameters[parameter];
+    const cnx_labels *labels = cnx_parameter_labels(of, axis);
     uint32_t count;
     const cnx_scaling_place *places = cnx_scaling_places(scratch, scalings, action, axis, &count);
-    cnx_axis_factors *factors = &factors_of(arena, parameter->tensor)[axis];
-    if (factors->factor == NULL) {
+    bool changes = false;
+    for (uint32_t i = 0; i < count && !changes; i++)
+        changes = numbers[places[i].member] != 0;
+    cnx_axis_factors *factors = changes ? &factors_of(arena, of->tensor)[axis] : NULL;
+    if (changes && factors->factor == NULL) {
         factors->factor = CNX_NEW_ARRAY(arena, double, labels->sequence->count);
         for (uint32_t i = 0; i < labels->sequence->count; i++)
             factors->factor[i] = 1;
-        cnx_need_governor(arena, parameter, axis, &factors->governor, &factors->block);
+        cnx_need_governor(arena, of, axis, &factors->governor, &factors->block);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        int64_t sum = sum_of_parts(generators, action, numbers, places[i].member);
-        factors->factor[places[i].position] *= factor_of(action->kind, sum);
-    }
+    for (uint32_t i = 0; i < count && changes; i++)
+        factors->factor[places[i].position] *=
+            factor_of(action->kind, (int64_t)factor * numbers[places[i].member]);
     cnx_arena_destroy(scratch);
-}
-
-/* Whether any number that an action depends on is not zero. */
-static bool does_something(const cnx_cells *cells, const cnx_scaling_action *action,
-                           const cnx_generator *generators, const int32_t *numbers)
-{
-    for (uint32_t t = 0; t < action->part_count; t++)
-        for (uint32_t i = 0; i < cells->cells[action->cell].count; i++)
-            if (numbers[generators[action->parts[t].generator].first + i] != 0)
-                return true;
-    return false;
 }
 
 void cnx_apply_factors(cnx_analysis *analysis, const cnx_scalings *scalings, cnx_scaling_kind kind,
@@ -71,13 +52,13 @@ void cnx_apply_factors(cnx_analysis *analysis, const cnx_scalings *scalings, cnx
 {
     uint32_t generator_count, number_count, count;
     const cnx_generator *generators = cnx_scaling_generators(scalings, kind, &generator_count, &number_count);
-    const cnx_cells *cells = cnx_analysis_cells(analysis);
     for (size_t p = 0; p < analysis->parameter_count; p++)
         for (uint32_t k = 0; k < analysis->parameters[p].tensor->rank; k++) {
             const cnx_scaling_action *actions = cnx_scaling_actions(scalings, p, k, &count);
             for (uint32_t i = 0; i < count; i++)
-                if (actions[i].kind == kind && does_something(cells, &actions[i], generators, numbers))
-                    multiply_axis(analysis, scalings, p, k, &actions[i], generators, numbers);
+                for (uint32_t t = 0; t < actions[i].part_count && actions[i].kind == kind; t++)
+                    cnx_apply_generator(analysis, scalings, p, k, &actions[i], actions[i].parts[t].factor,
+                                        numbers + generators[actions[i].parts[t].generator].first);
         }
 }
 
@@ -179,16 +160,64 @@ static void step(walker *w)
     }
 }
 
+/* Elements that have one factor: the common type in a loop of its own, which compilers make wide. */
+static void multiply_run(int32_t type, uint8_t *bytes, uint64_t count, double factor)
+{
+    size_t size = cnx_type_bits(type) / 8;
+    if (factor == 1)
+        return;
+    for (uint64_t i = 0; i < count && type == CNX_TYPE_FLOAT; i++) {
+        float value;
+        memcpy(&value, bytes + i * sizeof value, sizeof value);
+        value = value == 0 ? value : (float)((double)value * factor);
+        memcpy(bytes + i * sizeof value, &value, sizeof value);
+    }
+    for (uint64_t i = 0; i < count && type != CNX_TYPE_FLOAT; i++)
+        multiply_element(type, bytes + i * size, factor);
+}
+
+/* Elements with factors of their own. */
+static void multiply_row(int32_t type, uint8_t *bytes, uint64_t count, double factor, const double *factors)
+{
+    size_t size = cnx_type_bits(type) / 8;
+    for (uint64_t i = 0; i < count && type == CNX_TYPE_FLOAT; i++) {
+        float value;
+        memcpy(&value, bytes + i * sizeof value, sizeof value);
+        value = value == 0 ? value : (float)((double)value * (factor * factors[i]));
+        memcpy(bytes + i * sizeof value, &value, sizeof value);
+    }
+    for (uint64_t i = 0; i < count && type != CNX_TYPE_FLOAT; i++)
+        multiply_element(type, bytes + i * size, factor * factors[i]);
+}
+
+/* Whether every element has its own factor, and those along the last axis do not depend on others, nor others
+ * on them: then whole rows can be multiplied at once. */
+static bool has_rows(const walker *w)
+{
+    bool rows = w->run == 1 && w->factors[w->last].factor != NULL && w->factors[w->last].governor == CNX_NONE;
+    for (uint32_t k = 0; k < w->last && rows; k++)
+        rows = w->factors[k].factor == NULL || w->factors[k].governor != w->last;
+    return rows;
+}
+
 static void multiply_elements(const cnx_tensor *tensor, uint64_t element, uint8_t *bytes, uint64_t count)
 {
     size_t size = cnx_type_bits(tensor->type) / 8;
     walker w = start_walk(tensor, element);
+    bool rows = has_rows(&w);
     uint64_t left = w.run - element % w.run;
     while (count != 0) {
-        uint64_t taken = left < count ? left : count;
-        double factor = factor_before(&w, w.last + 1);
-        for (uint64_t i = 0; i < taken && factor != 1; i++)
-            multiply_element(tensor->type, bytes + i * size, factor);
+        uint64_t at = w.position[w.last], taken = left;
+        if (rows)
+            taken = (uint64_t)tensor->dims[w.last] - at;
+        taken = taken < count ? taken : count;
+        if (rows) {
+            multiply_row(tensor->type, bytes, taken, factor_before(&w, w.last),
+                         w.factors[w.last].factor + at);
+            w.position[w.last] += taken - 1;
+        } else {
+            multiply_run(tensor->type, bytes, taken, factor_before(&w, w.last + 1));
+        }
         bytes += taken * size;
         count -= taken;
         left = w.run;

@@ -19,6 +19,11 @@ typedef struct cnx_axis_factors {
 void cnx_apply_factors(cnx_analysis *analysis, const cnx_scalings *scalings, cnx_scaling_kind kind,
                        const int32_t *numbers);
 
+/* The same for one part of one action: `factor` times the numbers, which are by member. */
+void cnx_apply_generator(cnx_analysis *analysis, const cnx_scalings *scalings, size_t parameter,
+                         uint32_t axis, const cnx_scaling_action *action, int32_t factor,
+                         const int32_t *numbers);
+
 /* Multiplies bytes [offset, offset + size) of the tensor, which were read, by its factors. */
 void cnx_multiply_by_factors(const cnx_tensor *tensor, uint64_t offset, uint8_t *bytes, size_t size);
 

@@ -5,6 +5,6 @@
 
 #include "onnx/model.h"
 
-#define CNX_FORMAT_VERSION 1
+#define CNX_FORMAT_VERSION 2
 
 #endif

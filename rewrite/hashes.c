@@ -135,7 +135,24 @@ uint64_t cnx_hash_attributes(cnx_arena *arena, cnx_model *model, const cnx_node 
 
 /* ---- contents ---- */
 
-static uint64_t multiset_bytes(const uint8_t *bytes, uint64_t size, unsigned width)
+/* The bits of an element that signs and powers of two leave alone: of floats, the mantissa. */
+static uint64_t lasting_bits(int32_t type)
+{
+    switch (type) {
+    case CNX_TYPE_FLOAT:
+        return (UINT64_C(1) << 23) - 1;
+    case CNX_TYPE_DOUBLE:
+        return (UINT64_C(1) << 52) - 1;
+    case CNX_TYPE_FLOAT16:
+        return (UINT64_C(1) << 10) - 1;
+    case CNX_TYPE_BFLOAT16:
+        return (UINT64_C(1) << 7) - 1;
+    default:
+        return UINT64_MAX;
+    }
+}
+
+static uint64_t multiset_bytes(const uint8_t *bytes, uint64_t size, unsigned width, uint64_t lasting)
 {
     uint64_t sum = 0;
     for (uint64_t at = 0; at + width <= size; at += width) {
@@ -144,7 +161,7 @@ static uint64_t multiset_bytes(const uint8_t *bytes, uint64_t size, unsigned wid
         uint64_t high = 0;
         if (width == 16)
             memcpy(&high, bytes + at + 8, 8);
-        sum += mix(word, high);
+        sum += mix(word & lasting, high);
     }
     return sum;
 }
@@ -162,7 +179,7 @@ static uint64_t multiset_bits(const cnx_tensor *tensor, const uint8_t *bytes, un
     return hash;
 }
 
-/* A hash of the elements that does not depend on their order. */
+/* A hash of the elements that does not depend on their order, signs and exponents. */
 uint64_t cnx_hash_multiset(cnx_model *model, cnx_tensor *tensor)
 {
     if (tensor->type == CNX_TYPE_STRING) {
@@ -173,7 +190,8 @@ uint64_t cnx_hash_multiset(cnx_model *model, cnx_tensor *tensor)
     }
     unsigned bits = cnx_type_bits(tensor->type);
     const uint8_t *bytes = cnx_tensor_bytes(model, tensor);
-    return bits < 8 ? multiset_bits(tensor, bytes, bits) : multiset_bytes(bytes, tensor->size, bits / 8);
+    return bits < 8 ? multiset_bits(tensor, bytes, bits)
+                    : multiset_bytes(bytes, tensor->size, bits / 8, lasting_bits(tensor->type));
 }
 
 /* An initializer without its weights. Indices, shapes and flags are no weights: nothing that the permutation,

@@ -49,7 +49,7 @@ static double find_orbit(cnx_model *model)
 {
     cnx_settle_permutations(model);
     cnx_arena *arena = cnx_arena_create(model->arena);
-    cnx_sorting *s = cnx_sort_cells(arena, model);
+    cnx_sorting *s = cnx_sort_cells(arena, cnx_analyze(arena, model));
     double orbit = cnx_symmetry_log10_order(s->analysis) - s->ties.log10_exchanges;
     if (s->ties.undecided != CNX_NONE)
         orbit = (double)NAN;

@@ -38,7 +38,8 @@ typedef struct cnx_rewrite {
     struct cnx_trace *trace;    /* NULL: nobody asked what passes do; see rewrite/trace.h */
     struct cnx_analysis *facts; /* see cnx_rewrite_facts; NULL when a pass made them stale */
     cnx_arena *facts_arena;
-    size_t tie_count; /* left by `commute` for `ties` */
+    const struct cnx_scalings *scalings; /* of the facts */
+    size_t tie_count;                    /* left by `commute` for `ties` */
     size_t tie_capacity;
     cnx_tie *ties;
 } cnx_rewrite;
@@ -74,7 +75,10 @@ cnx_graph **cnx_rewrite_graphs(cnx_rewrite *rewrite, size_t *count);
 
 /* Types and shapes of the main graph's values as it was when the pass began. Computed when first asked for.
  */
-const struct cnx_analysis *cnx_rewrite_facts(cnx_rewrite *rewrite);
+struct cnx_analysis *cnx_rewrite_facts(cnx_rewrite *rewrite);
+
+/* What its values can be multiplied by, as long as the facts are valid. */
+const struct cnx_scalings *cnx_rewrite_scalings(cnx_rewrite *rewrite);
 
 /* The dense initializer of this very graph that the node reads at `slot`, when no caller can replace it; or
  * NULL. */

@@ -71,7 +71,7 @@ static void refuse(cnx_rewrite *rewrite, const cnx_sorting *s, const char *name)
 size_t cnx_pass_permutations(cnx_rewrite *rewrite)
 {
     cnx_arena *arena = cnx_arena_create(rewrite->model->arena);
-    cnx_sorting *sorting = cnx_sort_cells(arena, rewrite->model);
+    cnx_sorting *sorting = cnx_sort_cells(arena, cnx_rewrite_facts(rewrite));
     const char **names = name_cells(sorting);
     if (sorting->ties.undecided != CNX_NONE)
         refuse(rewrite, sorting, names[sorting->ties.undecided]);

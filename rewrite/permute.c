@@ -95,6 +95,53 @@ static void finish_permutation(const cnx_tensor *tensor, struct cnx_permutation 
     }
 }
 
+/* Where the content of a position comes from along one axis; `block` is that of the result. */
+static uint32_t origin_of(const cnx_axis_permutation *axis, uint32_t extent, uint32_t block,
+                          uint32_t position)
+{
+    if (axis->source == NULL)
+        return position;
+    if (axis->governor != CNX_NONE)
+        return axis->source[block * extent + position];
+    return axis->source[position / axis->unit] * axis->unit + position % axis->unit;
+}
+
+/* Along one axis: the factors of the positions after they have moved. */
+static double *moved_axis(cnx_arena *arena, const cnx_tensor *tensor,
+                          const struct cnx_permutation *permutation, uint32_t axis,
+                          const cnx_axis_factors *factors)
+{
+    uint32_t extent = (uint32_t)tensor->dims[axis], blocks = 1;
+    const cnx_axis_permutation *governor = NULL;
+    if (factors->governor != CNX_NONE) {
+        blocks = (uint32_t)tensor->dims[factors->governor] / factors->block;
+        governor = &permutation->axes[factors->governor];
+        if (governor->governor != CNX_NONE)
+            cnx_fail(arena, CNX_ERROR_LIMIT, NULL, "factors vary over blocks inside blocks");
+    }
+    double *moved = CNX_NEW_ARRAY(arena, double, (size_t)blocks *extent);
+    for (uint32_t b = 0; b < blocks; b++) {
+        uint32_t from = governor != NULL ? origin_of(governor, 0, 0, b * factors->block) / factors->block : b;
+        for (uint32_t i = 0; i < extent; i++)
+            moved[b * extent + i] =
+                factors->factor[from * extent + origin_of(&permutation->axes[axis], extent, b, i)];
+    }
+    return moved;
+}
+
+static cnx_axis_factors *moved_factors(cnx_arena *arena, const cnx_tensor *tensor,
+                                       const struct cnx_permutation *permutation,
+                                       const cnx_axis_factors *factors)
+{
+    cnx_axis_factors *moved = CNX_NEW_ARRAY(arena, cnx_axis_factors, tensor->rank);
+    for (uint32_t k = 0; k < tensor->rank; k++) {
+        moved[k] = factors[k];
+        if (factors[k].factor != NULL)
+            moved[k].factor = moved_axis(arena, tensor, permutation, k, &factors[k]);
+    }
+    return moved;
+}
+
 struct cnx_permutation *cnx_permutation_of(cnx_arena *arena, const cnx_parameter *parameter,
                                            const uint32_t *points, uint32_t *position)
 {
@@ -112,9 +159,13 @@ struct cnx_permutation *cnx_permutation_of(cnx_arena *arena, const cnx_parameter
         cnx_need_governor(arena, parameter, k, &axis->governor, &axis->block);
         moves = true;
     }
-    if (!moves)
+    const struct cnx_permutation *present = parameter->tensor->permutation;
+    cnx_axis_factors *factors = present != NULL ? present->factors : NULL;
+    if (!moves && factors == NULL)
         return NULL;
     finish_permutation(parameter->tensor, &made);
+    if (factors != NULL)
+        made.factors = moved_factors(arena, parameter->tensor, &made, factors);
     struct cnx_permutation *permutation = CNX_NEW(arena, struct cnx_permutation);
     *permutation = made;
     return permutation;
@@ -146,16 +197,25 @@ void cnx_apply_permutation(cnx_analysis *analysis, const uint32_t *points)
     cnx_arena_destroy(scratch);
 }
 
+static void settle(cnx_model *model, cnx_tensor *tensor)
+{
+    uint8_t *bytes = cnx_alloc(model->arena, tensor->size);
+    cnx_tensor_read(model, tensor, 0, bytes, tensor->size);
+    tensor->bytes = bytes;
+    tensor->permutation = NULL;
+    cnx_tensor_store_raw(model, tensor);
+}
+
 void cnx_settle_permutations(cnx_model *model)
 {
-    for (size_t t = 0; t < model->tensor_count; t++) {
-        cnx_tensor *tensor = model->tensors[t];
-        if (tensor->permutation == NULL)
-            continue;
-        uint8_t *bytes = cnx_alloc(model->arena, tensor->size);
-        cnx_tensor_read(model, tensor, 0, bytes, tensor->size);
-        tensor->bytes = bytes;
-        tensor->permutation = NULL;
-        cnx_tensor_store_raw(model, tensor);
-    }
+    for (size_t t = 0; t < model->tensor_count; t++)
+        if (model->tensors[t]->permutation != NULL)
+            settle(model, model->tensors[t]);
+}
+
+const uint8_t *cnx_tensor_values(cnx_model *model, cnx_tensor *tensor)
+{
+    if (tensor->permutation != NULL)
+        settle(model, tensor);
+    return cnx_tensor_bytes(model, tensor);
 }

@@ -22,7 +22,7 @@ typedef struct cnx_axis_permutation {
 struct cnx_permutation {
     cnx_axis_permutation *axes; /* tensor->rank of them */
     uint32_t last; /* the last axis that is permuted or governs one: what follows it moves in one piece */
-    cnx_axis_factors *factors; /* by axis, applied after the permutation; NULL: none */
+    cnx_axis_factors *factors; /* by axis, by positions of the result; NULL: none */
 };
 
 /* The tensor's permutation; one that moves nothing is made when there is none. */
@@ -37,13 +37,14 @@ bool cnx_find_governor(const cnx_parameter *parameter, uint32_t axis, uint32_t *
 void cnx_need_governor(cnx_arena *arena, const cnx_parameter *parameter, uint32_t axis, uint32_t *governor,
                        uint32_t *block);
 
-/* What `points` (by point: its image) does to one parameter, in `arena`, or NULL when nothing moves.
- * `position` is scratch, by point, all zero before and after. */
+/* What `points` (by point: its image) does to one parameter, in `arena`; the tensor's factors move along.
+ * NULL when nothing moves and there are no factors. `position` is scratch, by point, all zero before and
+ * after. */
 struct cnx_permutation *cnx_permutation_of(cnx_arena *arena, const cnx_parameter *parameter,
                                            const uint32_t *points, uint32_t *position);
 
 /* Sets the permutation of every parameter tensor to what `points` (by point: its image) does to it. The
- * tensors of the model must be those the analysis saw, not permuted before. */
+ * tensors of the model must be those the analysis saw, not permuted before; they may have factors. */
 void cnx_apply_permutation(cnx_analysis *analysis, const uint32_t *points);
 
 /* Reads the packed little-endian form of a tensor with its permutation and its factors applied. */
@@ -52,6 +53,11 @@ extern const cnx_tensor_reader cnx_permuted_reader;
 /* Bytes [offset, offset + size) of the packed little-endian form of a tensor, permuted or not. Fails where
  * cnx_tensor_bytes does. */
 void cnx_tensor_read(cnx_model *model, cnx_tensor *tensor, uint64_t offset, uint8_t *out, size_t size);
+
+/* The tensor's bytes with its permutation and factors applied: where there are any, they are written into
+ * bytes of its own first, in the model's arena. For small tensors, and for those that few models have to
+ * compare. */
+const uint8_t *cnx_tensor_values(cnx_model *model, cnx_tensor *tensor);
 
 /* Writes permutations into the tensors' bytes (in the model's arena), so that the model can be analysed
  * again. */

@@ -1,13 +1,13 @@
 /* The runner: calls the rows of passes.def that were chosen, in order. */
-#include "analyze/analysis.h"
+#include "analyze/scaling/scaling.h"
 #include "rewrite/names.h"
 #include "rewrite/report.h"
 #include "rewrite/trace.h"
 
 #include <assert.h>
 
-/* ROUNDS: only when asked, repeated with its neighbours. */
-enum group { ONCE, REPEAT, ROUNDS };
+/* ROUNDS: only when asked, repeated with its neighbours. WEIGHTS: changes what is in tensors, no wiring. */
+enum group { ONCE, REPEAT, ROUNDS, WEIGHTS };
 
 typedef struct pass_row {
     const char *name;
@@ -38,9 +38,11 @@ static const cnx_list_row list_rows[] = {
 #define DETAIL_ONCE "once"
 #define DETAIL_REPEAT "until nothing changes"
 #define DETAIL_ROUNDS "opt-in, rounds"
+#define DETAIL_WEIGHTS "once"
 #define PASS(symbol, name, group, needs, makes, breaks, idempotent, summary) {name, DETAIL_##group, summary},
 #include "rewrite/passes.def"
 #undef PASS
+#undef DETAIL_WEIGHTS
 #undef DETAIL_ROUNDS
 #undef DETAIL_REPEAT
 #undef DETAIL_ONCE
@@ -124,18 +126,23 @@ static size_t run_row(cnx_rewrite *rewrite, const pass_row *row, unsigned *prope
     cnx_trace_enter(rewrite->trace, number);
     size_t changed = row->function(rewrite);
     cnx_trace_leave(rewrite->trace, number, changed);
-    if (changed != 0) {
+    if (changed != 0)
         *properties &= ~row->breaks;
+    if (changed != 0 && row->group != WEIGHTS)
         settle(rewrite);
-    }
     return changed;
+}
+
+static bool is_repeated(const pass_row *row)
+{
+    return row->group == REPEAT || row->group == ROUNDS;
 }
 
 /* Where the rows that are repeated together with `first` end. */
 static size_t end_of_group(size_t first)
 {
     size_t end = first + 1;
-    while (rows[first].group != ONCE && end < ROW_COUNT && rows[end].group != ONCE)
+    while (is_repeated(&rows[first]) && end < ROW_COUNT && is_repeated(&rows[end]))
         end++;
     return end;
 }
@@ -152,7 +159,7 @@ static void run_group(cnx_rewrite *rewrite, size_t first, size_t end, const bool
             rounded[i] += rows[i].group == ROUNDS ? by_row : 0;
             changed += by_row;
         }
-    } while (changed != 0 && rows[first].group != ONCE);
+    } while (changed != 0 && is_repeated(&rows[first]));
     for (size_t i = first; i < end; i++) {
         if (chosen[i])
             *properties |= rows[i].makes;
@@ -230,13 +237,22 @@ cnx_graph **cnx_rewrite_graphs(cnx_rewrite *rewrite, size_t *count)
     return graphs;
 }
 
-const cnx_analysis *cnx_rewrite_facts(cnx_rewrite *rewrite)
+cnx_analysis *cnx_rewrite_facts(cnx_rewrite *rewrite)
 {
     if (rewrite->facts == NULL) {
+        rewrite->scalings = NULL;
         rewrite->facts_arena = cnx_arena_create(rewrite->arena);
         rewrite->facts = cnx_analyze(rewrite->facts_arena, rewrite->model);
     }
     return rewrite->facts;
+}
+
+const cnx_scalings *cnx_rewrite_scalings(cnx_rewrite *rewrite)
+{
+    cnx_analysis *facts = cnx_rewrite_facts(rewrite);
+    if (rewrite->scalings == NULL)
+        rewrite->scalings = cnx_find_scalings(rewrite->facts_arena, facts);
+    return rewrite->scalings;
 }
 
 bool cnx_node_is(const cnx_node *node, const char *name)

@@ -32,11 +32,11 @@ uint32_t cnx_largest_cell(const cnx_cells *cells)
     return largest;
 }
 
-cnx_sorting *cnx_sort_cells(cnx_arena *arena, cnx_model *model)
+cnx_sorting *cnx_sort_cells(cnx_arena *arena, cnx_analysis *analysis)
 {
     cnx_sorting *s = CNX_NEW(arena, cnx_sorting);
     s->arena = arena;
-    s->analysis = cnx_analyze(arena, model);
+    s->analysis = analysis;
     s->cells = cnx_analysis_cells(s->analysis);
     cnx_prints *prints = cnx_fingerprint(arena, s->analysis);
     s->prints = prints;

@@ -15,9 +15,9 @@ typedef struct cnx_sorting {
     uint32_t *points; /* by point: the same */
 } cnx_sorting;
 
-/* Analyses the model, fingerprints its classes, breaks ties and puts every cell in order: by descending bias,
+/* Fingerprints the classes of an analysis, breaks ties and puts every cell in order: by descending bias,
  * then by print. Nothing is applied to the model. Memory from `arena`. */
-cnx_sorting *cnx_sort_cells(cnx_arena *arena, cnx_model *model);
+cnx_sorting *cnx_sort_cells(cnx_arena *arena, cnx_analysis *analysis);
 
 /* The members of a cell by bias, print and number. `sorted` has room for all of them. */
 void cnx_sort_members(const cnx_prints *prints, uint32_t cell, uint32_t *sorted);

@@ -112,7 +112,7 @@ typedef struct cnx_generator {
 const cnx_generator *cnx_scaling_generators(const cnx_scalings *scalings, cnx_scaling_kind kind,
                                             uint32_t *count, uint32_t *number_count);
 
-/* A generator times a whole number. */
+/* A generator times a whole number, 1 for signs. */
 typedef struct cnx_scaling_part {
     uint32_t generator;
     int32_t factor;

@@ -47,7 +47,7 @@ static void add_actions(cnx_scalings *s, cnx_scaling_system *system, cnx_axis_ac
         cnx_scaling_part *parts = CNX_NEW_ARRAY(s->arena, cnx_scaling_part, term_count);
         for (size_t t = 0; t < term_count; t++)
             parts[t] = (cnx_scaling_part){generator_of(s, system, terms[t].unknown, roles->cells[r]),
-                                          terms[t].factor};
+                                          system->kind == CNX_SIGN ? 1 : terms[t].factor};
         cnx_scaling_action action = {.cell = roles->cells[r],
                                      .kind = system->kind,
                                      .part_count = (uint32_t)term_count,

@@ -49,7 +49,7 @@ static bench sort_nets(size_t count, const int64_t *sizes, const float *const *m
     cnx_trap trap;
     cnx_error error;
     if (CNX_ENTER(b.model->arena, trap, &error) == CNX_OK)
-        b.sorting = cnx_sort_cells(b.arena, b.model);
+        b.sorting = cnx_sort_cells(b.arena, cnx_analyze(b.arena, b.model));
     assert_int_equal(cnx_leave(b.model->arena, &trap), CNX_OK);
     return b;
 }

@@ -1,0 +1,479 @@
+/* A unit's scale is chosen from the magnitude of one of its slices, and its sign from the sign of one.
+ *
+ * A slice is what one member of a generator's cell has along one axis of one parameter. It can serve as an
+ * *anchor* once nothing else that multiplies it is open: the generators on the tensor's other axes are
+ * decided, and so are other parts of the action itself. Where a member has several copies on the axis that
+ * are multiplied alike (in exchangeable blocks, for one), the anchor is all of them. Vectors (biases, scales
+ * of normalizations) come first and are always ready, or nearly; matrices follow in the order of parameters.
+ * Each member takes the first anchor that says something. Generators are visited again and again, each
+ * waiting for its anchors to get ready one after the other; only where all wait is one allowed to skip.
+ *
+ *   scale   the exponent of the slice's largest magnitude becomes 0 for vectors and 1 - ceil(log2(n) / 2) for
+ *           slices of n elements: rows of a matrix keep a norm around 1, so that the factors of a deep
+ * network without biases do not pile up. Slices of zeros, or with a number that is not finite, say nothing;
+ *           nor does an exponent that would change by more than MOST_CHANGE.
+ *   sign    the sum of the slice becomes positive. The sum is taken over whole numbers, the elements cut off
+ * 40 bits below the largest, so that no order rounds differently. Where it is zero, a sum of hashes of
+ *           magnitudes, each with the sign of its element, decides by its highest bit.
+ *
+ * What the largest magnitude is and what the sums are does not depend on the order of anything, so
+ * permutations do not matter here, and what is sorted afterwards is sorted by normalized numbers.
+ */
+#include "rewrite/normal_factors.h"
+
+#include "base/mix.h"
+#include "onnx/mapping.h"
+#include "rewrite/factors.h"
+#include "rewrite/pass.h"
+#include "rewrite/permute.h"
+
+#include <limits.h>
+#include <math.h>
+
+enum { MOST_CHANGE = 48, SUM_BITS = 40 };
+
+/* An action of a generator on an axis of a parameter. */
+typedef struct use {
+    size_t parameter;
+    uint32_t axis;
+    const cnx_scaling_action *action;
+    int32_t factor;
+    bool asked; /* as an anchor */
+} use;
+
+typedef struct use_list {
+    size_t count;
+    size_t capacity;
+    use *uses;
+} use_list;
+
+typedef struct normalizer {
+    cnx_arena *arena;
+    cnx_analysis *analysis;
+    const cnx_scalings *scalings;
+    const cnx_cells *cells;
+    cnx_scaling_kind kind;
+    uint32_t generator_count;
+    const cnx_generator *generators;
+    use_list *uses; /* by generator */
+    bool *done;     /* by generator */
+    bool *decided;  /* by number */
+    bool *open;     /* by number: a slice that is not zero left it undecided */
+    int32_t *numbers;
+} normalizer;
+
+/* ---- slices ---- */
+
+typedef struct slice {
+    uint64_t count; /* elements */
+    int largest;    /* exponent of the largest magnitude (frexp), INT_MIN when all are zero */
+    bool finite;
+    int64_t sum;
+    uint64_t hash;
+} slice;
+
+static double element(int32_t type, const uint8_t *at)
+{
+    float narrow = 0;
+    double value = 0;
+    if (type == CNX_TYPE_DOUBLE) {
+        memcpy(&value, at, sizeof value);
+        return value;
+    }
+    if (type == CNX_TYPE_FLOAT) {
+        memcpy(&narrow, at, sizeof narrow);
+        return (double)narrow;
+    }
+    if (type == CNX_TYPE_BFLOAT16) {
+        uint8_t wide[4] = {0, 0, at[0], at[1]};
+        memcpy(&narrow, wide, sizeof narrow);
+        return (double)narrow;
+    }
+    int exponent = (at[1] >> 2) & 31, mantissa = (at[1] & 3) << 8 | at[0];
+    value = exponent == 31  ? (double)INFINITY
+            : exponent == 0 ? ldexp(mantissa, -24)
+                            : ldexp(mantissa + 1024, exponent - 25);
+    return (at[1] & 0x80) != 0 ? -value : value;
+}
+
+static void measure(slice *s, double value)
+{
+    int exponent;
+    s->count++;
+    s->finite = s->finite && isfinite(value);
+    if (value == 0 || !isfinite(value))
+        return;
+    frexp(value, &exponent);
+    s->largest = exponent > s->largest ? exponent : s->largest;
+}
+
+static void add_up(slice *s, double value)
+{
+    if (value == 0 || !s->finite)
+        return;
+    double magnitude = fabs(value);
+    uint64_t bits;
+    memcpy(&bits, &magnitude, sizeof bits);
+    s->sum += (int64_t)ldexp(value, SUM_BITS - s->largest);
+    s->hash += value < 0 ? (uint64_t)0 - cnx_mix(bits) : cnx_mix(bits);
+}
+
+/* Where the elements of a parameter lie on one of its axes. */
+typedef struct strip {
+    uint64_t extent;
+    uint64_t inner; /* elements after the axis */
+    uint32_t governor;
+    uint32_t block;
+    uint64_t governor_extent;
+    uint64_t governor_inner;
+} strip;
+
+static strip strip_of(const normalizer *n, const use *u)
+{
+    const cnx_parameter *parameter = &n->analysis->parameters[u->parameter];
+    const cnx_tensor *tensor = parameter->tensor;
+    strip s = {
+        .extent = (uint64_t)tensor->dims[u->axis], .inner = 1, .governor_extent = 1, .governor_inner = 1};
+    cnx_need_governor(n->arena, parameter, u->axis, &s.governor, &s.block);
+    for (uint32_t k = u->axis + 1; k < tensor->rank; k++)
+        s.inner *= (uint64_t)tensor->dims[k];
+    if (s.governor == CNX_NONE)
+        return s;
+    s.governor_extent = (uint64_t)tensor->dims[s.governor];
+    for (uint32_t k = s.governor + 1; k < tensor->rank; k++)
+        s.governor_inner *= (uint64_t)tensor->dims[k];
+    return s;
+}
+
+/* The position on the axis's sequence of an element. */
+static uint64_t position_of(const strip *s, uint64_t element)
+{
+    uint64_t position = element / s->inner % s->extent;
+    if (s->governor != CNX_NONE)
+        position += element / s->governor_inner % s->governor_extent / s->block * s->extent;
+    return position;
+}
+
+/* How many elements from this one on have the same position. */
+static uint64_t run_of(const strip *s, uint64_t element)
+{
+    uint64_t run = s->inner - element % s->inner;
+    if (s->governor != CNX_NONE && s->governor_inner - element % s->governor_inner < run)
+        run = s->governor_inner - element % s->governor_inner;
+    return run;
+}
+
+/* The largest magnitude of a run of floats, by its bits: infinite and not a number are larger than the rest.
+ */
+static void measure_floats(slice *s, const uint8_t *at, uint64_t count)
+{
+    uint32_t largest = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, at + i * sizeof bits, sizeof bits);
+        bits &= 0x7fffffff;
+        largest = bits > largest ? bits : largest;
+    }
+    float value;
+    memcpy(&value, &largest, sizeof value);
+    measure(s, (double)value);
+    s->count += count - 1;
+}
+
+/* Visits the elements of a parameter that belong to a member, as they read now. `members` is by position of
+ * the axis's sequence: the member's number, or CNX_NONE. */
+static void visit_slices(const normalizer *n, const use *u, const uint32_t *members, slice *slices,
+                         void (*visit)(slice *, double))
+{
+    enum { BLOCK = 1 << 18 };
+    cnx_model *model = n->analysis->model;
+    cnx_tensor *tensor = n->analysis->parameters[u->parameter].tensor;
+    cnx_arena *scratch = cnx_arena_create(n->arena);
+    uint8_t *block = cnx_alloc(scratch, BLOCK);
+    uint64_t each = cnx_type_bits(tensor->type) / 8;
+    strip s = strip_of(n, u);
+    bool mapped = cnx_tensor_is_view(model, tensor),
+         wide = visit == measure && tensor->type == CNX_TYPE_FLOAT;
+    for (uint64_t e = 0, count; e < tensor->count; e += count) {
+        count = tensor->count - e < BLOCK / each ? tensor->count - e : BLOCK / each;
+        if (mapped)
+            cnx_view_prefetch(cnx_tensor_bytes(model, tensor) + e * each, count * each);
+        cnx_tensor_read(model, tensor, e * each, block, count * each);
+        if (mapped)
+            cnx_view_release(cnx_tensor_bytes(model, tensor) + e * each, count * each);
+        for (uint64_t i = 0, run; i < count; i += run) {
+            uint32_t member = members[position_of(&s, e + i)];
+            run = run_of(&s, e + i);
+            run = run < count - i ? run : count - i;
+            if (member == CNX_NONE)
+                continue;
+            if (wide)
+                measure_floats(&slices[member], block + i * each, run);
+            for (uint64_t k = i; k < i + run && !wide; k++)
+                visit(&slices[member], element(tensor->type, block + k * each));
+        }
+    }
+    cnx_arena_destroy(scratch);
+}
+
+/* ---- deciding ---- */
+
+/* The number that a slice asks for; false when it says nothing. */
+static bool wanted_number(const normalizer *n, const use *u, const slice *s, int32_t *number)
+{
+    if (!s->finite || s->largest == INT_MIN)
+        return false;
+    if (n->kind == CNX_SIGN) {
+        *number = s->sum < 0 || (s->sum == 0 && s->hash >> 63 != 0);
+        return s->sum != 0 || (s->hash != 0 && s->hash != UINT64_C(1) << 63);
+    }
+    int target = 0;
+    for (uint64_t size = 1; size < s->count; size *= 4)
+        target--;
+    int change = (s->count == 1 ? 1 : target + 1) - s->largest;
+    *number = change * u->factor;
+    return change <= MOST_CHANGE && change >= -MOST_CHANGE;
+}
+
+/* Whether two uses are one anchor: copies of a member in the blocks of one axis, multiplied alike. */
+static bool same_anchor(const use *a, const use *b)
+{
+    return a->parameter == b->parameter && a->axis == b->axis && a->factor == b->factor;
+}
+
+/* By position of the anchor's axis: the member there, or CNX_NONE. */
+static uint32_t *members_of_anchor(const normalizer *n, cnx_arena *scratch, uint32_t generator, const use *u)
+{
+    const cnx_parameter *parameter = &n->analysis->parameters[u->parameter];
+    uint32_t positions = cnx_parameter_labels(parameter, u->axis)->sequence->count, count;
+    uint32_t *members = CNX_NEW_ARRAY(scratch, uint32_t, positions);
+    memset(members, 0xff, positions * sizeof *members);
+    for (size_t i = 0; i < n->uses[generator].count; i++) {
+        const use *other = &n->uses[generator].uses[i];
+        if (!same_anchor(u, other))
+            continue;
+        const cnx_scaling_place *places =
+            cnx_scaling_places(scratch, n->scalings, other->action, u->axis, &count);
+        for (uint32_t k = 0; k < count; k++)
+            members[places[k].position] = places[k].member;
+    }
+    return members;
+}
+
+static void ask_anchor(normalizer *n, uint32_t generator, const use *u)
+{
+    cnx_arena *scratch = cnx_arena_create(n->arena);
+    uint32_t first = n->generators[generator].first;
+    uint32_t count = n->cells->cells[n->generators[generator].cell].count;
+    const uint32_t *members = members_of_anchor(n, scratch, generator, u);
+    slice *slices = CNX_NEW_ARRAY(scratch, slice, count);
+    for (uint32_t i = 0; i < count; i++)
+        slices[i] = (slice){.largest = INT_MIN, .finite = true};
+    visit_slices(n, u, members, slices, measure);
+    if (n->kind == CNX_SIGN)
+        visit_slices(n, u, members, slices, add_up);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t number = first + i;
+        if (n->decided[number])
+            continue;
+        n->decided[number] = wanted_number(n, u, &slices[i], &n->numbers[number]);
+        n->open[number] = n->open[number] || slices[i].largest != INT_MIN || !slices[i].finite;
+        if (!n->decided[number])
+            n->numbers[number] = 0;
+    }
+    cnx_arena_destroy(scratch);
+}
+
+static bool all_decided(const normalizer *n, uint32_t generator)
+{
+    const cnx_generator *g = &n->generators[generator];
+    for (uint32_t i = 0; i < n->cells->cells[g->cell].count; i++)
+        if (!n->decided[g->first + i])
+            return false;
+    return true;
+}
+
+static bool parts_done(const normalizer *n, const cnx_scaling_action *action, uint32_t besides)
+{
+    for (uint32_t t = 0; t < action->part_count; t++)
+        if (action->parts[t].generator != besides && !n->done[action->parts[t].generator])
+            return false;
+    return true;
+}
+
+static bool is_ready(const normalizer *n, uint32_t generator, const use *u)
+{
+    uint32_t count;
+    if (!parts_done(n, u->action, generator))
+        return false;
+    for (uint32_t k = 0; k < n->analysis->parameters[u->parameter].tensor->rank; k++) {
+        const cnx_scaling_action *actions = cnx_scaling_actions(n->scalings, u->parameter, k, &count);
+        for (uint32_t i = 0; i < count && k != u->axis; i++)
+            if (actions[i].kind == n->kind && !parts_done(n, &actions[i], CNX_NONE))
+                return false;
+    }
+    return true;
+}
+
+/* What the generator does to its uses, once its numbers are known. */
+static void apply_generator(normalizer *n, uint32_t generator)
+{
+    for (size_t i = 0; i < n->uses[generator].count; i++) {
+        const use *u = &n->uses[generator].uses[i];
+        cnx_apply_generator(n->analysis, n->scalings, u->parameter, u->axis, u->action, u->factor,
+                            n->numbers + n->generators[generator].first);
+    }
+    n->done[generator] = true;
+}
+
+/* Members that no anchor was found for. */
+static void leave_open(normalizer *n, uint32_t generator)
+{
+    const cnx_generator *g = &n->generators[generator];
+    for (uint32_t i = 0; i < n->cells->cells[g->cell].count; i++)
+        n->open[g->first + i] = true;
+}
+
+/* Whether the factor can be solved for the generator's number. */
+static bool is_anchor(const use *u)
+{
+    return u->factor == 1 || u->factor == -1;
+}
+
+/* Asks anchors in order. One that is not ready stops that; with `skip`, the next one that is ready is asked
+ * instead, and only that one. Returns whether there was anything to do. */
+static bool advance(normalizer *n, uint32_t generator, bool skip)
+{
+    const use_list *list = &n->uses[generator];
+    bool asked = false;
+    for (size_t i = 0; i < list->count && !all_decided(n, generator); i++) {
+        use *u = &list->uses[i];
+        if (u->asked)
+            continue;
+        if (is_anchor(u) && !is_ready(n, generator, u)) {
+            if (!skip)
+                return asked;
+            continue;
+        }
+        if (skip && asked)
+            return true;
+        if (is_anchor(u))
+            ask_anchor(n, generator, u);
+        else
+            leave_open(n, generator);
+        u->asked = asked = true;
+    }
+    for (size_t i = 0; i < list->count && skip && !all_decided(n, generator); i++)
+        if (!list->uses[i].asked)
+            return asked;
+    apply_generator(n, generator);
+    return true;
+}
+
+/* ---- all of them ---- */
+
+static void add_use(normalizer *n, size_t p, uint32_t axis, const cnx_scaling_action *action)
+{
+    for (uint32_t t = 0; t < action->part_count; t++) {
+        use_list *list = &n->uses[action->parts[t].generator];
+        use u = {.parameter = p, .axis = axis, .action = action, .factor = action->parts[t].factor};
+        CNX_PUSH(n->arena, list->uses, list->count, list->capacity, u);
+    }
+}
+
+/* Uses by generator: those of vectors first. */
+static void list_uses(normalizer *n)
+{
+    for (int vectors = 1; vectors >= 0; vectors--)
+        for (size_t p = 0; p < n->analysis->parameter_count; p++) {
+            const cnx_tensor *tensor = n->analysis->parameters[p].tensor;
+            for (uint32_t k = 0, count; k < tensor->rank; k++) {
+                const cnx_scaling_action *actions = cnx_scaling_actions(n->scalings, p, k, &count);
+                bool vector = tensor->count == (uint64_t)tensor->dims[k];
+                for (uint32_t i = 0; i < count && vector == (vectors == 1); i++)
+                    if (actions[i].kind == n->kind)
+                        add_use(n, p, k, &actions[i]);
+            }
+        }
+}
+
+/* Half precision has no room for exponents: what touches it keeps its scales. */
+static void keep_halves(normalizer *n)
+{
+    for (uint32_t g = 0; g < n->generator_count && n->kind == CNX_SCALE; g++)
+        for (size_t i = 0; i < n->uses[g].count && !n->done[g]; i++)
+            n->done[g] =
+                n->analysis->parameters[n->uses[g].uses[i].parameter].tensor->type == CNX_TYPE_FLOAT16;
+}
+
+/* One round over the generators that wait. Returns whether any got further. */
+static bool go_round(normalizer *n, uint32_t *waiting, uint32_t *count, bool skip)
+{
+    uint32_t left = 0;
+    bool moved = false;
+    for (uint32_t i = 0; i < *count; i++) {
+        if (!skip || !moved)
+            moved = advance(n, waiting[i], skip) || moved;
+        if (!n->done[waiting[i]])
+            waiting[left++] = waiting[i];
+    }
+    *count = left;
+    return moved;
+}
+
+/* Rounds until nobody gets further; then one generator may skip an anchor that is not ready; if none can, the
+ * first of those that wait for each other is taken as it is. */
+static void advance_all(normalizer *n)
+{
+    uint32_t *waiting = CNX_NEW_ARRAY(n->arena, uint32_t, n->generator_count), count = 0;
+    for (uint32_t g = 0; g < n->generator_count; g++)
+        if (!n->done[g])
+            waiting[count++] = g;
+    while (count != 0) {
+        if (go_round(n, waiting, &count, false) || go_round(n, waiting, &count, true))
+            continue;
+        leave_open(n, waiting[0]);
+        apply_generator(n, waiting[0]);
+        memmove(waiting, waiting + 1, --count * sizeof *waiting);
+    }
+}
+
+/* Sets all numbers. Returns how many members were left undecided, and how many are multiplied. */
+static uint64_t normalize(normalizer *n, size_t *changed)
+{
+    uint64_t undecided = 0;
+    uint32_t number_count;
+    n->generators = cnx_scaling_generators(n->scalings, n->kind, &n->generator_count, &number_count);
+    n->uses = CNX_NEW_ARRAY(n->arena, use_list, n->generator_count);
+    n->done = CNX_NEW_ARRAY(n->arena, bool, n->generator_count);
+    n->decided = CNX_NEW_ARRAY(n->arena, bool, number_count);
+    n->open = CNX_NEW_ARRAY(n->arena, bool, number_count);
+    n->numbers = CNX_NEW_ARRAY(n->arena, int32_t, number_count);
+    list_uses(n);
+    keep_halves(n);
+    advance_all(n);
+    for (uint32_t i = 0; i < number_count; i++) {
+        undecided += !n->decided[i] && n->open[i];
+        *changed += n->numbers[i] != 0;
+    }
+    return undecided;
+}
+
+size_t cnx_normalize_kind(cnx_rewrite *rewrite, cnx_scaling_kind kind, const char *refusal)
+{
+    cnx_model *model = rewrite->model;
+    cnx_analysis *analysis = cnx_rewrite_facts(rewrite);
+    normalizer n = {.arena = cnx_arena_create(rewrite->arena),
+                    .analysis = analysis,
+                    .scalings = cnx_rewrite_scalings(rewrite),
+                    .cells = cnx_analysis_cells(analysis),
+                    .kind = kind};
+    size_t changed = 0;
+    uint64_t undecided = normalize(&n, &changed);
+    if (undecided != 0 && model->not_canonical == NULL) {
+        model->not_canonical = cnx_print(model->arena, refusal, (unsigned long long)undecided);
+        cnx_rewrite_note(rewrite, "not canonical: %s", model->not_canonical);
+    }
+    cnx_arena_destroy(n.arena);
+    return changed;
+}

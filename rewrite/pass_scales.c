@@ -1,0 +1,9 @@
+/* Every unit that can be multiplied by a positive number gets the power of two that FORMAT.md chooses. */
+#include "rewrite/normal_factors.h"
+#include "rewrite/pass.h"
+
+size_t cnx_pass_scales(cnx_rewrite *rewrite)
+{
+    return cnx_normalize_kind(rewrite, CNX_SCALE,
+                              "the scales of %llu units hang together in a way that nothing sorts out");
+}

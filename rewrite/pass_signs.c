@@ -1,0 +1,9 @@
+/* Every unit whose sign can change gets the one that FORMAT.md chooses. */
+#include "rewrite/normal_factors.h"
+#include "rewrite/pass.h"
+
+size_t cnx_pass_signs(cnx_rewrite *rewrite)
+{
+    return cnx_normalize_kind(rewrite, CNX_SIGN,
+                              "the signs of %llu units cannot be told from the opposite ones");
+}
