@@ -78,8 +78,7 @@ static cnx_fact declared_fact(sweep *s, const cnx_value *value, uint32_t reason)
 static cnx_fact input_fact(sweep *s, const cnx_value *value)
 {
     cnx_points *points = s->analysis->points;
-    const char *what = cnx_print(s->analysis->arena, "graph input %s", value->name);
-    return declared_fact(s, value, cnx_reason(points, what, NULL, NULL));
+    return declared_fact(s, value, cnx_reason_named(points, "graph input", value->name, NULL, NULL));
 }
 
 /* Whether a tensor may be permuted: floats, quantised floats, and wider integers where an operator reads
@@ -148,7 +147,8 @@ static cnx_fact tensor_fact(sweep *s, uint32_t id, cnx_tensor *tensor)
                 labels->parameter = tensor;
             }
         } else {
-            const char *what = weights ? "axis that is empty or too long" : "integer tensor";
+            const char *what =
+                weights ? "axis without positions, or with too many to follow" : "integer tensor, no weights";
             fact.axes[k] = cnx_axis_pinned(cnx_dim_number(s->analysis->dims, extent),
                                            cnx_reason(points, what, NULL, NULL));
         }
@@ -314,6 +314,18 @@ static bool inputs_known(const cnx_rule *rule)
     return rule->input_count == 0 || rule->present[0];
 }
 
+/* The reason that names the first input whose shape is not known. */
+static uint32_t unknown_input(const cnx_rule *rule)
+{
+    uint32_t i = 0;
+    while (i < rule->input_count && (!rule->present[i] || rule->inputs[i].known))
+        i++;
+    if (i == rule->input_count)
+        return cnx_rule_reason(rule, "missing input");
+    return cnx_reason_named(rule->points, "unknown shape of input",
+                            rule->graph->values[rule->node->inputs[i]].name, rule->graph, rule->node);
+}
+
 /* A Gemm is between matrices and a Conv's input has as many axes as its weight, whatever came before. */
 static void assume_rank(cnx_rule *rule)
 {
@@ -328,8 +340,9 @@ static void assume_rank(cnx_rule *rule)
     if (rank == 0)
         return;
     cnx_fact fact = cnx_rule_fact(rule, rule->inputs[0].type, rank);
+    uint32_t reason = unknown_input(rule);
     for (uint32_t k = 0; k < rank; k++)
-        fact.axes[k] = cnx_axis_pinned(cnx_dim_fresh(rule->dims), cnx_rule_reason(rule, "unknown input"));
+        fact.axes[k] = cnx_axis_pinned(cnx_dim_fresh(rule->dims), reason);
     rule->inputs[0] = fact;
 }
 
@@ -340,11 +353,11 @@ static void apply_row(cnx_rule *rule)
         cnx_apply_function(rule);
     } else if (rule->op == NULL) {
         note_unknown(rule->analysis, rule->node);
-        cnx_rule_pin_all(rule, "unknown operator, use");
+        cnx_rule_pin_all(rule, "operator without a rule: input");
     } else if (rule->op->rule == NULL) {
-        cnx_rule_pin_all(rule, "positions that matter to every input");
+        cnx_rule_pin_all(rule, "axis whose order matters, input");
     } else if (!inputs_known(rule) && rule->op->class != CNX_OP_CONTROL) {
-        cnx_rule_pin_all(rule, "input of unknown rank");
+        cnx_rule_pin_inputs(rule, unknown_input(rule));
     } else {
         rule->op->rule(rule);
         rule->followed = true;
@@ -360,7 +373,7 @@ static void pin_unread(cnx_rule *rule)
         for (uint32_t k = 0; rule->present[i] && k < rule->inputs[i].rank; k++)
             if ((rule->read[i] >> k & 1) == 0) {
                 if (reason == CNX_NONE)
-                    reason = cnx_rule_reason(rule, "input that is not followed");
+                    reason = cnx_rule_reason(rule, "input whose order may matter");
                 cnx_axis_pin(rule->points, rule->inputs[i].axes[k], reason);
             }
 }
@@ -374,7 +387,7 @@ static void finish_outputs(sweep *s, cnx_rule *rule)
         const cnx_value *value = &s->graph->values[id];
         if (!rule->outputs[o].known) {
             int32_t type = rule->outputs[o].type;
-            rule->outputs[o] = declared_fact(s, value, cnx_rule_reason(rule, "output that is not followed"));
+            rule->outputs[o] = declared_fact(s, value, cnx_rule_reason(rule, "output of unknown shape"));
             if (rule->outputs[o].type == 0)
                 rule->outputs[o].type = type;
         }
@@ -493,8 +506,7 @@ static void pin_outputs(sweep *s)
     cnx_points *points = s->analysis->points;
     for (uint32_t i = 0; i < s->graph->output_count; i++) {
         uint32_t id = s->graph->outputs[i];
-        const char *what = cnx_print(s->analysis->arena, "graph output %s", s->graph->values[id].name);
-        uint32_t reason = cnx_reason(points, what, NULL, NULL);
+        uint32_t reason = cnx_reason_named(points, "graph output", s->graph->values[id].name, NULL, NULL);
         cnx_fact fact = known_or_initializer(s, id);
         for (uint32_t k = 0; k < fact.rank; k++)
             cnx_axis_pin(points, fact.axes[k], reason);

@@ -132,7 +132,7 @@ cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t rea
 /* The product of an axis `a` of m positions and `c` of n as new points: position (i, k) moves along with k
  * and lies in block i, or the other way round when only `a` is free. */
 static const cnx_labels *product_labels(cnx_points *points, cnx_axis outer, cnx_axis inner, uint32_t m,
-                                        uint32_t n, uint32_t reason)
+                                        uint32_t n)
 {
     cnx_labels *product = (cnx_labels *)(uintptr_t)cnx_labels_fresh(points, m * n, NULL);
     product->merged_outer = cnx_axis_keep(points, outer);
@@ -146,8 +146,10 @@ static const cnx_labels *product_labels(cnx_points *points, cnx_axis outer, cnx_
             cnx_relate(points, product->sequence, named->sequence, n, 1, CNX_CONTAIN);
         return product;
     }
-    const cnx_labels *a = outer.kind == CNX_AXIS_LABELS ? outer.labels : cnx_labels_pinned(points, m, reason);
-    const cnx_labels *c = inner.kind == CNX_AXIS_LABELS ? inner.labels : cnx_labels_pinned(points, n, reason);
+    const cnx_labels *a =
+        outer.kind == CNX_AXIS_LABELS ? outer.labels : cnx_labels_pinned(points, m, outer.reason);
+    const cnx_labels *c =
+        inner.kind == CNX_AXIS_LABELS ? inner.labels : cnx_labels_pinned(points, n, inner.reason);
     cnx_labels_touch(a);
     cnx_labels_touch(c);
     bool inner_is_free = inner.kind == CNX_AXIS_LABELS;
@@ -163,10 +165,25 @@ static cnx_axis product(cnx_points *points, cnx_axis outer, cnx_axis inner, cnx_
     uint32_t m = 0, n = 0;
     if (cnx_axis_is_plain(outer) && cnx_axis_is_plain(inner) && cnx_axis_number(points, outer.extent, &m) &&
         cnx_axis_number(points, inner.extent, &n) && (uint64_t)m * n <= CNX_LARGEST_AXIS)
-        return cnx_axis_labelled(extent, product_labels(points, outer, inner, m, n, reason));
+        return cnx_axis_labelled(extent, product_labels(points, outer, inner, m, n));
     cnx_axis_pin(points, outer, reason);
     cnx_axis_pin(points, inner, reason);
     return cnx_axis_pinned(extent, reason);
+}
+
+/* What was stated when two axes were merged, or when the one that is merged again was split. */
+static void restate_merge(cnx_points *points, const cnx_labels *merged)
+{
+    const cnx_labels *outer = merged->merged_outer->labels, *inner = merged->merged_inner->labels;
+    uint32_t n = inner != NULL ? inner->extent : merged->extent / outer->extent, m = merged->extent / n;
+    if (outer != NULL && inner != NULL)
+        cnx_restate(points, inner->sequence, outer->sequence, n, 1, CNX_CONTAIN);
+    for (cnx_relation_kind kind = CNX_IDENTIFY; kind <= CNX_CONTAIN; kind++) {
+        if (outer != NULL)
+            cnx_restate(points, merged->sequence, outer->sequence, n, 1, kind);
+        if (inner != NULL)
+            cnx_restate(points, merged->sequence, inner->sequence, m, n, kind);
+    }
 }
 
 cnx_axis cnx_axis_settle(cnx_points *points, cnx_axis axis, uint32_t reason)
@@ -177,8 +194,10 @@ cnx_axis cnx_axis_settle(cnx_points *points, cnx_axis axis, uint32_t reason)
     inner.repeats = NULL;
     inner.extent = cnx_dim_number(points->dims, axis.labels->extent);
     for (const cnx_labels_split *known = axis.labels->splits; known != NULL; known = known->next)
-        if (known->inner_extent == 0 && known->outer == NULL && known->repeats == axis.repeats)
+        if (known->inner_extent == 0 && known->outer == NULL && known->repeats == axis.repeats) {
+            restate_merge(points, known->inner);
             return cnx_axis_labelled(axis.extent, known->inner);
+        }
     cnx_axis settled = product(points, *axis.repeats, inner, axis.extent, reason);
     if (settled.kind == CNX_AXIS_LABELS) {
         cnx_labels_split *split = CNX_NEW(points->arena, cnx_labels_split);
@@ -250,8 +269,12 @@ static const cnx_labels *copies_of(cnx_points *points, const cnx_labels *labels,
                      ? labels->extent / labels->merged_outer->labels->extent
                      : labels->merged_inner->labels->extent;
     for (const cnx_labels_split *known = labels->splits; known != NULL; known = known->next)
-        if (known->inner_extent == n)
+        if (known->inner_extent == n) {
+            cnx_restate(points, labels->sequence, known->outer->sequence, n, 1, CNX_CONTAIN);
+            cnx_restate(points, labels->sequence, known->inner->sequence, labels->extent / n, n,
+                        CNX_IDENTIFY);
             return copies_outside ? known->outer : known->inner;
+        }
     cnx_labels_touch(labels);
     cnx_labels_split *split = CNX_NEW(points->arena, cnx_labels_split);
     *split = (cnx_labels_split){.next = labels->splits, .inner_extent = n};
@@ -281,6 +304,7 @@ static bool split_undoes_merge(cnx_points *points, cnx_axis axis, cnx_dim inner_
         *outer = cnx_axis_labelled(outer->extent, copies_of(points, labels, true));
     else if (inner->kind == CNX_AXIS_ANY)
         *inner = cnx_axis_labelled(inner->extent, copies_of(points, labels, false));
+    restate_merge(points, labels);
     return true;
 }
 
@@ -292,6 +316,7 @@ static void split_labels(cnx_points *points, const cnx_labels *labels, uint32_t 
         if (known->inner_extent == inner_extent) {
             *outer = known->outer;
             *inner = known->inner;
+            cnx_restate(points, labels->sequence, known->outer->sequence, inner_extent, 1, CNX_CONTAIN);
             return;
         }
     cnx_labels_touch(labels);
@@ -344,8 +369,11 @@ void cnx_axis_split(cnx_points *points, cnx_axis axis, cnx_dim outer_extent, cnx
 static const cnx_labels *forget(cnx_points *points, const cnx_labels *labels, const cnx_labels *blocks)
 {
     for (const cnx_labels_split *known = labels->splits; known != NULL; known = known->next)
-        if (known->inner_extent == 0 && known->outer == blocks && known->repeats == NULL)
+        if (known->inner_extent == 0 && known->outer == blocks && known->repeats == NULL) {
+            cnx_restate(points, labels->sequence, known->inner->sequence, blocks->extent,
+                        labels->sequence->count / blocks->sequence->count, CNX_IDENTIFY);
             return known->inner;
+        }
     const cnx_labels *over = labels->over == blocks ? blocks->over : forget(points, labels->over, blocks);
     const cnx_labels *result = cnx_labels_fresh(points, labels->extent, over);
     uint32_t inner = labels->sequence->count / blocks->sequence->count;

@@ -514,7 +514,7 @@ double cnx_cell_log10_order(const cnx_cells *cells, uint32_t cell)
 /* Pins the cell of a class that could not be verified; when that is no cell's, every cell of the phase. */
 static void pin_cells(cnx_cells *cells, uint32_t class, uint32_t phase)
 {
-    uint32_t reason = cnx_reason(cells->points, "copies that do not move in step", NULL, NULL);
+    uint32_t reason = cnx_reason(cells->points, "exact check failed: copies do not move in step", NULL, NULL);
     for (uint32_t k = 0; k < cells->cell_count; k++) {
         const cnx_cell *cell = &cells->cells[k];
         bool guilty =

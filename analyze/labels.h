@@ -34,6 +34,11 @@ const cnx_sequence *cnx_sequence_gather(cnx_points *points, const cnx_sequence *
 void cnx_relate(cnx_points *points, const cnx_sequence *from, const cnx_sequence *to, uint32_t middle,
                 uint32_t inner, cnx_relation_kind kind);
 
+/* Notes that the node at hand says a relation too, if it was stated before: labels that are found again say
+ * what they said when they were made. */
+void cnx_restate(cnx_points *points, const cnx_sequence *from, const cnx_sequence *to, uint32_t middle,
+                 uint32_t inner, cnx_relation_kind kind);
+
 cnx_labels *cnx_labels_make(cnx_points *points, const cnx_sequence *sequence, uint32_t extent,
                             const cnx_labels *over);
 /* Labels of new points; no containment in `over` is stated. */

@@ -51,11 +51,29 @@ const cnx_operator *cnx_operator_find(const char *domain, const char *name, int6
 /* A name as people write it, "com.microsoft.FusedConv", and what kind of thing it is since which version. */
 #define FULL_NAME(domain_, name_) (sizeof(domain_) == 1 ? name_ : domain_ "." name_)
 
+/* What a class is called. */
+#define WORDS_OTHER "other"
+#define WORDS_ELEMENTWISE "position by position"
+#define WORDS_ACTIVATION "activation function"
+#define WORDS_LINEAR "matrix product"
+#define WORDS_CONVOLUTION "convolution"
+#define WORDS_POOL "pooling"
+#define WORDS_NORMALIZATION "normalization"
+#define WORDS_SOFTMAX "softmax"
+#define WORDS_REDUCTION "sum or choice over axes"
+#define WORDS_LAYOUT "moves and selects"
+#define WORDS_RECURRENT "recurrent layer"
+#define WORDS_ATTENTION "attention"
+#define WORDS_CONSTANT "makes constants and shapes"
+#define WORDS_IDENTITY "passes on"
+#define WORDS_CONTROL "nested graphs"
+#define WORDS_QUANTIZATION "quantization"
+
 size_t cnx_operator_list(const cnx_list_row **rows)
 {
     static const cnx_list_row list[] = {
 #define OP(domain_, name_, since_, rule_, scaling_, class_, commutative_)                                    \
-    {FULL_NAME(domain_, name_), #rule_, #class_ ", since " #since_},
+    {FULL_NAME(domain_, name_), #rule_, WORDS_##class_ ", since " #since_},
 #include "analyze/ops.def"
 #undef OP
     };

@@ -8,19 +8,27 @@ cnx_points *cnx_points_create(cnx_arena *arena, cnx_dims *dims)
     points->speaker = CNX_NONE;
     cnx_intern_init(&points->reasons, arena);
     cnx_intern_init(&points->seen, arena);
+    cnx_intern_init(&points->pinned_before, arena);
     return points;
 }
 
 typedef struct reason_key {
     const char *what;
+    const char *value; /* a name, or NULL */
     const cnx_graph *graph;
     const cnx_node *node;
 } reason_key;
 
+uint32_t cnx_reason_named(cnx_points *points, const char *what, const char *value, const cnx_graph *graph,
+                          const cnx_node *node)
+{
+    reason_key key = {.what = what, .value = value, .graph = graph, .node = node};
+    return cnx_intern_add(&points->reasons, &key, sizeof key);
+}
+
 uint32_t cnx_reason(cnx_points *points, const char *what, const cnx_graph *graph, const cnx_node *node)
 {
-    reason_key key = {.what = what, .graph = graph, .node = node};
-    return cnx_intern_add(&points->reasons, &key, sizeof key);
+    return cnx_reason_named(points, what, NULL, graph, node);
 }
 
 static reason_key key_of(const cnx_points *points, uint32_t number)
@@ -34,6 +42,8 @@ static reason_key key_of(const cnx_points *points, uint32_t number)
 const char *cnx_reason_text(const cnx_points *points, uint32_t number)
 {
     reason_key key = key_of(points, number);
+    if (key.value != NULL)
+        key.what = cnx_print(points->arena, "%s \"%s\"", key.what, key.value);
     if (key.node == NULL)
         return key.what;
     return cnx_print(points->arena, "%s of %s %s", key.what, key.node->op_type,
@@ -43,7 +53,8 @@ const char *cnx_reason_text(const cnx_points *points, uint32_t number)
 const char *cnx_reason_kind(const cnx_points *points, uint32_t number)
 {
     reason_key key = key_of(points, number);
-    return key.node == NULL ? key.what : cnx_print(points->arena, "%s of %s", key.what, key.node->op_type);
+    return key.node == NULL ? cnx_reason_text(points, number)
+                            : cnx_print(points->arena, "%s of %s", key.what, key.node->op_type);
 }
 
 const cnx_node *cnx_reason_node(const cnx_points *points, uint32_t number)
@@ -121,10 +132,9 @@ static void pin_point(cnx_points *points, uint32_t point, uint32_t reason)
 
 void cnx_sequence_pin(cnx_points *points, const cnx_sequence *sequence, uint32_t reason)
 {
-    uint32_t key[3] = {sequence->id, reason,
-                       points->speaker}; /* shorter than a relation's: never equal to one */
-    size_t known = points->seen.count;
-    if (cnx_intern_add(&points->seen, key, sizeof key) < known)
+    uint32_t key[3] = {sequence->id, reason, points->speaker};
+    size_t known = points->pinned_before.count;
+    if (cnx_intern_add(&points->pinned_before, key, sizeof key) < known)
         return;
     cnx_pin pin = {sequence, reason, points->speaker};
     CNX_PUSH(points->arena, points->pins, points->pin_count, points->pin_capacity, pin);
@@ -156,6 +166,25 @@ const cnx_sequence *cnx_sequence_add(cnx_points *points, const uint32_t *members
     return sequence;
 }
 
+static void note_repeat(cnx_points *points, uint32_t relation)
+{
+    cnx_repeat repeat = {relation, points->speaker};
+    const cnx_repeat *last = points->repeat_count != 0 ? &points->repeats[points->repeat_count - 1] : NULL;
+    if (points->relations[relation].speaker == points->speaker || points->speaker == CNX_NONE ||
+        (last != NULL && last->relation == relation && last->speaker == points->speaker))
+        return;
+    CNX_PUSH(points->arena, points->repeats, points->repeat_count, points->repeat_capacity, repeat);
+}
+
+void cnx_restate(cnx_points *points, const cnx_sequence *from, const cnx_sequence *to, uint32_t middle,
+                 uint32_t inner, cnx_relation_kind kind)
+{
+    uint32_t key[5] = {from->id, to->id, middle, inner, (uint32_t)kind};
+    uint32_t number = cnx_intern_find(&points->seen, key, sizeof key);
+    if (number != CNX_NONE)
+        note_repeat(points, number);
+}
+
 void cnx_relate(cnx_points *points, const cnx_sequence *from, const cnx_sequence *to, uint32_t middle,
                 uint32_t inner, cnx_relation_kind kind)
 {
@@ -163,8 +192,11 @@ void cnx_relate(cnx_points *points, const cnx_sequence *from, const cnx_sequence
         return;
     uint32_t key[5] = {from->id, to->id, middle, inner, (uint32_t)kind};
     size_t known = points->seen.count;
-    if (cnx_intern_add(&points->seen, key, sizeof key) < known)
+    uint32_t number = cnx_intern_add(&points->seen, key, sizeof key);
+    if (number < known) {
+        note_repeat(points, number);
         return;
+    }
     cnx_relation relation = {
         .from = from, .to = to, .middle = middle, .inner = inner, .kind = kind, .speaker = points->speaker};
     CNX_PUSH(points->arena, points->relations, points->relation_count, points->relation_capacity, relation);

@@ -57,6 +57,12 @@ typedef struct cnx_relation {
     uint32_t speaker; /* the node that said it (cnx_walk), or, of what cnx_points_close said, a closing */
 } cnx_relation;
 
+/* Another node stated relation number `relation` too. */
+typedef struct cnx_repeat {
+    uint32_t relation;
+    uint32_t speaker;
+} cnx_repeat;
+
 /* The node `speaker`, or with CNX_NONE the graph, said that a sequence may not move. */
 typedef struct cnx_pin {
     const cnx_sequence *sequence;
@@ -91,12 +97,16 @@ typedef struct cnx_points {
     size_t closing_count;
     size_t closing_capacity;
     cnx_closing *closings;
+    size_t repeat_count;
+    size_t repeat_capacity;
+    cnx_repeat *repeats;
     size_t pin_count;
     size_t pin_capacity;
     cnx_pin *pins;
     uint32_t speaker; /* whose rule is being applied: noted with every relation and pin */
     cnx_intern reasons;
-    cnx_intern seen; /* relations already stated */
+    cnx_intern seen; /* relations already stated, by their numbers */
+    cnx_intern pinned_before;
 } cnx_points;
 
 cnx_points *cnx_points_create(cnx_arena *arena, cnx_dims *dims);
@@ -111,6 +121,9 @@ uint32_t cnx_point_twin(cnx_points *points, uint32_t point);
 /* A reason's number. With a node, `what` is a phrase that "of Conv conv1" completes ("spatial axis"); it is a
  * literal or lives in the arena, and equal reasons are told by its address. The text is made on demand. */
 uint32_t cnx_reason(cnx_points *points, const char *what, const cnx_graph *graph, const cnx_node *node);
+/* The same with the name of a value behind the phrase: `graph input "x"`. */
+uint32_t cnx_reason_named(cnx_points *points, const char *what, const char *value, const cnx_graph *graph,
+                          const cnx_node *node);
 const char *cnx_reason_text(const cnx_points *points, uint32_t reason);
 /* The text without the node's name, the same for all nodes of one operator: "spatial axis of Conv". */
 const char *cnx_reason_kind(const cnx_points *points, uint32_t reason);

@@ -94,7 +94,11 @@ cnx_axis cnx_rule_pin(cnx_rule *rule, uint32_t i, int64_t k, const char *what)
 
 void cnx_rule_pin_all(cnx_rule *rule, const char *what)
 {
-    uint32_t reason = cnx_rule_reason(rule, what);
+    cnx_rule_pin_inputs(rule, cnx_rule_reason(rule, what));
+}
+
+void cnx_rule_pin_inputs(cnx_rule *rule, uint32_t reason)
+{
     for (uint32_t i = 0; i < rule->input_count; i++) {
         rule->read[i] = UINT64_MAX;
         for (uint32_t k = 0; rule->present[i] && k < rule->inputs[i].rank; k++)
@@ -105,7 +109,7 @@ void cnx_rule_pin_all(cnx_rule *rule, const char *what)
 cnx_axis cnx_rule_same(cnx_rule *rule, cnx_axis a, cnx_axis b)
 {
     int64_t number;
-    cnx_axis same = cnx_axis_unify(rule->points, a, b, cnx_rule_reason(rule, "axes that do not fit"));
+    cnx_axis same = cnx_axis_unify(rule->points, a, b, cnx_rule_reason(rule, "axes with different blocks"));
     if (!cnx_dim_is_number(rule->dims, same.extent, &number))
         same.extent = cnx_dim_is_number(rule->dims, a.extent, &number) ? a.extent : b.extent;
     return same;
@@ -174,7 +178,7 @@ static void realign_blocks(cnx_rule *rule, cnx_fact *result, const uint32_t *blo
             named.labels->sequence->count == axis->labels->over->sequence->count)
             *axis = cnx_axis_over(rule->points, *axis, named.labels);
         else
-            cnx_rule_pin_fact_axis(rule, result, k, "blocks that lost their axis");
+            cnx_rule_pin_fact_axis(rule, result, k, "positions that vary over a lost axis");
     }
 }
 
@@ -340,12 +344,13 @@ void cnx_rule_pin_orphans(cnx_rule *rule, cnx_fact *fact)
     for (uint32_t k = 0; k < fact->rank; k++)
         if (fact->axes[k].kind == CNX_AXIS_LABELS && fact->axes[k].labels->over != NULL &&
             place_of_blocks(fact, fact->axes[k]) == 0)
-            cnx_rule_pin_fact_axis(rule, fact, k, "blocks that lost their axis");
+            cnx_rule_pin_fact_axis(rule, fact, k, "positions that vary over a lost axis");
 }
 
 cnx_fact cnx_rule_reshape(cnx_rule *rule, cnx_fact fact, const cnx_dim *extents, uint32_t rank)
 {
-    reshape_state state = {.rule = rule, .reason = cnx_rule_reason(rule, "irregular regrouping")};
+    reshape_state state = {.rule = rule,
+                           .reason = cnx_rule_reason(rule, "regrouping that cuts through axes")};
     state.axes = CNX_NEW_ARRAY(rule->arena, cnx_axis, fact.rank);
     for (uint32_t k = 0; k < fact.rank; k++)
         if (!cnx_dim_equals(rule->dims, fact.axes[k].extent, 1))

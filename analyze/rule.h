@@ -59,6 +59,7 @@ uint32_t cnx_rule_reason(const cnx_rule *rule, const char *what);
 cnx_axis cnx_rule_pin(cnx_rule *rule, uint32_t i, int64_t k, const char *what);
 /* Pins every axis of every input; outputs stay unknown (their declared shapes are used, pinned). */
 void cnx_rule_pin_all(cnx_rule *rule, const char *what);
+void cnx_rule_pin_inputs(cnx_rule *rule, uint32_t reason);
 /* States that two axes are the same; returns the better-known. */
 cnx_axis cnx_rule_same(cnx_rule *rule, cnx_axis a, cnx_axis b);
 

@@ -21,6 +21,8 @@ const cnx_labels *cnx_parameter_labels(const cnx_parameter *parameter, uint32_t 
     return a->labels->finer != NULL ? a->labels->finer : a->labels;
 }
 
+const char cnx_alone_reason[] = "no other position plays the same part";
+
 /* ---- describing ---- */
 
 /* One line of the report while it is put together: a cell without home, or pinned classes that share a reason
@@ -36,33 +38,12 @@ typedef struct describer {
     cnx_arena *arena;
     cnx_analysis *analysis;
     const cnx_cells *cells;
+    const char **names; /* by cell */
     uint32_t *draft_of; /* by class: draft number + 1, or 0 */
     size_t draft_count;
     size_t draft_capacity;
     draft *drafts;
 } describer;
-
-/* "S_64", "S_64 wr S_12", "(S_64 x S_32) wr S_12"; "1" for a cell of one. */
-static const char *group_text(describer *d, uint32_t cell)
-{
-    const cnx_cell *c = &d->cells->cells[cell];
-    uint32_t block = d->cells->members[c->first];
-    const char *inside = NULL;
-    unsigned factors = 0;
-    for (uint32_t k = d->cells->child_start[block]; k < d->cells->child_start[block + 1]; k++) {
-        const char *factor = group_text(d, d->cells->child_cells[k]);
-        if (strcmp(factor, "1") == 0)
-            continue;
-        inside = inside == NULL ? factor : cnx_print(d->arena, "%s x %s", inside, factor);
-        factors++;
-    }
-    if (inside == NULL)
-        return c->count == 1 ? "1" : cnx_print(d->arena, "S_%u", c->count);
-    if (c->count == 1)
-        return inside;
-    return cnx_print(d->arena, factors > 1 || strchr(inside, ' ') != NULL ? "(%s) wr S_%u" : "%s wr S_%u",
-                     inside, c->count);
-}
 
 /* Leaves of the cell: what a person would count as its size (768 = 12 heads of 64). */
 static uint64_t cell_extent(const cnx_cells *cells, uint32_t cell)
@@ -73,13 +54,6 @@ static uint64_t cell_extent(const cnx_cells *cells, uint32_t cell)
     for (uint32_t k = cells->child_start[block]; k < cells->child_start[block + 1]; k++)
         inside += cell_extent(cells, cells->child_cells[k]);
     return c->count * (inside == 0 ? 1 : inside);
-}
-
-static uint32_t outermost(const cnx_cells *cells, uint32_t class)
-{
-    while (cells->home[class] != CNX_NONE)
-        class = cells->home[class];
-    return class;
 }
 
 static uint32_t new_draft(describer *d)
@@ -95,12 +69,13 @@ static uint32_t draft_of_cell(describer *d, uint32_t cell)
     uint32_t number = new_draft(d);
     const cnx_cell *c = &d->cells->cells[cell];
     cnx_symmetry_class *class = &d->drafts[number - 1].class;
-    class->group = group_text(d, cell);
+    class->name = d->names[cell];
+    class->group = cnx_cell_group(d->arena, d->cells, cell);
     class->extent = cell_extent(d->cells, cell);
     class->log10_order = cnx_cell_log10_order(d->cells, cell);
     class->free = class->log10_order > 0;
     if (!class->free)
-        class->pinned_by = class->pinned_kind = "no other position plays the same part";
+        class->pinned_by = class->pinned_kind = cnx_alone_reason;
     for (uint32_t i = 0; i < c->count; i++)
         d->draft_of[d->cells->members[c->first + i]] = number;
     return number;
@@ -111,7 +86,7 @@ static uint32_t draft_of_cell(describer *d, uint32_t cell)
 static uint32_t draft_of_point(describer *d, uint32_t point, uint32_t *pinned_draft)
 {
     uint32_t class = d->cells->class_of[point];
-    uint32_t top = outermost(d->cells, class);
+    uint32_t top = cnx_outermost(d->cells, class);
     if (d->draft_of[class] != 0)
         return d->draft_of[class];
     if (d->cells->pinned[class] == CNX_NONE && d->draft_of[top] != 0)
@@ -119,7 +94,7 @@ static uint32_t draft_of_point(describer *d, uint32_t point, uint32_t *pinned_dr
     if (d->cells->pinned[class] == CNX_NONE && d->cells->cells[d->cells->cell_of[top]].count > 1)
         return draft_of_cell(d, d->cells->cell_of[top]);
     uint32_t reason = d->cells->pinned[class];
-    const char *why = reason == CNX_NONE ? "no other position plays the same part" : NULL;
+    const char *why = reason == CNX_NONE ? cnx_alone_reason : NULL;
     if (reason == CNX_NONE && cnx_cell_log10_order(d->cells, d->cells->cell_of[top]) > 0)
         return draft_of_cell(d, d->cells->cell_of[top]);
     if (why == NULL)
@@ -143,8 +118,15 @@ static bool is_listed(const draft *t, const char *tensor, uint32_t axis)
     return false;
 }
 
-/* What is done with the classes on a parameter's axes. */
+/* The turns in which parameters are gone through: matrices come in the order of the graph, while exporters
+ * move vectors, above all shared ones, to its start. */
 typedef enum listing { NAME_ONLY, LIST, LIST_AGAIN } listing;
+
+static bool has_turn(const cnx_parameter *parameter, listing what)
+{
+    return what == NAME_ONLY ? !parameter->again && parameter->tensor->rank > 1
+                             : parameter->again == (what == LIST_AGAIN);
+}
 
 /* Families of blocks that one position is reported with, besides its own class. */
 #define MOST_FAMILIES 8
@@ -156,7 +138,7 @@ static void drafts_of_blocks(describer *d, uint32_t point, uint32_t *numbers, ui
     const cnx_cells *cells = d->cells;
     uint32_t twin = cells->twin_of[point];
     for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++) {
-        uint32_t block = outermost(cells, cells->class_of[cells->parent_point[e]]);
+        uint32_t block = cnx_outermost(cells, cells->class_of[cells->parent_point[e]]);
         uint32_t cell = cells->cell_of[block];
         if (cell == CNX_NONE || cells->cells[cell].count < 2 || *count > MOST_FAMILIES)
             continue;
@@ -196,12 +178,6 @@ static void describe_axis(describer *d, const cnx_parameter *parameter, uint32_t
     }
 }
 
-static bool has_turn(const cnx_parameter *parameter, listing what)
-{
-    return what == NAME_ONLY ? !parameter->again && parameter->tensor->rank > 1
-                             : parameter->again == (what == LIST_AGAIN);
-}
-
 static void describe_parameters(describer *d, listing what)
 {
     for (size_t p = 0; p < d->analysis->parameter_count; p++) {
@@ -228,7 +204,7 @@ static void describe_scalings(describer *d, cnx_symmetry *symmetry, cnx_symmetry
         cnx_cell_scaling size = cnx_scaling_of_cell(scalings, k);
         uint32_t member = d->cells->members[d->cells->cells[k].first];
         uint32_t number =
-            d->draft_of[member] != 0 ? d->draft_of[member] : d->draft_of[outermost(d->cells, member)];
+            d->draft_of[member] != 0 ? d->draft_of[member] : d->draft_of[cnx_outermost(d->cells, member)];
         symmetry->signs += size.signs;
         symmetry->dimension += size.dimension;
         if (number == 0)
@@ -248,9 +224,8 @@ static void describe_scalings(describer *d, cnx_symmetry *symmetry, cnx_symmetry
 static const cnx_symmetry *describe(cnx_arena *arena, cnx_analysis *analysis, bool with_scalings)
 {
     describer d = {.arena = arena, .analysis = analysis, .cells = cnx_analysis_cells(analysis)};
+    d.names = cnx_name_cells(arena, analysis, d.cells);
     d.draft_of = CNX_NEW_ARRAY(arena, uint32_t, d.cells->class_count);
-    /* Matrices come in the order of the graph; exporters move vectors, above all shared ones, to its start.
-     */
     describe_parameters(&d, NAME_ONLY);
     describe_parameters(&d, LIST);
     describe_parameters(&d, LIST_AGAIN);

@@ -2,6 +2,7 @@
  * people is in symmetry_text.c, the perm-spec in perm_spec.c. */
 #include "command.h"
 #include "document.h"
+#include "explain.h"
 #include "options.h"
 #include "outcome.h"
 #include "perm_spec.h"
@@ -10,12 +11,13 @@
 #include <math.h>
 #include <string.h>
 
-enum { KEY_ALL = 'a', KEY_FORMAT = 0x2000, KEY_ORBIT };
+enum { KEY_ALL = 'a', KEY_FORMAT = 0x2000, KEY_ORBIT, KEY_EXPLAIN };
 
 struct settings {
     bool all;
     bool orbit;
     bool perm_spec;
+    const char *explain[2]; /* one axis or two, or NULL */
 };
 
 static const struct argp_option options[] = {
@@ -24,6 +26,13 @@ static const struct argp_option options[] = {
      .key = KEY_ORBIT,
      .doc = "Also count how many different models the group makes of this one: fewer than the group has "
             "elements when weights repeat. Reads weights"},
+    {.name = "explain",
+     .key = KEY_EXPLAIN,
+     .arg = "AXIS",
+     .doc =
+         "Explain one axis instead: the chain of nodes to what pins it, or to all that moves with it. AXIS "
+         "is NAME:NUMBER, such as features.0.weight:0, or NAME:NUMBER[POSITION]; the beginning of a name "
+         "will do. Given twice: the chain of nodes that ties the two"},
     {.name = "format",
      .key = KEY_FORMAT,
      .arg = "FORMAT",
@@ -39,6 +48,10 @@ static const char *accept(int key, const char *value, void *settings_given)
         settings->all = true;
     else if (key == KEY_ORBIT)
         settings->orbit = true;
+    else if (key == KEY_EXPLAIN && settings->explain[1] != NULL)
+        return "expected one axis or two";
+    else if (key == KEY_EXPLAIN)
+        settings->explain[settings->explain[0] != NULL] = value;
     else if (strcmp(value, "perm-spec") == 0)
         settings->perm_spec = true;
     else
@@ -91,6 +104,8 @@ static int work(const struct request *request, const void *settings_given, cnx_m
     cnx_error error = {0};
     const struct settings *settings = settings_given;
     const cnx_symmetry *symmetry;
+    if (settings->explain[0] != NULL)
+        return explain_run(request, model, settings->explain[0], settings->explain[1], settings->all);
     if (cnx_find_symmetry(model, &symmetry, &error) != CNX_OK)
         return outcome_failure(request->operands[0], &error);
     double orbit = (double)NAN; /* not asked for, or not decided */

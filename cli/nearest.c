@@ -1,10 +1,11 @@
 /* Optimal string alignment distance: insertions, deletions, replacements and swaps of neighbours cost one
- * each. Words here are option and command names, so a small fixed table is enough. */
+ * each. Words are the names of options, commands and tensors: longer ones than
+ * LONGEST_WORD are near to nothing. */
 #include "nearest.h"
 
 #include <string.h>
 
-enum { LONGEST_WORD = 31, FAR = 1000 };
+enum { LONGEST_WORD = 255, FAR = 1000 };
 
 static size_t smallest(size_t a, size_t b)
 {
@@ -14,22 +15,23 @@ static size_t smallest(size_t a, size_t b)
 static size_t distance(const char *left, const char *right)
 {
     size_t rows = strlen(left), columns = strlen(right);
-    size_t cost[LONGEST_WORD + 1][LONGEST_WORD + 1];
+    size_t cost[3][LONGEST_WORD + 1]; /* of this row and the two above it */
     if (rows > LONGEST_WORD || columns > LONGEST_WORD)
         return FAR;
     for (size_t i = 0; i <= rows; i++) {
+        size_t *here = cost[i % 3], *above = cost[(i + 2) % 3], *two_above = cost[(i + 1) % 3];
         for (size_t j = 0; j <= columns; j++) {
             if (i == 0 || j == 0) {
-                cost[i][j] = i + j;
+                here[j] = i + j;
                 continue;
             }
-            size_t replace = cost[i - 1][j - 1] + (left[i - 1] != right[j - 1]);
-            cost[i][j] = smallest(replace, 1 + smallest(cost[i - 1][j], cost[i][j - 1]));
+            size_t replace = above[j - 1] + (left[i - 1] != right[j - 1]);
+            here[j] = smallest(replace, 1 + smallest(above[j], here[j - 1]));
             if (i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1])
-                cost[i][j] = smallest(cost[i][j], 1 + cost[i - 2][j - 2]);
+                here[j] = smallest(here[j], 1 + two_above[j - 2]);
         }
     }
-    return cost[rows][columns];
+    return cost[rows % 3][columns];
 }
 
 const char *nearest_word(const char *word, const char *const *candidates, size_t count)

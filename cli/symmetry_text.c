@@ -65,7 +65,9 @@ static char *group_formula(const cnx_symmetry *symmetry)
 static bool is_name(const cnx_symmetry_class *class, const cnx_parameter_axis *parameter)
 {
     char *axis = text_format("%s:%" PRIu32, parameter->tensor, parameter->axis);
-    bool same = strcmp(axis, class->name) == 0;
+    size_t length = strlen(axis);
+    bool same = strncmp(axis, class->name, length) == 0 &&
+                (class->name[length] == '\0' || class->name[length] == '['); /* features.0.weight:0[64] */
     free(axis);
     return same;
 }

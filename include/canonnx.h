@@ -180,6 +180,72 @@ typedef struct cnx_symmetry {
 
 CNX_API cnx_code cnx_find_symmetry(cnx_model *model, const cnx_symmetry **symmetry, cnx_error *error);
 
+/* A tensor's axis, or one position of it. */
+typedef struct cnx_axis_place {
+    const char *tensor;
+    int64_t axis;     /* negative: from the end */
+    int64_t position; /* -1: all positions */
+} cnx_axis_place;
+
+/* A node on the way of a position through the graph. Steps form a tree: each follows on from an earlier one,
+ * and shares the value `from` with it. */
+typedef struct cnx_explanation_step {
+    size_t after;        /* the step it follows on from; SIZE_MAX: the axis that was asked about */
+    const char *node;    /* its name, or "#17 Relu"; NULL for the graph's own inputs and outputs */
+    const char *op_type; /* NULL with `node` */
+    const char *inside;  /* "", or which nested graph or function it is in: "then_branch of If choose" */
+    const char *says;    /* what it makes of the position: "sums over both"; or why it may not move */
+    const char *from;    /* the axis of a value the position comes by: "features.0.weight:0" */
+    uint64_t from_position;
+    const char *to; /* the axis it leaves by; NULL where the way ends */
+    uint64_t to_position;
+    bool ties; /* `to` is an axis of a parameter */
+} cnx_explanation_step;
+
+/* Positions of the axis that share their fate. */
+typedef struct cnx_explanation_part {
+    uint64_t first; /* the smallest of them; the steps follow this one */
+    uint64_t count;
+    bool free;
+    const char *class_name; /* as in the report of cnx_find_symmetry; NULL when that lists no such class */
+    const char *group;      /* "S_64 wr S_12", "1" */
+    const char *pinned_by;  /* NULL when free */
+    size_t step_count;      /* pinned: the chain of nodes to what pins it; free: the tree of nodes to all
+                               parameters that      move with it */
+    const cnx_explanation_step *steps;
+    size_t note_count;
+    const char *const *notes; /* why the group is not all permutations of the axis */
+} cnx_explanation_part;
+
+typedef struct cnx_explanation {
+    const char *axis;  /* "features.0.weight:0" */
+    const char *other; /* the second axis, when asked for */
+    uint64_t extent;
+    bool tied;         /* `other`: a chain ties the two */
+    const char *says;  /* `other`: in what way, or what is known when there is no chain */
+    size_t part_count; /* one, with the chain, when `other` was asked for and is tied */
+    const cnx_explanation_part *parts;
+    uint64_t more; /* positions of further parts, which are not listed */
+} cnx_explanation;
+
+/* Why an axis can move as far as it can and no further: the chain of nodes to what pins it, or to all that
+ * moves with it. With `other` (or NULL) the chain of nodes that ties the two axes. The tensor is a parameter,
+ * or else any value of the main graph. */
+CNX_API cnx_code cnx_explain_axis(cnx_model *model, const cnx_axis_place *axis, const cnx_axis_place *other,
+                                  const cnx_explanation **explanation, cnx_error *error);
+
+/* A named value of a model. */
+typedef struct cnx_value_info {
+    const char *name;
+    bool stored; /* a tensor in the file: an initializer or a Constant's; else it is given or computed */
+    size_t rank; /* of a stored one */
+    const int64_t *dims;
+} cnx_value_info;
+
+/* All values of the main graph, and what nested graphs and functions store. */
+CNX_API cnx_code cnx_list_values(cnx_model *model, const cnx_value_info **values, size_t *count,
+                                 cnx_error *error);
+
 /* log10 of the size of the model's orbit: the number of different models that the permutation group makes of
  * it, which is smaller than the group when weights repeat. Reads weights, as far as biases do not tell
  * members apart. NaN when members that look alike could not be decided. */

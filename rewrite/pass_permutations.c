@@ -16,24 +16,7 @@ static const char *sorting_key(const cnx_sorting *s, uint32_t cell)
                      s->prints->used_print[cell] ? ", then fingerprint" : "");
 }
 
-/* By cell: the first parameter axis that shows a member of it, or NULL. */
-static const char **name_cells(const cnx_sorting *s)
-{
-    const cnx_cells *cells = s->cells;
-    const char **names = CNX_NEW_ARRAY(s->arena, const char *, cells->cell_count);
-    for (size_t p = 0; p < s->analysis->parameter_count; p++)
-        for (uint32_t k = 0; k < s->analysis->parameters[p].tensor->rank; k++) {
-            const cnx_labels *labels = cnx_parameter_labels(&s->analysis->parameters[p], k);
-            for (uint32_t i = 0; labels != NULL && i < labels->sequence->count; i++) {
-                uint32_t cell = cells->cell_of[cells->class_of[labels->sequence->points[i]]];
-                if (cell != CNX_NONE && cells->cells[cell].count > 1 && names[cell] == NULL)
-                    names[cell] = cnx_print(s->arena, "%s:%u", s->analysis->parameters[p].name, k);
-            }
-        }
-    return names;
-}
-
-/* One row a cell; cells inside equal blocks share one. */
+/* One row a cell that can move. */
 static size_t report_cells(cnx_rewrite *rewrite, const cnx_sorting *s, const char **names)
 {
     size_t changed = 0;
@@ -49,7 +32,7 @@ static size_t report_cells(cnx_rewrite *rewrite, const cnx_sorting *s, const cha
             cnx_explain(rewrite, "class %s: %llu of %u members moved, sorted by %s",
                         names[k] != NULL ? names[k] : "without parameters", (unsigned long long)moved,
                         cell->count, sorting_key(s, k));
-        if (names[k] != NULL)
+        if (names[k] != NULL && cell->count > 1)
             cnx_rewrite_class(rewrite, names[k], cell->count, moved, sorting_key(s, k));
     }
     return changed;
@@ -72,7 +55,7 @@ size_t cnx_pass_permutations(cnx_rewrite *rewrite)
 {
     cnx_arena *arena = cnx_arena_create(rewrite->model->arena);
     cnx_sorting *sorting = cnx_sort_cells(arena, cnx_rewrite_facts(rewrite));
-    const char **names = name_cells(sorting);
+    const char **names = cnx_name_cells(arena, sorting->analysis, sorting->cells);
     if (sorting->ties.undecided != CNX_NONE)
         refuse(rewrite, sorting, names[sorting->ties.undecided]);
     size_t changed = report_cells(rewrite, sorting, names);

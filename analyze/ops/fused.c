@@ -259,7 +259,7 @@ static cnx_axis looked_up(cnx_rule *rule, uint32_t i, cnx_axis size)
 void cnx_apply_embed_layer_normalization(cnx_rule *rule)
 {
     if (rule->inputs[0].rank != 2 || !cnx_rule_has(rule, 2) || rule->inputs[2].rank != 2) {
-        cnx_rule_pin_all(rule, "shape that is not followed");
+        cnx_rule_pin_all(rule, "unknown shape");
         return;
     }
     cnx_axis size = looked_up(rule, 2, cnx_rule_axis(rule, 2, 1));
@@ -287,7 +287,7 @@ void cnx_apply_expand_dims(cnx_rule *rule)
     const int64_t *axis;
     size_t count;
     if (!cnx_rule_numbers(rule, 1, &axis, &count) || count != 1 || rule->inputs[0].rank > 50) {
-        cnx_rule_pin_all(rule, "axis that is computed");
+        cnx_rule_pin_all(rule, "computed axis");
         return;
     }
     cnx_fact fact = cnx_rule_input(rule, 0);

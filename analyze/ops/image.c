@@ -127,7 +127,7 @@ void cnx_apply_center_crop_pad(cnx_rule *rule)
     if (cnx_rule_has(rule, 1))
         cnx_rule_pin_fact(rule, cnx_rule_input(rule, 1), "extents");
     if (!cnx_shape_list(rule, 1, &shape, &count) || count != (axes != NULL ? named : fact.rank)) {
-        cnx_rule_pin_all(rule, "shape that is computed");
+        cnx_rule_pin_all(rule, "computed shape");
         return;
     }
     for (size_t i = 0; i < count; i++) {

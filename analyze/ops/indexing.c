@@ -55,7 +55,7 @@ void cnx_apply_expand(cnx_rule *rule)
     size_t count;
     int64_t number;
     if (!cnx_shape_list(rule, 1, &shape, &count)) {
-        cnx_rule_pin_all(rule, "shape that is computed");
+        cnx_rule_pin_all(rule, "computed shape");
         return;
     }
     cnx_fact facts[2] = {cnx_rule_input(rule, 0), cnx_rule_fact(rule, 0, (uint32_t)count)};
@@ -66,7 +66,7 @@ void cnx_apply_expand(cnx_rule *rule)
         if (shape[k] == extent || (numeric && number == 1) || !cnx_dim_has_unknown(rule->dims, shape[k])) {
             facts[1].axes[k] = cnx_axis_any(shape[k]);
         } else if (!numeric) {
-            cnx_rule_pin_fact_axis(rule, &facts[0], own, "shape that is computed");
+            cnx_rule_pin_fact_axis(rule, &facts[0], own, "computed shape");
             facts[0].axes[own].extent = cnx_dim_max(rule->dims, extent, shape[k]);
         }
     }
@@ -84,8 +84,8 @@ static void tile_one(cnx_rule *rule, cnx_fact fact)
     const int64_t *axis;
     size_t count;
     if (!cnx_rule_numbers(rule, 2, &axis, &count) || count != 1) {
-        cnx_rule_pin_all(rule, "repeats that are computed");
-        cnx_rule_output(rule, 0, cnx_shape_unknown(rule, fact.type, fact.rank, "repeats that are computed"));
+        cnx_rule_pin_all(rule, "computed repeats");
+        cnx_rule_output(rule, 0, cnx_shape_unknown(rule, fact.type, fact.rank, "computed repeats"));
         return;
     }
     uint32_t k = cnx_rule_axis_number(rule, axis[0], fact.rank);
@@ -104,8 +104,8 @@ void cnx_apply_tile(cnx_rule *rule)
         return;
     }
     if (!cnx_shape_list(rule, 1, &repeats, &count) || count != fact.rank) {
-        cnx_rule_pin_all(rule, "repeats that are computed");
-        cnx_rule_output(rule, 0, cnx_shape_unknown(rule, fact.type, fact.rank, "repeats that are computed"));
+        cnx_rule_pin_all(rule, "computed repeats");
+        cnx_rule_output(rule, 0, cnx_shape_unknown(rule, fact.type, fact.rank, "computed repeats"));
         return;
     }
     for (uint32_t k = 0; k < fact.rank; k++)

@@ -40,10 +40,9 @@ void cnx_apply_reshape(cnx_rule *rule)
             extents[k] = cnx_rule_number(rule, numbers[k]);
         shape = extents;
     } else if (!cnx_rule_content(rule, 1, &shape, &count)) {
-        cnx_rule_pin_all(rule, "shape that is computed");
+        cnx_rule_pin_all(rule, "computed shape");
         if (cnx_shape_list(rule, 1, &shape, &count))
-            cnx_rule_output(rule, 0,
-                            cnx_shape_unknown(rule, fact.type, (uint32_t)count, "shape that is computed"));
+            cnx_rule_output(rule, 0, cnx_shape_unknown(rule, fact.type, (uint32_t)count, "computed shape"));
         return;
     }
     if (count > 60) {
@@ -107,7 +106,7 @@ void cnx_apply_squeeze(cnx_rule *rule)
     uint64_t bits;
     bool given;
     if (!named_axes(rule, fact.rank, &bits, &given)) {
-        cnx_rule_pin_all(rule, "axes that are computed");
+        cnx_rule_pin_all(rule, "computed axes");
         return;
     }
     for (uint32_t k = 0; k < fact.rank && !given; k++) {
@@ -133,7 +132,7 @@ void cnx_apply_unsqueeze(cnx_rule *rule)
     else
         axes = cnx_rule_ints(rule, "axes", &count);
     if (!known || fact.rank + count > 60) {
-        cnx_rule_pin_all(rule, "axes that are computed");
+        cnx_rule_pin_all(rule, "computed axes");
         return;
     }
     uint32_t rank = fact.rank + (uint32_t)count, next = 0;
@@ -357,10 +356,9 @@ static bool slice_argument(cnx_rule *rule, uint32_t input, const char *attribute
 
 static void slice_is_computed(cnx_rule *rule)
 {
-    cnx_rule_pin_all(rule, "slice that is computed");
-    cnx_rule_output(
-        rule, 0,
-        cnx_shape_unknown(rule, rule->inputs[0].type, rule->inputs[0].rank, "slice that is computed"));
+    cnx_rule_pin_all(rule, "computed bounds");
+    cnx_rule_output(rule, 0,
+                    cnx_shape_unknown(rule, rule->inputs[0].type, rule->inputs[0].rank, "computed bounds"));
 }
 
 void cnx_apply_slice(cnx_rule *rule)
@@ -439,8 +437,8 @@ void cnx_apply_pad(cnx_rule *rule)
     if (cnx_rule_has(rule, 2))
         cnx_rule_input(rule, 2);
     if (!known || count != 2 * axis_count) {
-        cnx_rule_pin_all(rule, "padding that is computed");
-        cnx_rule_output(rule, 0, cnx_shape_unknown(rule, fact.type, fact.rank, "padding that is computed"));
+        cnx_rule_pin_all(rule, "computed padding");
+        cnx_rule_output(rule, 0, cnx_shape_unknown(rule, fact.type, fact.rank, "computed padding"));
         return;
     }
     bool constant = strcmp(cnx_attribute_text(rule->graph, rule->node, "mode", "constant"), "constant") == 0;

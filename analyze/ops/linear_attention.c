@@ -121,7 +121,7 @@ void cnx_apply_causal_conv_with_state(cnx_rule *rule)
                 (!cnx_rule_has(rule, 2) || rule->inputs[2].rank == 1) &&
                 (!cnx_rule_has(rule, 3) || rule->inputs[3].rank == 3);
     if (!fits) {
-        cnx_rule_pin_all(rule, "shape that is not followed");
+        cnx_rule_pin_all(rule, "unknown shape");
         return;
     }
     cnx_fact fact = cnx_rule_input(rule, 0);

@@ -26,11 +26,11 @@ void cnx_apply_reduce(cnx_rule *rule)
 {
     uint64_t bits;
     if (!reduced_axes(rule, rule->inputs[0].rank, &bits)) {
-        cnx_rule_pin_all(rule, "axes that are computed");
+        cnx_rule_pin_all(rule, "computed axes");
         if (cnx_rule_int(rule, "keepdims", 1) != 0)
-            cnx_rule_output(rule, 0,
-                            cnx_shape_unknown(rule, rule->inputs[0].type, rule->inputs[0].rank,
-                                              "axes that are computed"));
+            cnx_rule_output(
+                rule, 0,
+                cnx_shape_unknown(rule, rule->inputs[0].type, rule->inputs[0].rank, "computed axes"));
         return;
     }
     cnx_fact fact = cnx_rule_input(rule, 0);
@@ -56,8 +56,8 @@ void cnx_apply_position_along_axis(cnx_rule *rule)
     size_t count;
     if (cnx_rule_has(rule, 1)) {
         if (!cnx_rule_numbers(rule, 1, &numbers, &count) || count != 1) {
-            cnx_rule_pin_all(rule, "axis that is computed");
-            cnx_rule_output(rule, 0, cnx_shape_like(rule, 0, rule->inputs[0].type, "axis that is computed"));
+            cnx_rule_pin_all(rule, "computed axis");
+            cnx_rule_output(rule, 0, cnx_shape_like(rule, 0, rule->inputs[0].type, "computed axis"));
             return;
         }
         axis = numbers[0];

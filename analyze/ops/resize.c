@@ -136,7 +136,7 @@ void cnx_apply_resize(cnx_rule *rule)
     cnx_fact fact = cnx_rule_input(rule, 0);
     for (uint32_t i = 1; i < rule->input_count; i++)
         if (cnx_rule_has(rule, i))
-            cnx_rule_pin_fact(rule, cnx_rule_input(rule, i), "numbers");
+            cnx_rule_pin_fact(rule, cnx_rule_input(rule, i), "scales or sizes");
     resizing r = read_resizing(rule, fact.rank);
     if (r.keeps_ratio)
         keep_ratio(rule, &r, &fact);

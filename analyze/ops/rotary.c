@@ -70,7 +70,7 @@ static void apply_rotary(cnx_rule *rule, uint32_t cosine, uint32_t sine, uint32_
                 rule->inputs[cosine].rank != 0 && rule->inputs[sine].rank != 0;
     int64_t heads = fits ? count_heads(rule, cosine, rotation.size) : 0;
     if (!fits || (rank == 3 && heads < 1)) {
-        cnx_rule_pin_all(rule, "shape that is not followed");
+        cnx_rule_pin_all(rule, "unknown shape");
         return;
     }
     cnx_fact fact = cnx_rule_input(rule, 0);

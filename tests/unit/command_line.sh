@@ -115,6 +115,22 @@ run hash "$work/missing.onnx" "$model"
 [ "$(cat "$work/err")" = "canonnx: $work/missing.onnx: cannot open the file: No such file or directory" ] ||
     complain "hash with a missing model: $(cat "$work/err")"
 
+# Axes to explain: names of the model, their beginnings, and what is neither.
+axis="canonnx: $model: "
+refuses "${axis}there is no tensor \"1.weigth\" (did you mean \"1.weight\"?)" symmetry "$model" --explain 1.weigth:0
+refuses "${axis}there is no tensor \"zzzzzzzzz\" (canonnx symmetry --all lists the parameters)" \
+    symmetry "$model" --explain zzzzzzzzz:0
+refuses "${axis}which axis of \"1.weight\"? (expected 1.weight:0 or another)" symmetry "$model" --explain 1.weight
+refuses "${axis}\"1.weight\" has no axis 2 (it has 2)" symmetry "$model" --explain 1.w:2
+refuses "${axis}\"1.weight\" has no axis -3 (it has 2)" symmetry "$model" --explain 1.weight:-3
+refuses "${axis}1.weight:0 has no position 48 (it has 48)" symmetry "$model" --explain 1.weight:0[48]
+refuses "${axis}2 tensors begin with \"1.\" (expected one's whole name, such as \"1.weight\")" \
+    symmetry "$model" --explain 1.:0
+refuses "canonnx symmetry: --explain: expected NAME:AXIS[POSITION], the axis and the position as numbers" \
+    symmetry "$model" --explain 'weight[2]'
+refuses "canonnx symmetry: --explain=x: expected one axis or two" symmetry "$model" --explain a --explain b --explain x
+succeeds symmetry "$model" --explain 1.w:-2[47] --explain 3.weight:1
+
 # Colours: never to a pipe by itself; NO_COLOR does not overrule --color=always.
 escape=$(printf '\033')
 run symmetry "$model"
@@ -128,6 +144,8 @@ for COLUMNS in 80 100 150; do
         run $command "$model"
         awk -v width=$COLUMNS 'length($0) > width { exit 1 }' "$work/out" || complain "$command: wider than $COLUMNS"
     done
+    run symmetry "$model" --explain 1.weight:0
+    awk -v width=$COLUMNS 'length($0) > width { exit 1 }' "$work/out" || complain "--explain: wider than $COLUMNS"
 done
 
 exit $failed

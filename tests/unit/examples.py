@@ -20,7 +20,8 @@ FILES = ("README.md", "docs/guide.md")
 PROMPT = "    $ "
 JSON_COMMANDS = (
     "inspect samples/digits_attention.onnx", "symmetry samples/digits_convnet.onnx",
-    "symmetry --format=perm-spec samples/digits_convnet.onnx", "bound samples/digits_mlp.onnx",
+    "symmetry --format=perm-spec samples/digits_convnet.onnx",
+    "symmetry samples/digits_convnet.onnx --explain 4.weight:0", "bound samples/digits_mlp.onnx",
     "canon --explain samples/digits_convnet.onnx -o canonical.onnx", "hash samples/digits_mlp.onnx missing.onnx",
     "hash --check samples/digits_mlp.onnx",
     "diff samples/digits_mlp.onnx samples/digits_convnet.onnx", "diff samples/digits_mlp.onnx samples/digits_mlp.onnx",

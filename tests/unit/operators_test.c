@@ -78,7 +78,7 @@ static void test_listed_with_domains(void **state)
         if (strcmp(list[i].name, "com.microsoft.FusedConv") == 0) {
             found = true;
             assert_string_equal(list[i].detail, "fused_conv");
-            assert_string_equal(list[i].summary, "CONVOLUTION, since 1");
+            assert_string_equal(list[i].summary, "convolution, since 1");
         }
     assert_true(found);
 }
