@@ -34,7 +34,12 @@ def cases():
 
 
 def digest(kind, path):
-    return run("hash", f"--{kind}", "--quiet", path, expect=0).output
+    """The digest, or "refused" where a model has no canonical form; its structure always has a digest."""
+    ended = run("hash", f"--{kind}", "--quiet", path)
+    if kind == "weights" and ended.status == 2 and "the form is not canonical" in ended.errors:
+        return "refused"
+    check_equal(ended.status, 0, f"exit of hash --{kind}: {ended.errors}")
+    return ended.output
 
 
 def tune(model, random):
@@ -58,7 +63,7 @@ def fine_tuned(model):
         tuned = folder / "tuned.onnx"
         onnx.save(loaded, str(tuned))
         check_equal(digest("structure", tuned), digest("structure", model.path), "structure after training")
-        if count:
+        if count and digest("weights", tuned) != "refused":
             check(digest("weights", tuned) != digest("weights", model.path), "training does not show in the weights")
 
 

@@ -14,9 +14,10 @@ def opt_in():
 
 
 def structural():
-    """All passes that reorder no sums: every one but the permutation step and those that round."""
+    """All passes that leave every weight and every sum alone: not those that choose a member of the class, and not
+    those that round. (A sign is exact by itself, but a runtime's tanh need not be odd to the last bit.)"""
     return [row["name"] for row in run_json("list", "passes")["rows"]
-            if row["detail"] != "opt-in, rounds" and row["name"] != "permutations"]
+            if row["detail"] != "opt-in, rounds" and row["name"] not in ("scales", "signs", "permutations")]
 
 
 def cases():
@@ -50,6 +51,8 @@ def rounds(model, passes):
         if said:
             JUDGE.compare(model.path, out, model.inputs())
             onnx.checker.check_model(onnx.load(str(out)))
+        if any(note.startswith("not canonical") for note in report["notes"]):
+            return
         check_same_bytes(out, canonical(out, folder / "again.onnx"), "canon of the result")
         run("canon", out, "-o", folder / "again.onnx", "--with", passes, expect=0)
         check_same_bytes(out, folder / "again.onnx", "the same passes again")
@@ -98,7 +101,8 @@ def gemms_come():
 def not_opt_in():
     path = catalogue.samples()[0].path
     with scratch() as folder:
-        for passes, words in (("dead", "need not be asked for"), ("sparkle", "there is no pass"), ("", "there is no pass")):
+        for passes, words in (("dead", "need not be asked for"), ("sparkle", "there is no pass"),
+                              ("", "there is no pass")):
             ended = run("canon", path, "-o", folder / "x.onnx", f"--with={passes}", expect=2)
             check(words in ended.errors, ended.errors)
         check(not (folder / "x.onnx").exists(), "a refused command wrote a file")
