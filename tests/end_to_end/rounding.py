@@ -15,9 +15,10 @@ def opt_in():
 
 def structural():
     """All passes that leave every weight and every sum alone: not those that choose a member of the class, and not
-    those that round. (A sign is exact by itself, but a runtime's tanh need not be odd to the last bit.)"""
+    those that round. (A sign is exact by itself, but a runtime's tanh need not be odd to the last bit. And ONNX Runtime
+    takes another kernel for an LSTM whose weights are not in the graph that holds it, so `hoist` shows.)"""
     return [row["name"] for row in run_json("list", "passes")["rows"]
-            if row["detail"] != "opt-in, rounds" and row["name"] not in ("scales", "signs", "permutations")]
+            if row["detail"] != "opt-in, rounds" and row["name"] not in ("hoist", "scales", "signs", "permutations")]
 
 
 def cases():
