@@ -1,5 +1,6 @@
 /* The report of canonnx diff, for people. */
 #include "diff_report.h"
+#include "memory.h"
 #include "table.h"
 #include "text.h"
 
@@ -137,7 +138,23 @@ static void print_interface(const struct screen *screen, const cnx_diff *diff)
 
 /* ---- nodes ---- */
 
-static void print_node(const struct screen *screen, const cnx_node_change *node)
+static bool is_changed(const cnx_node_change *node)
+{
+    return node->a && node->b && node->detail_count > 0;
+}
+
+/* Whether the same happened to two nodes. */
+static bool changed_alike(const cnx_node_change *x, const cnx_node_change *y)
+{
+    bool alike = is_changed(x) && is_changed(y) && strcmp(x->operator_name, y->operator_name) == 0 &&
+                 x->detail_count == y->detail_count;
+    for (size_t i = 0; alike && i < x->detail_count; i++)
+        alike = strcmp(x->details[i], y->details[i]) == 0;
+    return alike;
+}
+
+/* `others`: how many more nodes changed alike. */
+static void print_node(const struct screen *screen, const cnx_node_change *node, size_t others)
 {
     char *text;
     char mark = !node->a ? '+' : !node->b ? '-' : '~';
@@ -145,9 +162,11 @@ static void print_node(const struct screen *screen, const cnx_node_change *node)
     const char *name = node->a ? node->a : node->b;
     if (mark == '~') {
         char *details = text_join(node->details, node->detail_count);
-        bool renamed = strcmp(node->a, node->b) != 0;
-        text = text_format("%s %s%s%s%s: %s", node->operator_name, name, renamed ? " (now " : "",
-                           renamed ? node->b : "", renamed ? ")" : "", details);
+        bool renamed = strcmp(node->a, node->b) != 0 && others == 0;
+        char *more = others ? text_format(" and %zu more", others) : text_format("%s", "");
+        text = text_format("%s %s%s%s%s%s: %s", node->operator_name, name, renamed ? " (now " : "",
+                           renamed ? node->b : "", renamed ? ")" : "", more, details);
+        free(more);
         free(details);
     } else {
         text = text_format("%s %s, %s", node->operator_name, name, node->place);
@@ -160,22 +179,36 @@ static void print_node(const struct screen *screen, const cnx_node_change *node)
     free(text);
 }
 
+/* How many later nodes changed as node `first` did; they are marked as printed. */
+static size_t gather_alike(const cnx_diff *diff, size_t first, bool *printed)
+{
+    size_t others = 0;
+    for (size_t i = first + 1; is_changed(&diff->nodes[first]) && i < diff->node_count; i++)
+        if (!printed[i] && changed_alike(&diff->nodes[first], &diff->nodes[i])) {
+            printed[i] = true;
+            others++;
+        }
+    return others;
+}
+
 static void print_nodes(const struct screen *screen, const cnx_diff *diff, bool all)
 {
-    size_t changes = diff->inserted + diff->deleted + diff->changed, shown = 0;
+    size_t changes = diff->inserted + diff->deleted + diff->changed, shown = 0, lines = 0;
+    bool *printed = memory_array(diff->node_count + 1, sizeof *printed);
     fprintf(screen->stream, "\n%snodes%s\n", screen_style(screen, STYLE_BOLD),
             screen_style(screen, STYLE_PLAIN));
-    for (size_t i = 0; i < diff->node_count; i++) {
+    for (size_t i = 0; i < diff->node_count && (all || lines < SHOWN_NODES); i++) {
         const cnx_node_change *node = &diff->nodes[i];
-        if (node->a && node->b && node->detail_count == 0)
+        if (printed[i] || (node->a && node->b && node->detail_count == 0))
             continue;
-        if (!all && shown == SHOWN_NODES) {
-            fprintf(screen->stream, "  ... and %zu more (--all lists them)\n", changes - shown);
-            return;
-        }
-        print_node(screen, node);
-        shown++;
+        size_t others = all ? 0 : gather_alike(diff, i, printed);
+        print_node(screen, node, others);
+        shown += 1 + others;
+        lines++;
     }
+    if (shown < changes)
+        fprintf(screen->stream, "  ... and %zu more (--all lists them)\n", changes - shown);
+    free(printed);
 }
 
 struct operator_row {
@@ -195,9 +228,9 @@ static void print_operators(const struct screen *screen, const cnx_diff *diff)
 {
     static const struct column columns[] = {
         {"operator", COLUMN_NAME}, {"in A", COLUMN_NUMBER}, {"in B", COLUMN_NUMBER}};
-    struct operator_row *rows = calloc(diff->node_count + 1, sizeof *rows);
+    struct operator_row *rows = memory_array(diff->node_count + 1, sizeof *rows);
     size_t count = 0;
-    for (size_t i = 0; rows && i < diff->node_count; i++) {
+    for (size_t i = 0; i < diff->node_count; i++) {
         size_t k = 0;
         while (k < count && strcmp(rows[k].name, diff->nodes[i].operator_name) != 0)
             k++;

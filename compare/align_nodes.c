@@ -22,6 +22,9 @@
 /* Runs whose lengths multiply to more are not aligned: their nodes count as deleted and inserted. */
 #define MOST_CELLS (UINT64_C(4) << 20)
 
+/* Inputs of commutative operators with more are paired in their order. */
+enum { MOST_COMMUTED = 16 };
+
 typedef struct keyed {
     uint64_t key;
     uint32_t step;
@@ -356,22 +359,70 @@ cnx_alignment *cnx_align_nodes(cnx_side *a, cnx_side *b)
     return al;
 }
 
+/* ---- slots ---- */
+
+/* Follows a value up through nodes that only the one model has, along their first input that is no constant:
+ * what a node reads behind an insertion is, but for the insertion, what it read before. */
+static cnx_origin skip_new(const cnx_side *side, const uint32_t *partner, cnx_origin origin)
+{
+    while (origin.kind == CNX_FROM_STEP && partner[origin.at] == CNX_NONE) {
+        const cnx_node *node = cnx_side_node(side, origin.at);
+        uint32_t step = origin.at, slot = 0;
+        for (; slot < node->input_count; slot++) {
+            origin = cnx_side_input(side, step, slot);
+            if (origin.kind == CNX_FROM_STEP || origin.kind == CNX_FROM_INPUT)
+                break;
+        }
+        if (slot == node->input_count)
+            return (cnx_origin){.kind = CNX_FROM_NOTHING, .at = CNX_NONE};
+    }
+    return origin;
+}
+
+bool cnx_is_rewired(const cnx_alignment *al, const cnx_origin *a, const cnx_origin *b)
+{
+    if (cnx_same_origin(al, a, b))
+        return false;
+    cnx_origin x = skip_new(al->a, al->to_b, *a), y = skip_new(al->b, al->to_a, *b);
+    return !cnx_same_origin(al, &x, &y);
+}
+
+/* How sure it has to be that two slots correspond: fed by the very same, by the same but for insertions, or
+ * not. */
+static bool slots_agree(const cnx_alignment *al, uint32_t a, uint32_t i, uint32_t b, uint32_t k,
+                        unsigned round)
+{
+    cnx_origin x = cnx_side_input(al->a, a, i), y = cnx_side_input(al->b, b, k);
+    if (round == 0)
+        return cnx_same_origin(al, &x, &y);
+    return round == 2 || (x.kind == y.kind && !cnx_is_rewired(al, &x, &y));
+}
+
+/* Slots of b by slot of a, for a commutative operator of at most MOST_COMMUTED inputs. */
+static void pair_slots(const cnx_alignment *al, uint32_t a, uint32_t b, uint32_t count, uint32_t *partner)
+{
+    bool taken[MOST_COMMUTED] = {false};
+    for (uint32_t i = 0; i < count; i++)
+        partner[i] = CNX_NONE;
+    for (unsigned round = 0; round < 3; round++)
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t k = 0;
+            while (k < count && (taken[k] || !slots_agree(al, a, i, b, k, round)))
+                k++;
+            if (partner[i] != CNX_NONE || k == count)
+                continue;
+            partner[i] = k;
+            taken[k] = true;
+        }
+}
+
 uint32_t cnx_partner_slot(const cnx_alignment *al, uint32_t a, uint32_t b, uint32_t slot)
 {
     const cnx_node *left = cnx_side_node(al->a, a), *right = cnx_side_node(al->b, b);
-    cnx_origin x = cnx_side_input(al->a, a, slot);
-    uint32_t same = slot < right->input_count ? slot : CNX_NONE;
-    if (!cnx_node_commutes(left) || !cnx_node_commutes(right) || left->input_count > 64)
-        return same;
-    if (same != CNX_NONE) {
-        cnx_origin y = cnx_side_input(al->b, b, same);
-        if (cnx_same_origin(al, &x, &y))
-            return same;
-    }
-    for (uint32_t k = 0; k < right->input_count && x.kind != CNX_FROM_TENSOR; k++) {
-        cnx_origin y = cnx_side_input(al->b, b, k);
-        if (cnx_same_origin(al, &x, &y))
-            return k;
-    }
-    return same;
+    uint32_t partner[MOST_COMMUTED];
+    if (al->isomorphic || !cnx_node_commutes(left) || !cnx_node_commutes(right) ||
+        left->input_count != right->input_count || left->input_count > MOST_COMMUTED)
+        return slot < right->input_count ? slot : CNX_NONE;
+    pair_slots(al, a, b, left->input_count, partner);
+    return partner[slot];
 }

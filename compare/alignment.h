@@ -21,6 +21,10 @@ cnx_alignment *cnx_align_nodes(cnx_side *a, cnx_side *b);
  * input of the same graph, or both by a constant. */
 bool cnx_same_origin(const cnx_alignment *alignment, const cnx_origin *a, const cnx_origin *b);
 
+/* Whether an input of a step of a and one of a step of b are fed by different things even when nodes that
+ * only one model has are looked through. */
+bool cnx_is_rewired(const cnx_alignment *alignment, const cnx_origin *a, const cnx_origin *b);
+
 /* The slot of `b` that corresponds to slot `slot` of its partner `a`: the same one; for a commutative
  * operator one that is fed by the same thing, if there is one. CNX_NONE when b has no such slot. */
 uint32_t cnx_partner_slot(const cnx_alignment *alignment, uint32_t a, uint32_t b, uint32_t slot);

@@ -60,32 +60,6 @@ static const char *origin_text(const cnx_side *side, const cnx_origin *origin)
     return cnx_print(side->arena, "constant %s", origin->graph->values[origin->value].name);
 }
 
-/* Follows a value up through nodes that only the one model has, along their first input that is no constant:
- * what a node reads behind an insertion is, but for the insertion, what it read before. */
-static cnx_origin skip_new(const cnx_side *side, const uint32_t *partner, cnx_origin origin)
-{
-    while (origin.kind == CNX_FROM_STEP && partner[origin.at] == CNX_NONE) {
-        const cnx_node *node = cnx_side_node(side, origin.at);
-        uint32_t step = origin.at, slot = 0;
-        for (; slot < node->input_count; slot++) {
-            origin = cnx_side_input(side, step, slot);
-            if (origin.kind == CNX_FROM_STEP || origin.kind == CNX_FROM_INPUT)
-                break;
-        }
-        if (slot == node->input_count)
-            return (cnx_origin){.kind = CNX_FROM_NOTHING, .at = CNX_NONE};
-    }
-    return origin;
-}
-
-static bool is_rewired(const cnx_alignment *al, const cnx_origin *a, const cnx_origin *b)
-{
-    if (cnx_same_origin(al, a, b))
-        return false;
-    cnx_origin x = skip_new(al->a, al->to_b, *a), y = skip_new(al->b, al->to_a, *b);
-    return !cnx_same_origin(al, &x, &y);
-}
-
 static void compare_constants(details *d, uint32_t slot, const cnx_origin *a, const cnx_origin *b)
 {
     const cnx_comparison *c = d->c;
@@ -121,7 +95,7 @@ static void compare_input(details *d, uint32_t step, uint32_t partner, uint32_t 
                              b.graph->values[b.value].sparse_initializer))
             add_detail(d, cnx_print(c->arena, "input %u (%s): other sparse contents", slot,
                                     a.graph->values[a.value].name));
-    } else if (is_rewired(c->alignment, &a, &b)) {
+    } else if (cnx_is_rewired(c->alignment, &a, &b)) {
         add_detail(
             d, cnx_print(c->arena, "input %u: %s -> %s", slot, origin_text(c->a, &a), origin_text(c->b, &b)));
     }
@@ -158,7 +132,7 @@ static void compare_outputs(cnx_comparison *c)
                                        .before = origin_text(c->a, &x),
                                        .after = origin_text(c->b, &y),
                                        .matters = true};
-        if (!constant && is_rewired(c->alignment, &x, &y))
+        if (!constant && cnx_is_rewired(c->alignment, &x, &y))
             cnx_comparison_interface(c, change);
     }
 }

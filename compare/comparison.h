@@ -35,8 +35,8 @@ typedef struct cnx_comparison {
     size_t pair_count, pair_capacity;
     cnx_pair *pairs;
     cnx_analysis *analysis; /* of a's structural form */
-    uint32_t *position; /* scratch of cnx_permutation_of */
-    uint32_t *points; /* the permutation that takes a to b, by point of a's analysis; NULL: identity */
+    uint32_t *position;     /* scratch of cnx_permutation_of */
+    uint32_t *points;       /* the permutation that takes a to b, by point of a's analysis; NULL: identity */
 } cnx_comparison;
 
 /* Rows of the report; texts are borrowed. */

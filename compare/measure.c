@@ -164,7 +164,7 @@ static bool fits(double a, double b, double *factor, double tolerance)
     if (a == 0 || b == 0)
         return a == b;
     if (isnan(*factor))
-        *factor = fabs(a) == fabs(b) ? b / a : b / a;
+        *factor = b / a;
     return fabs(b - *factor * a) <= tolerance * fabs(b) * 2;
 }
 
@@ -221,6 +221,15 @@ static const char *factors_text(cnx_arena *arena, const double *factors, uint64_
     return cnx_print(arena, "%s: by %.9g to %.9g", where, least, most);
 }
 
+/* Whether some factor is not 1, rounding considered: a single bit that changed is no scaling. */
+static bool is_scaling(const double *factors, uint64_t extent, double tolerance)
+{
+    for (uint64_t i = 0; i < extent; i++)
+        if (!isnan(factors[i]) && fabs(factors[i] - 1) > 16 * tolerance)
+            return true;
+    return false;
+}
+
 static bool find_factors(cnx_comparison *c, const reader *r, slices by, const char *where,
                          cnx_tensor_change *change)
 {
@@ -229,7 +238,8 @@ static bool find_factors(cnx_comparison *c, const reader *r, slices by, const ch
         return false;
     cnx_arena *scratch = cnx_arena_create(c->arena);
     double *factors = CNX_NEW_ARRAY(scratch, double, by.extent);
-    bool found = all_fit(r, by, tolerance, factors), signs = false;
+    bool signs = false;
+    bool found = all_fit(r, by, tolerance, factors) && is_scaling(factors, by.extent, tolerance);
     if (found) {
         change->detail = factors_text(c->arena, factors, by.extent, where, &signs);
         change->verdict = CNX_TENSOR_SCALED;
@@ -284,4 +294,13 @@ void cnx_measure(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation
         explain(c, &r, change);
     }
     cnx_arena_destroy(scratch);
+}
+
+double cnx_squared_distance(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation *permutation)
+{
+    cnx_arena *scratch = cnx_arena_create(c->arena);
+    reader r = open_reader(c, pair, permutation, scratch);
+    double change = add_all(&r).change;
+    cnx_arena_destroy(scratch);
+    return change;
 }

@@ -10,4 +10,7 @@
 void cnx_measure(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation *permutation,
                  cnx_tensor_change *change);
 
+/* The sum of squared differences of the pair's tensors, a's permuted. */
+double cnx_squared_distance(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation *permutation);
+
 #endif

@@ -2,17 +2,15 @@
  *
  *   1. both models in structural form; nodes aligned; interface, nodes and wiring compared;
  *   2. weights compared as they stand;
- *   3. if the structure is the same and every tensor holds the same numbers in some order: both are sorted,
- * as `canon` does. If that makes them equal, one sorting undone after the other is the permutation between
- *      them, and the proof is the comparison of every bit under it, not the sorting;
- *   4. otherwise, weight matching: the symmetry that brings a closest to b. When it happens to make them
- * equal, that is a proof, too;
- *   5. if neither did, though every tensor holds the same numbers: the canonical forms decide. If they
- * cannot, the verdict is that nothing was decided.
+ *   3. if the structure is the same and every tensor holds the same numbers in some order, signs and powers
+ * of two aside: both are sorted, as `canon` does. If that makes them equal, one sorting undone after the
+ * other is the permutation between them, and the proof is the comparison of every bit under it, not the
+ * sorting;
+ *   4. if it does not, the canonical forms decide, which know of signs and scales;
+ *   5. otherwise, weight matching: the symmetry that brings a closest to b. When it happens to make them
+ * equal where 4 gave up, that is a proof, too. If not, the verdict is that nothing was decided.
  *
- * Signs and scales have their place between 3 and 4: once rewrite/ brings them into canonical form, the
- * models of step 3 have to be compared up to them, and step 2's test for the same numbers has to ignore them.
- */
+ * There is no witness yet for signs and scales: their place is beside `points` in the comparison. */
 #include "compare/verdict.h"
 
 #include "analyze/verify.h"
@@ -164,7 +162,21 @@ static void settle(cnx_comparison *c, cnx_verdict verdict)
     if (verdict == CNX_VERDICT_EQUIVALENT) {
         cnx_list_equal_weights(c);
         cnx_find_ways(c);
+        if (c->report->way_count == 0)
+            cnx_comparison_way(c, "encoding of the file");
     }
+}
+
+/* Equal canonical forms, though no permutation alone leads from one file to the other. */
+static void settle_by_form(cnx_comparison *c)
+{
+    c->report->verdict = CNX_VERDICT_EQUIVALENT;
+    c->report->undecided = NULL;
+    cnx_find_ways(c);
+    cnx_comparison_way(c, "signs or powers of two");
+    cnx_comparison_note(
+        c, "the canonical forms are equal; weights differ by signs or powers of two, which a witness "
+           "does not hold");
 }
 
 /* Same structure: whatever differs is in the weights. */
@@ -184,24 +196,22 @@ static void compare_weights(cnx_comparison *c)
             return;
         }
     }
+    decision decided = numbers ? compare_canonical(c) : UNEQUAL;
+    if (decided == EQUAL) {
+        settle_by_form(c);
+        return;
+    }
     find_permutation(c);
-    if (numbers && cnx_proves_equality(c, c->points)) {
+    if (decided == UNDECIDED && cnx_proves_equality(c, c->points)) {
         settle(c, CNX_VERDICT_EQUIVALENT);
         return;
     }
-    decision decided = numbers ? compare_canonical(c) : UNEQUAL;
     cnx_measure_weights(c);
     cnx_measure_blocks(c);
-    if (decided == EQUAL) {
-        c->report->verdict = CNX_VERDICT_EQUIVALENT;
-        cnx_comparison_note(
-            c, "the canonical forms are equal; the permutation between the files was not found, so the "
-               "numbers below are those of the nearest one");
-    } else if (c->report->tensors_changed == 0) {
+    if (c->report->tensors_changed == 0)
         c->report->verdict = CNX_VERDICT_TOLERATED;
-    } else {
+    else
         c->report->verdict = decided == UNDECIDED ? CNX_VERDICT_UNDECIDED : CNX_VERDICT_WEIGHTS;
-    }
 }
 
 static void compare_structures(cnx_comparison *c)

@@ -125,6 +125,4 @@ void cnx_find_ways(cnx_comparison *c)
     if (c->report->interface_count != 0)
         cnx_comparison_way(c, "remarks");
     add_permutation(c);
-    if (c->report->way_count == 0)
-        cnx_comparison_way(c, "encoding of the file");
 }

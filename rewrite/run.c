@@ -209,7 +209,7 @@ void cnx_rewrite_structure(cnx_rewrite *rewrite)
     bool chosen[ROW_COUNT];
     unsigned properties = 0;
     choose(rewrite, NULL, NULL, chosen);
-    for (size_t i = 0, end; rows[i].function != cnx_pass_permutations; i = end) {
+    for (size_t i = 0, end; rows[i].group != WEIGHTS; i = end) {
         end = end_of_group(i);
         run_group(rewrite, i, end, chosen, &properties);
     }

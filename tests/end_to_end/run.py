@@ -30,7 +30,7 @@ from harness import CLANG_TOOL, JUDGE, SANITIZED_TOOL, TOOL, CannotRun, Failure 
 MODULES = ("soundness", "equivalence", "round_trip", "bad_input", "judge_itself", "orders", "conformance", "storage",
            "disguise", "determinism", "bounds", "contents", "operators", "completeness", "shapes", "shapes_run",
            "hashes", "hard", "names", "rounding", "text_syntax", "text_lines", "text_git",
-           "explanations")
+           "explanations", "diff")
 SHOWN = 40  # troubles of one module that are printed in full
 
 

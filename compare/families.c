@@ -1,0 +1,319 @@
+#include "compare/families.h"
+
+#include "compare/permuted.h"
+#include "onnx/element.h"
+
+#include <stdlib.h>
+
+/* ---- families and kinds ---- */
+
+static uint32_t add_kind(cnx_families *f, cnx_arena *arena, cnx_family *family)
+{
+    (void)f;
+    cnx_kind kind = {0};
+    CNX_PUSH(arena, family->kinds, family->kind_count, family->kind_capacity, kind);
+    return (uint32_t)family->kind_count - 1;
+}
+
+static bool is_free(const cnx_cells *cells, uint32_t cell)
+{
+    uint32_t first = cells->members[cells->cells[cell].first];
+    bool inside = false;
+    for (uint32_t k = cells->child_start[first]; k < cells->child_start[first + 1] && !inside; k++)
+        inside = is_free(cells, cells->child_cells[k]);
+    return inside || cells->cells[cell].count > 1;
+}
+
+/* Adds the members of a cell, and what is inside them, to a kind and the kinds below it: `below` maps the
+ * place of a cell inside a member to a kind. Members of one cell have the same cells inside. */
+static void add_members(cnx_families *f, cnx_arena *arena, uint32_t number, uint32_t cell, uint32_t kind)
+{
+    cnx_family *family = &f->items[number];
+    const cnx_cells *cells = f->cells;
+    const cnx_cell *c = &cells->cells[cell];
+    for (uint32_t i = 0; i < c->count; i++) {
+        uint32_t class = cells->members[c->first + i];
+        f->family_of[class] = number;
+        f->kind_of[class] = kind;
+        f->place_of[class] = family->kinds[kind].count++;
+    }
+    uint32_t first = cells->members[c->first];
+    uint32_t inside = cells->child_start[first + 1] - cells->child_start[first];
+    for (uint32_t place = 0; place < inside; place++) {
+        uint32_t below = CNX_NONE;
+        for (uint32_t i = 0; i < c->count; i++) {
+            uint32_t member = cells->members[c->first + i];
+            uint32_t child = cells->child_cells[cells->child_start[member] + place];
+            if (below == CNX_NONE)
+                below = add_kind(f, arena, family);
+            add_members(f, arena, number, child, below);
+        }
+    }
+}
+
+static void list_classes(cnx_families *f, cnx_arena *arena)
+{
+    for (size_t i = 0; i < f->count; i++)
+        for (size_t k = 0; k < f->items[i].kind_count; k++)
+            f->items[i].kinds[k].classes = CNX_NEW_ARRAY(arena, uint32_t, f->items[i].kinds[k].count);
+    for (uint32_t class = 0; class < f->cells->class_count; class ++)
+        if (f->family_of[class] != CNX_NONE)
+            f->items[f->family_of[class]].kinds[f->kind_of[class]].classes[f->place_of[class]] = class;
+}
+
+static void list_families(cnx_families *f, cnx_arena *arena)
+{
+    const cnx_cells *cells = f->cells;
+    f->family_of = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
+    f->kind_of = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
+    f->place_of = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
+    for (uint32_t class = 0; class < cells->class_count; class ++)
+        f->family_of[class] = CNX_NONE;
+    for (uint32_t cell = 0; cell < cells->cell_count; cell++) {
+        cnx_family family = {.cell = cell};
+        if (cells->cells[cell].home != CNX_NONE || !is_free(cells, cell))
+            continue;
+        CNX_PUSH(arena, f->items, f->count, f->capacity, family);
+        uint32_t kind = add_kind(f, arena, &f->items[f->count - 1]);
+        add_members(f, arena, (uint32_t)f->count - 1, cell, kind);
+        f->items[f->count - 1].nested = f->items[f->count - 1].kind_count > 1;
+    }
+    list_classes(f, arena);
+}
+
+/* ---- evidence ---- */
+
+/* A position of an axis that shows a member: the member itself, or something that lies in it without being of
+ * its family, as channels do that all heads share. */
+typedef struct sighting {
+    uint32_t family, kind, place;
+    uint32_t class; /* at the position */
+    uint32_t rank;  /* among the copies of that class */
+    uint32_t position;
+} sighting;
+
+static int compare_sightings(const void *a, const void *b)
+{
+    const sighting *x = a, *y = b;
+    const uint32_t left[] = {x->family, x->kind, x->place, x->class, x->rank, x->position};
+    const uint32_t right[] = {y->family, y->kind, y->place, y->class, y->rank, y->position};
+    for (size_t i = 0; i < sizeof left / sizeof left[0]; i++)
+        if (left[i] != right[i])
+            return left[i] < right[i] ? -1 : 1;
+    return 0;
+}
+
+/* Two families of which members are at one position: the slices of one can only be compared once it is known
+ * where the other goes. */
+typedef struct company {
+    uint32_t family;
+    uint32_t other;
+} company;
+
+typedef struct sightings {
+    cnx_arena *arena;
+    size_t count, capacity;
+    sighting *items;
+    size_t company_count, company_capacity;
+    company *companies;
+} sightings;
+
+static void see(const cnx_families *f, sightings *list, uint32_t member, uint32_t class, uint32_t rank,
+                uint32_t position)
+{
+    sighting one = {f->family_of[member], f->kind_of[member], f->place_of[member], class, rank, position};
+    CNX_PUSH(list->arena, list->items, list->count, list->capacity, one);
+}
+
+static void keep_company(sightings *list, uint32_t family, uint32_t other)
+{
+    for (size_t i = 0; i < list->company_count; i++)
+        if (list->companies[i].family == family && list->companies[i].other == other)
+            return;
+    company one = {family, other};
+    CNX_PUSH(list->arena, list->companies, list->company_count, list->company_capacity, one);
+}
+
+/* Whether the class lives in the block, directly or through other blocks. */
+static bool lives_in(const cnx_cells *cells, uint32_t class, uint32_t block)
+{
+    while (class != CNX_NONE && class != block)
+        class = cells->home[class];
+    return class != CNX_NONE;
+}
+
+static void see_block(const cnx_families *f, sightings *list, const uint32_t *rank_of, uint32_t block,
+                      uint32_t point, uint32_t position)
+{
+    uint32_t class = f->cells->class_of[point], own = f->family_of[class], other = f->family_of[block];
+    if (other == CNX_NONE || lives_in(f->cells, class, block))
+        return;
+    see(f, list, block, class, rank_of[point], position);
+    if (own == CNX_NONE)
+        return;
+    keep_company(list, own, other);
+    keep_company(list, other, own);
+}
+
+static void see_point(const cnx_families *f, sightings *list, const uint32_t *rank_of, uint32_t point,
+                      uint32_t position)
+{
+    const cnx_cells *cells = f->cells;
+    uint32_t class = cells->class_of[point], twin = cells->twin_of[point];
+    if (f->family_of[class] != CNX_NONE)
+        see(f, list, class, class, rank_of[point], position);
+    for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
+        see_block(f, list, rank_of, cells->class_of[cells->parent_point[e]], point, position);
+}
+
+/* Turns the sightings [begin, end) of one kind into evidence; false when its members are not seen equally
+ * often. */
+static bool make_evidence(const cnx_families *f, cnx_arena *arena, const sighting *items, size_t count,
+                          cnx_evidence *evidence)
+{
+    const cnx_kind *kind = &f->items[items[0].family].kinds[items[0].kind];
+    if (kind->count < 2 || count % kind->count != 0)
+        return false;
+    evidence->copies = (uint32_t)(count / kind->count);
+    evidence->family = items[0].family;
+    evidence->kind = items[0].kind;
+    evidence->positions = CNX_NEW_ARRAY(arena, uint32_t, count);
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].place != i / evidence->copies)
+            return false;
+        evidence->positions[i] = items[i].position;
+    }
+    return true;
+}
+
+static void add_other(cnx_arena *arena, cnx_evidence *evidence, size_t *capacity, uint32_t family)
+{
+    evidence->self = evidence->self || family == evidence->family;
+    for (size_t i = 0; i < evidence->other_count; i++)
+        if (evidence->others[i] == family)
+            return;
+    CNX_PUSH(arena, evidence->others, evidence->other_count, *capacity, family);
+}
+
+/* Families that the other axes show, and those that share positions of this one. */
+static void list_others(cnx_arena *arena, const sightings *seen, uint32_t rank, cnx_evidence *evidence)
+{
+    size_t capacity = 0;
+    const sightings *here = &seen[evidence->slicing.axis];
+    for (size_t i = 0; i < here->company_count; i++)
+        if (here->companies[i].family == evidence->family)
+            add_other(arena, evidence, &capacity, here->companies[i].other);
+    for (uint32_t k = 0; k < rank; k++)
+        for (size_t i = 0; i < seen[k].count; i++)
+            if (k != evidence->slicing.axis &&
+                (i == 0 || seen[k].items[i].family != seen[k].items[i - 1].family))
+                add_other(arena, evidence, &capacity, seen[k].items[i].family);
+}
+
+/* ---- how much a tensor varies ---- */
+
+typedef struct moments {
+    double count, sum, square;
+} moments;
+
+static void add_moments(cnx_model *model, cnx_tensor *tensor, moments *m)
+{
+    enum { BLOCK = 1 << 12 };
+    double block[BLOCK];
+    const uint8_t *bytes = cnx_tensor_bytes(model, tensor);
+    for (uint64_t first = 0; first < tensor->count; first += BLOCK) {
+        size_t count = tensor->count - first < BLOCK ? (size_t)(tensor->count - first) : BLOCK;
+        cnx_elements_read(tensor->type, bytes, first, count, block);
+        for (size_t i = 0; i < count; i++) {
+            m->sum += block[i];
+            m->square += block[i] * block[i];
+        }
+    }
+    m->count += (double)tensor->count;
+}
+
+/* 1 / variance over both tensors; 0 when they do not vary, or hold what is no number. */
+static double weight_of(const cnx_comparison *c, const cnx_pair *pair)
+{
+    moments m = {0};
+    add_moments(c->a->model, pair->a, &m);
+    add_moments(c->b->model, pair->b, &m);
+    double mean = m.sum / m.count, variance = m.square / m.count - mean * mean;
+    return variance > 1e-12 * m.square / m.count && variance < 1e300 ? 1 / variance : 0;
+}
+
+static bool is_evidence(const cnx_comparison *c, const cnx_pair *pair)
+{
+    cnx_type_kind kind = cnx_type_kind_of(pair->a->type);
+    return pair->parameter != CNX_NONE && pair->a->count != 0 && cnx_type_bits(pair->a->type) >= 8 &&
+           (kind == CNX_KIND_FLOAT || kind == CNX_KIND_INTEGER) &&
+           !c->analysis->parameters[pair->parameter].again;
+}
+
+/* ---- all of it ---- */
+
+static void add_axis_evidence(cnx_families *f, cnx_arena *arena, size_t pair, double weight, uint32_t axis,
+                              const sightings *seen)
+{
+    const cnx_parameter *parameter = &f->c->analysis->parameters[f->c->pairs[pair].parameter];
+    const sightings *here = &seen[axis];
+    for (size_t begin = 0, end; begin < here->count; begin = end) {
+        for (end = begin + 1; end < here->count && here->items[end].family == here->items[begin].family &&
+                              here->items[end].kind == here->items[begin].kind;)
+            end++;
+        cnx_evidence evidence = {.pair = pair, .weight = weight};
+        if (!make_evidence(f, arena, here->items + begin, end - begin, &evidence) ||
+            !cnx_slicing_of(parameter, axis, &evidence.slicing))
+            continue;
+        evidence.elements = evidence.slicing.runs * evidence.slicing.run * (end - begin);
+        list_others(arena, seen, parameter->tensor->rank, &evidence);
+        cnx_family *family = &f->items[evidence.family];
+        CNX_PUSH(arena, family->evidence, family->evidence_count, family->evidence_capacity, evidence);
+    }
+}
+
+static void add_pair_evidence(cnx_families *f, cnx_arena *arena, size_t pair, const uint32_t *rank_of)
+{
+    const cnx_parameter *parameter = &f->c->analysis->parameters[f->c->pairs[pair].parameter];
+    uint32_t rank = parameter->tensor->rank;
+    cnx_arena *scratch = cnx_arena_create(arena);
+    sightings *seen = CNX_NEW_ARRAY(scratch, sightings, rank);
+    bool any = false;
+    for (uint32_t k = 0; k < rank; k++) {
+        const cnx_labels *labels = cnx_parameter_labels(parameter, k);
+        seen[k].arena = scratch;
+        for (uint32_t i = 0; labels != NULL && i < labels->sequence->count; i++)
+            see_point(f, &seen[k], rank_of, labels->sequence->points[i], i);
+        if (seen[k].count > 1)
+            qsort(seen[k].items, seen[k].count, sizeof *seen[k].items, compare_sightings);
+        any = any || seen[k].count != 0;
+    }
+    double weight = any ? weight_of(f->c, &f->c->pairs[pair]) : 0;
+    for (uint32_t k = 0; k < rank && weight > 0; k++)
+        add_axis_evidence(f, arena, pair, weight, k, seen);
+    cnx_arena_destroy(scratch);
+}
+
+static void mark_only_self(cnx_family *family)
+{
+    family->only_self = true;
+    for (size_t i = 0; i < family->evidence_count; i++)
+        family->only_self = family->only_self && family->evidence[i].self;
+}
+
+cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena)
+{
+    cnx_families *f = CNX_NEW(arena, cnx_families);
+    *f = (cnx_families){.c = c, .cells = cnx_analysis_cells(c->analysis)};
+    list_families(f, arena);
+    uint32_t *rank_of = CNX_NEW_ARRAY(arena, uint32_t, c->analysis->points->point_count);
+    for (uint32_t class = 0; class < f->cells->class_count; class ++)
+        for (uint32_t i = f->cells->copy_start[class]; i < f->cells->copy_start[class + 1]; i++)
+            rank_of[f->cells->copies[i]] = i - f->cells->copy_start[class];
+    for (size_t i = 0; i < c->pair_count && f->count != 0; i++)
+        if (is_evidence(c, &c->pairs[i]))
+            add_pair_evidence(f, arena, i, rank_of);
+    for (size_t i = 0; i < f->count; i++)
+        mark_only_self(&f->items[i]);
+    return f;
+}

@@ -1,0 +1,57 @@
+/* Families: what weight matching permutes as one, and the tensors that show it.
+ *
+ * A family is a cell of classes without a home, with all the cells inside its members: heads and the channels
+ * inside heads. Its classes fall into kinds, those at equal places: the heads are one kind, the channels of
+ * all heads another. Members of a kind are compared with members of the same kind only.
+ */
+#ifndef CNX_COMPARE_FAMILIES_H
+#define CNX_COMPARE_FAMILIES_H
+
+#include "compare/slices.h"
+
+typedef struct cnx_kind {
+    uint32_t count;
+    uint32_t *classes;
+} cnx_kind;
+
+/* Where members of a kind are on one axis of the tensor of a pair. */
+typedef struct cnx_evidence {
+    size_t pair;
+    uint32_t family;
+    uint32_t kind;
+    uint32_t copies;     /* positions of the axis per member */
+    uint32_t *positions; /* copies of them for each member, in the kind's order */
+    cnx_slicing slicing;
+    double weight;      /* of a squared difference of two elements */
+    uint64_t elements;  /* in the slices of all members */
+    bool self;          /* another axis of the tensor shows the same family */
+    size_t other_count; /* families that other axes of the tensor show */
+    uint32_t *others;
+} cnx_evidence;
+
+typedef struct cnx_family {
+    uint32_t cell;
+    size_t kind_count, kind_capacity;
+    cnx_kind *kinds; /* the first is that of the cell's members */
+    size_t evidence_count, evidence_capacity;
+    cnx_evidence *evidence;
+    bool nested;    /* there is more than one kind */
+    bool only_self; /* every tensor that shows it shows it twice */
+} cnx_family;
+
+typedef struct cnx_families {
+    cnx_comparison *c;
+    const cnx_cells *cells;
+    size_t count, capacity;
+    cnx_family *items;   /* in the order of their first members */
+    uint32_t *family_of; /* by class: number, or CNX_NONE when it cannot move */
+    uint32_t *kind_of;   /* by class: in its family */
+    uint32_t *place_of;  /* by class: in its kind */
+} cnx_families;
+
+/* Finds the families of a comparison's analysis, and the evidence for them. Streams all paired tensors once,
+ * for their variance: differences count in units of a tensor's standard deviation, so that every element has
+ * the same say. Tensors that do not vary, and elements smaller than a byte, are no evidence. */
+cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena);
+
+#endif

@@ -1,0 +1,200 @@
+/* Both sums go over the same matrices: a row for each member, a column for each element of its slices, in
+ * chunks of columns that fit into memory. The mean of each column is subtracted: what all members have in
+ * common says nothing about which is which, and would cost precision. Products are left to the BLAS. */
+#include "compare/similarity.h"
+
+#include "compare/permuted.h"
+
+#include <cblas.h>
+
+/* Numbers in a chunk of either matrix. */
+#define CHUNK ((uint64_t)1 << 21)
+
+/* What a look at some of the elements may cost, in multiply-adds, and how many it takes at least. */
+#define GRAM_WORK ((uint64_t)300000000)
+#define LEAST_COLUMNS ((uint64_t)512)
+
+bool cnx_may_use(const cnx_family *family, const cnx_evidence *evidence, cnx_reading reading,
+                 const bool *known)
+{
+    if (evidence->self && reading == CNX_READ_BLOCKS && !family->only_self)
+        return false;
+    bool all = !(evidence->self && reading == CNX_READ_PLAIN && known != NULL);
+    for (size_t i = 0; known != NULL && i < evidence->other_count && all; i++)
+        all = evidence->others[i] == evidence->family || known[evidence->others[i]];
+    return all;
+}
+
+typedef struct chunk {
+    uint32_t rows;
+    size_t columns;
+    double *a;
+    double *b;
+} chunk;
+
+static uint32_t *gather_positions(cnx_arena *arena, const cnx_evidence *evidence, const uint32_t *members,
+                                  uint32_t count)
+{
+    uint32_t *positions = CNX_NEW_ARRAY(arena, uint32_t, (size_t)count * evidence->copies);
+    for (uint32_t i = 0; i < count; i++)
+        memcpy(positions + (size_t)i * evidence->copies,
+               evidence->positions + (size_t)members[i] * evidence->copies,
+               evidence->copies * sizeof *positions);
+    return positions;
+}
+
+static void centre(double *matrix, uint32_t rows, size_t columns, double *mean)
+{
+    memset(mean, 0, columns * sizeof *mean);
+    for (uint32_t i = 0; i < rows; i++)
+        for (size_t k = 0; k < columns; k++)
+            mean[k] += matrix[i * columns + k] / rows;
+    for (uint32_t i = 0; i < rows; i++)
+        for (size_t k = 0; k < columns; k++)
+            matrix[i * columns + k] -= mean[k];
+}
+
+/* A walk over chunks. */
+typedef struct walk {
+    cnx_families *families;
+    const cnx_view_of_evidence *view;
+    const uint32_t *rows;
+    const uint32_t *columns;
+    uint32_t count;
+    uint64_t most; /* columns of one tensor; 0: all */
+    void (*visit)(void *state, const cnx_evidence *evidence, const chunk *chunk);
+    void *state;
+} walk;
+
+/* Chooses how many runs, and elements of a run, make a chunk. */
+static void size_chunk(const walk *w, const cnx_evidence *evidence, uint64_t *runs, uint64_t *run)
+{
+    const cnx_slicing *s = &evidence->slicing;
+    uint64_t room = CHUNK / w->count;
+    if (w->most != 0 && w->most < room)
+        room = w->most;
+    uint64_t most = room / evidence->copies + 1; /* elements of one position */
+    *run = s->run < most ? s->run : most;
+    *runs = *run < s->run ? 1 : most / s->run;
+    *runs = *runs < s->runs ? *runs : s->runs;
+}
+
+/* How a's tensor is permuted while its slices are read. */
+static struct cnx_permutation *permutation_for(const walk *w, cnx_arena *arena, const cnx_evidence *evidence)
+{
+    cnx_families *f = w->families;
+    const cnx_pair *pair = &f->c->pairs[evidence->pair];
+    bool hold = evidence->self && w->view->reading == CNX_READ_PLAIN;
+    const uint32_t *points = hold ? w->view->whole : w->view->points;
+    struct cnx_permutation *made = cnx_pair_permutation(f->c, arena, pair, points);
+    if (hold && made != NULL)
+        made->axes[evidence->slicing.axis].source = NULL;
+    return made;
+}
+
+/* Reads the slices of one piece of evidence chunk by chunk. */
+static void walk_evidence(const walk *w, const cnx_evidence *evidence)
+{
+    cnx_comparison *c = w->families->c;
+    cnx_arena *scratch = cnx_arena_create(c->arena);
+    const cnx_pair *pair = &c->pairs[evidence->pair];
+    const cnx_slicing *s = &evidence->slicing;
+    cnx_slice_source a = {c->a->model, pair->a, permutation_for(w, scratch, evidence)};
+    cnx_slice_source b = {c->b->model, pair->b, NULL};
+    const uint32_t *a_at = gather_positions(scratch, evidence, w->rows, w->count);
+    const uint32_t *b_at = gather_positions(scratch, evidence, w->columns, w->count);
+    uint64_t runs, run, done = 0;
+    size_chunk(w, evidence, &runs, &run);
+    chunk part = {.rows = w->count};
+    size_t room = (size_t)(runs * run * evidence->copies), positions = (size_t)w->count * evidence->copies;
+    part.a = CNX_NEW_ARRAY(scratch, double, room * w->count);
+    part.b = CNX_NEW_ARRAY(scratch, double, room * w->count);
+    double *mean = CNX_NEW_ARRAY(scratch, double, room);
+    for (uint64_t first = 0; first < s->runs; first += runs) {
+        uint64_t some = s->runs - first < runs ? s->runs - first : runs;
+        for (uint64_t from = 0; from < s->run && (w->most == 0 || done < w->most); from += run) {
+            uint64_t length = s->run - from < run ? s->run - from : run;
+            part.columns = (size_t)(some * length * evidence->copies);
+            cnx_slices_read(s, &a, a_at, positions, first, some, from, length, part.a);
+            cnx_slices_read(s, &b, b_at, positions, first, some, from, length, part.b);
+            centre(part.a, w->count, part.columns, mean);
+            centre(part.b, w->count, part.columns, mean);
+            w->visit(w->state, evidence, &part);
+            done += part.columns;
+        }
+    }
+    cnx_arena_destroy(scratch);
+}
+
+static void walk_kind(const walk *w, const cnx_family *family, uint32_t kind)
+{
+    for (size_t i = 0; i < family->evidence_count; i++)
+        if (family->evidence[i].kind == kind &&
+            cnx_may_use(family, &family->evidence[i], w->view->reading, w->view->known))
+            walk_evidence(w, &family->evidence[i]);
+}
+
+/* ---- products ---- */
+
+typedef struct products {
+    double *gain;
+    double work;
+} products;
+
+static void add_products(void *state, const cnx_evidence *evidence, const chunk *part)
+{
+    products *p = state;
+    int rows = (int)part->rows, columns = (int)part->columns;
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, evidence->weight, part->a,
+                columns, part->b, columns, 1, p->gain, rows);
+    p->work += (double)part->rows * part->rows * (double)part->columns;
+}
+
+double cnx_add_similarity(cnx_families *f, const cnx_family *family, uint32_t kind,
+                          const cnx_view_of_evidence *view, const uint32_t *rows, const uint32_t *columns,
+                          uint32_t count, double *gain)
+{
+    products p = {.gain = gain};
+    walk w = {f, view, rows, columns, count, 0, add_products, &p};
+    walk_kind(&w, family, kind);
+    return p.work;
+}
+
+static void add_own_products(void *state, const cnx_evidence *evidence, const chunk *part)
+{
+    int rows = (int)part->rows, columns = (int)part->columns;
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, evidence->weight, part->a,
+                columns, part->a, columns, 1, state, rows);
+}
+
+void cnx_add_gram(cnx_families *f, const cnx_family *family, uint32_t kind, const cnx_view_of_evidence *view,
+                  const uint32_t *rows, uint32_t count, double *gram)
+{
+    uint64_t some = GRAM_WORK / ((uint64_t)count * count);
+    some = some < LEAST_COLUMNS ? LEAST_COLUMNS : some;
+    uint64_t share = 2 * some / (family->evidence_count + 1) + 16;
+    walk w = {f, view, rows, rows, count, share < some ? share : some, add_own_products, gram};
+    walk_kind(&w, family, kind);
+}
+
+/* ---- distances ---- */
+
+static void add_chunk_distances(void *state, const cnx_evidence *evidence, const chunk *part)
+{
+    double *distance = state;
+    for (uint32_t i = 0; i < part->rows; i++) {
+        const double *a = part->a + i * part->columns, *b = part->b + i * part->columns;
+        double sum = 0;
+        for (size_t k = 0; k < part->columns; k++)
+            sum += (a[k] - b[k]) * (a[k] - b[k]);
+        distance[i] += evidence->weight * sum;
+    }
+}
+
+void cnx_add_distances(cnx_families *f, const cnx_family *family, uint32_t kind,
+                       const cnx_view_of_evidence *view, const uint32_t *rows, const uint32_t *columns,
+                       uint32_t count, double *distance)
+{
+    walk w = {f, view, rows, columns, count, 0, add_chunk_distances, distance};
+    walk_kind(&w, family, kind);
+}

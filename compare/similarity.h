@@ -1,0 +1,45 @@
+/* How alike members of a family are in two models: sums over all tensors that show them. */
+#ifndef CNX_COMPARE_SIMILARITY_H
+#define CNX_COMPARE_SIMILARITY_H
+
+#include "compare/families.h"
+
+/* Which tensors may be looked at, and how a's are permuted for it. A tensor that shows a family twice, on two
+ * axes or as blocks and what is in them, is read with its other appearance held where it is at present. In a
+ * family with blocks that is only possible while the blocks are held. */
+typedef enum cnx_reading {
+    CNX_READ_PLAIN,  /* a family without blocks */
+    CNX_READ_BLOCKS, /* all of a family with blocks is to be assigned: nothing of it is held */
+    CNX_READ_HELD,   /* all of the family but one kind is held */
+} cnx_reading;
+
+typedef struct cnx_view_of_evidence {
+    cnx_reading reading;
+    const bool *known;      /* by family: those that other axes of a tensor may show; NULL: any */
+    const uint32_t *points; /* the present permutation without what is to be assigned, by point */
+    const uint32_t *whole;  /* with it; for CNX_READ_PLAIN */
+} cnx_view_of_evidence;
+
+/* Whether a piece of evidence for the family may be looked at. */
+bool cnx_may_use(const cnx_family *family, const cnx_evidence *evidence, cnx_reading reading,
+                 const bool *known);
+
+/* Adds the weighted products of the slices of a's members and b's, centred, to gain[row * count + column]:
+ * rows are places in the kind, rows[0 .. count) of a and columns[0 .. count) of b. Returns the multiply-adds
+ * it took. */
+double cnx_add_similarity(cnx_families *f, const cnx_family *family, uint32_t kind,
+                          const cnx_view_of_evidence *view, const uint32_t *rows, const uint32_t *columns,
+                          uint32_t count, double *gain);
+
+/* Adds to distance[i] the weighted squared distance of the slices of a's member rows[i] and b's columns[i].
+ */
+void cnx_add_distances(cnx_families *f, const cnx_family *family, uint32_t kind,
+                       const cnx_view_of_evidence *view, const uint32_t *rows, const uint32_t *columns,
+                       uint32_t count, double *distance);
+
+/* Adds the weighted products of the slices of a's members with each other, over some of their elements only,
+ * to gram[row * count + column]. What they say of two members' distance is a lower bound of it. */
+void cnx_add_gram(cnx_families *f, const cnx_family *family, uint32_t kind, const cnx_view_of_evidence *view,
+                  const uint32_t *rows, uint32_t count, double *gram);
+
+#endif

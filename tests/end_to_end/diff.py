@@ -1,0 +1,332 @@
+"""canonnx diff and apply: equivalent models are recognised and the witness replays; other models are described.
+
+Disguised and permuted models have to be equivalent, with a witness that takes one file's weights to the other's, bit by
+bit. A fine-tuned model has to read the same whether its channels were shuffled or not. Every kind of change to a graph
+has to be named in one line.
+"""
+
+import json
+
+import numpy
+import onnx
+from onnx import helper, numpy_helper
+
+import catalogue
+import disguise
+from harness import (JUDGE, ROOT, TOOL, SANITIZED_TOOL, check, check_equal, check_same_bytes, run, sample, scratch)
+
+SEED = 11
+FINE_TUNED_EXPORTS = ("resnet18.default", "mobilenet_v2.plain", "squeezenet1_1.default")
+
+
+def cases():
+    for model in catalogue.small():
+        yield f"equivalent/disguised/{model.label}", lambda m=model: disguised(m)
+        yield f"equivalent/permuted/{model.label}", lambda m=model: permuted(m)
+        yield f"fine-tuned/{model.label}", lambda m=model: fine_tuned(m)
+    for model in catalogue.exported():
+        if model.name in FINE_TUNED_EXPORTS:
+            yield f"fine-tuned/{model.label}", lambda m=model: fine_tuned(m)
+            yield f"equivalent/permuted/{model.label}", lambda m=model: permuted(m)
+    for name, (change, verdict, line) in CHANGES.items():
+        yield f"change/{name}", lambda c=change, v=verdict, t=line: changed(c, v, t)
+    for name, test in OTHERS.items():
+        yield name, test
+
+
+def diff(a, b, *options, expect=None, **more):
+    """The JSON report; `expect` is the exit status."""
+    ended = run("diff", a, b, *options, "--json", expect=expect, **more)
+    return json.loads(ended.output)
+
+
+def noisy(path, out, size=0.02, seed=5):
+    """A copy whose float weights all moved a little: what training on would do."""
+    model, random = onnx.load(str(path)), numpy.random.default_rng(seed)
+    moved = 0
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == numpy.float32 and values.size > 1:
+            noise = size * (values.std() + 1e-6) * random.standard_normal(values.shape)
+            tensor.CopyFrom(numpy_helper.from_array((values + noise).astype(numpy.float32), tensor.name))
+            moved += 1
+    onnx.save(model, str(out))
+    return moved
+
+
+# ---- equivalent models ----
+
+
+def disguised(model):
+    random = numpy.random.default_rng(99)
+    changed_model = onnx.load(str(model.path))
+    disguise.everything(changed_model, random)
+    with scratch() as folder:
+        onnx.save(changed_model, str(folder / "disguised.onnx"))
+        report = diff(model.path, folder / "disguised.onnx", expect=0)
+        check_equal(report["verdict"], "equivalent", "verdict")
+        check(report["ways"], "no way is named in which the files differ")
+        check_equal({row["status"] for row in report["nodes"]} - {"same"}, set(), "status of nodes")
+
+
+def tensors_by_name(path):
+    graph = onnx.load(str(path)).graph
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+
+
+def permuted(model):
+    """diff finds the permutation that sample applied, apply applies it, and numpy sees the same weights."""
+    with scratch(6 * model.size) as folder:
+        moved, back, witness = folder / "moved.onnx", folder / "back.onnx", folder / "witness.json"
+        sample(model.path, SEED, moved)
+        report = diff(model.path, moved, "--witness", witness, expect=0)
+        check(report["verdict"] in ("equivalent", "identical"), f"verdict {report['verdict']}")
+        run("apply", model.path, "--witness", witness, "-o", back, expect=0)
+        wanted, found = tensors_by_name(moved), tensors_by_name(back)
+        check_equal(sorted(found), sorted(wanted), "names of tensors")
+        for name, values in wanted.items():
+            check_equal(found[name].tobytes(), values.tobytes(), f"bytes of {name}")
+        if not model.not_runnable:
+            JUDGE.compare(model.path, back, model.inputs())
+
+
+# ---- fine-tuned models ----
+
+
+def numbers(report):
+    return [report["relative"], *(row["relative"] for row in report["tensors"]),
+            *(row["relative"] for row in report["blocks"])]
+
+
+def fine_tuned(model):
+    """The copy and the shuffled copy are reported with the same verdict and the same numbers."""
+    with scratch(6 * model.size) as folder:
+        tuned, moved, witness = folder / "tuned.onnx", folder / "moved.onnx", folder / "witness.json"
+        if noisy(model.path, tuned) == 0:
+            return check_equal(diff(model.path, tuned, expect=0)["relative"], 0, "relative change")
+        sample(tuned, SEED, moved)
+        plain = diff(model.path, tuned, expect=1)
+        shuffled = diff(model.path, moved, "--witness", witness, expect=1)
+        check_equal(plain["verdict"], "other-weights", "verdict")
+        check_equal(shuffled["verdict"], "other-weights", "verdict of the shuffled copy")
+        check(0 < plain["relative"] < 0.1, f"relative change {plain['relative']}")
+        for first, second in zip(numbers(plain), numbers(shuffled), strict=True):
+            close = first == second or abs(first - second) <= 1e-12 * abs(first)
+            check(close, f"relative changes {first} and {second} of the copy and its shuffled twin")
+        run("apply", model.path, "--witness", witness, "-o", folder / "aligned.onnx", expect=0)
+        aligned = diff(folder / "aligned.onnx", moved, "--as-stored", expect=1)
+        check(abs(aligned["relative"] - plain["relative"]) <= 1e-12, "the witness does not align the weights")
+
+
+# ---- changes of a graph ----
+
+
+def insert_node(model):
+    graph = model.graph
+    node = next(node for node in graph.node if node.op_type == "Relu")
+    user = next(other for other in graph.node if node.output[0] in other.input)
+    inserted = helper.make_node("Tanh", [node.output[0]], ["inserted_value"], name="inserted")
+    user.input[list(user.input).index(node.output[0])] = "inserted_value"
+    graph.node.insert(list(graph.node).index(node) + 1, inserted)
+
+
+def delete_node(model):
+    graph = model.graph
+    node = next(node for node in graph.node if node.op_type == "Relu")
+    for other in graph.node:
+        other.input[:] = [node.input[0] if name == node.output[0] else name for name in other.input]
+    graph.node.remove(node)
+
+
+def change_attribute(model):
+    node = next(node for node in model.graph.node if node.op_type == "MaxPool")
+    for attribute in node.attribute:
+        if attribute.name == "strides":
+            attribute.ints[:] = [1, 1]
+
+
+def rename_input(model):
+    old = model.graph.input[0].name
+    model.graph.input[0].name = "renamed"
+    for node in model.graph.node:
+        node.input[:] = ["renamed" if name == old else name for name in node.input]
+
+
+def raise_opset(model):
+    model.opset_import[0].version += 1
+
+
+def change_type(model):
+    tensor = next(tensor for tensor in model.graph.initializer if len(tensor.dims) == 4)
+    tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(numpy.float16), tensor.name))
+
+
+def one_ulp(model):
+    tensor = next(tensor for tensor in model.graph.initializer if len(tensor.dims) == 4)
+    values = numpy_helper.to_array(tensor).copy()
+    values.flat[3] = numpy.nextafter(values.flat[3], numpy.float32(9))
+    tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+
+
+def flip_signs(model):
+    tensor = model.graph.initializer[0]
+    values = numpy_helper.to_array(tensor).copy()
+    values[::2] *= -1
+    tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+
+
+def double(model):
+    tensor = model.graph.initializer[0]
+    tensor.CopyFrom(numpy_helper.from_array(2 * numpy_helper.to_array(tensor), tensor.name))
+
+
+# name: (change, verdict, what one line of the report has to say)
+CHANGES = {
+    "node-inserted": (insert_node, "different-structure", ("+ Tanh inserted, after",)),
+    "node-deleted": (delete_node, "different-structure", ("- Relu /2/Relu, after",)),
+    "attribute": (change_attribute, "different-structure", ("~ MaxPool", "strides [2, 2] ->")),
+    "input-renamed": (rename_input, "different-structure", ("input name image: image -> renamed",)),
+    "opset": (raise_opset, "different-structure", ("operator set: 14 -> 15",)),
+    "type": (change_type, "different-structure", ("float 12 x 1 x 3 x 3 -> float16 12 x 1 x 3 x 3",)),
+    "one-ulp": (one_ulp, "other-weights", ("0.weight", "changed")),
+    "signs": (flip_signs, "other-weights", ("sign-flipped, axis 0: 6 of 12 signs",)),
+    "factor": (double, "other-weights", ("scaled, by 2",)),
+}
+
+
+def changed(change, verdict, parts):
+    original = ROOT / "samples/digits_convnet.onnx"
+    model = onnx.load(str(original))
+    change(model)
+    with scratch() as folder:
+        onnx.save(model, str(folder / "changed.onnx"))
+        report = diff(original, folder / "changed.onnx", expect=1)
+        check_equal(report["verdict"], verdict, "verdict")
+        text = run("diff", original, folder / "changed.onnx", expect=1).output
+        found = [line for line in text.splitlines() if all(part in line for part in parts)]
+        check_equal(len(found), 1, f"lines that say {' ... '.join(parts)} in:\n{text}\n")
+
+
+# ---- single tests ----
+
+
+def size_of_one_ulp():
+    original = ROOT / "samples/digits_convnet.onnx"
+    model = onnx.load(str(original))
+    one_ulp(model)
+    before = next(numpy_helper.to_array(tensor) for tensor in onnx.load(str(original)).graph.initializer
+                  if len(tensor.dims) == 4)
+    after = next(numpy_helper.to_array(tensor) for tensor in model.graph.initializer if len(tensor.dims) == 4)
+    with scratch() as folder:
+        onnx.save(model, str(folder / "changed.onnx"))
+        rows = [row for row in diff(original, folder / "changed.onnx", expect=1)["tensors"] if row["differing"]]
+    check_equal([row["differing"] for row in rows], [1], "elements that differ, by tensor")
+    step = abs(before.astype(float) - after.astype(float))
+    check_equal(rows[0]["largest"], step.max(), "largest difference")
+    relative = numpy.sqrt((step ** 2).sum() / (before.astype(float) ** 2).sum())
+    check(abs(rows[0]["relative"] / relative - 1) < 1e-9, f"relative change {rows[0]['relative']}, not {relative}")
+
+
+def tolerance():
+    original = ROOT / "samples/digits_convnet.onnx"
+    with scratch() as folder:
+        noisy(original, folder / "noisy.onnx", 1e-4)
+        check_equal(diff(original, folder / "noisy.onnx", expect=1)["verdict"], "other-weights", "verdict")
+        loose = diff(original, folder / "noisy.onnx", "--tolerance=0.001", expect=0)
+        check_equal(loose["verdict"], "equivalent-within-tolerance", "verdict with a tolerance")
+        tight = diff(original, folder / "noisy.onnx", "--tolerance=1e-6", expect=1)
+        check_equal(tight["verdict"], "other-weights", "verdict with too small a tolerance")
+
+
+def signs_and_scales():
+    """Units that were flipped, or scaled by powers of two, and shuffled besides: the canonical forms decide."""
+    original = ROOT / "samples/digits_convnet.onnx"
+    with scratch() as folder:
+        run("sample", original, "--seed", SEED, "--with=permute,sign,scale", "-o", folder / "moved.onnx", expect=0)
+        report = diff(original, folder / "moved.onnx", expect=0)
+        check_equal(report["verdict"], "equivalent", "verdict")
+        check("signs or powers of two" in report["ways"], f"ways {report['ways']}")
+
+
+def bias_of_another():
+    """Rows permuted without their biases hold the same numbers, and are another function."""
+    original = catalogue.made()["mlp_3_4_3_2"]
+    model = onnx.load(str(original))
+    disguise.permute(model, numpy.random.default_rng(4), [[("c0", 0)]])
+    with scratch() as folder:
+        onnx.save(model, str(folder / "changed.onnx"))
+        check_equal(diff(original, folder / "changed.onnx", expect=1)["verdict"], "other-weights", "verdict")
+
+
+def unrelated():
+    made = catalogue.made()
+    ended = run("diff", made["resnet18.default"], made["mobilenet_v2.default"], expect=1)
+    lines = ended.output.splitlines()
+    check(lines[0].startswith("different structure: "), f"first line {lines[0]!r}")
+    check(len(lines) < 40, f"{len(lines)} lines about two unrelated models")
+
+
+def identical():
+    original = ROOT / "samples/digits_mlp.onnx"
+    with scratch() as folder:
+        (folder / "copy.onnx").write_bytes(original.read_bytes())
+        ended = run("diff", original, folder / "copy.onnx", expect=0)
+        check_equal(ended.output, "identical files\n", "output")
+        (folder / "broken.onnx").write_bytes(original.read_bytes()[:-1000])
+        for pair in ((original, folder / "broken.onnx"), (folder / "broken.onnx", original)):
+            for tool in (TOOL, SANITIZED_TOOL):
+                ended = run("diff", *pair, tool=tool, expect=2)
+                check_equal((ended.output, ended.errors.count("\n")), ("", 1), "output and lines of errors")
+                check(str(folder / "broken.onnx") in ended.errors, f"the error names another file: {ended.errors}")
+
+
+def sanitized():
+    """Everything once under the sanitizers."""
+    for model in catalogue.samples():
+        with scratch() as folder:
+            noisy(model.path, folder / "noisy.onnx")
+            sample(folder / "noisy.onnx", SEED, folder / "moved.onnx")
+            diff(model.path, folder / "moved.onnx", "--witness", folder / "w.json", tool=SANITIZED_TOOL, expect=1)
+            run("apply", model.path, "--witness", folder / "w.json", "-o", folder / "applied.onnx",
+                tool=SANITIZED_TOOL, expect=0)
+            for other in catalogue.samples():
+                run("diff", model.path, other.path, "--all", tool=SANITIZED_TOOL,
+                    expect=0 if other.path == model.path else 1)
+
+
+def foreign_witness():
+    """A witness of another model, one that is no permutation, and one that is no symmetry are refused."""
+    original = ROOT / "samples/digits_convnet.onnx"
+    with scratch() as folder:
+        witness, out = folder / "w.json", folder / "out.onnx"
+        sample(original, SEED, folder / "moved.onnx")
+        diff(original, folder / "moved.onnx", "--witness", witness, expect=0)
+        ended = run("apply", ROOT / "samples/digits_mlp.onnx", "--witness", witness, "-o", out, expect=2)
+        check("of another model" in ended.errors, ended.errors)
+        whole = json.loads(witness.read_text())
+        axis = whole["axes"][0]["source"]
+        for wrong, reason in ((axis[::-1], "no symmetry|contradicts"), ([0] * len(axis), "not given a permutation"),
+                              (axis[:-1], "another extent")):
+            whole["axes"][0]["source"] = wrong
+            witness.write_text(json.dumps(whole))
+            ended = run("apply", original, "--witness", witness, "-o", out, expect=2)
+            check(any(part in ended.errors for part in reason.split("|")), f"{reason}: {ended.errors}")
+        check(not out.exists(), "a refused witness wrote a model")
+
+
+def nothing_moves():
+    original = ROOT / "samples/digits_mlp.onnx"
+    with scratch() as folder:
+        noisy(original, folder / "noisy.onnx")
+        diff(original, folder / "noisy.onnx", "--witness", folder / "w.json", expect=1)
+        check_equal(json.loads((folder / "w.json").read_text())["axes"], [], "axes of a witness that moves nothing")
+        run("apply", original, "--witness", folder / "w.json", "-o", folder / "same.onnx", expect=0)
+        check_same_bytes(original, folder / "same.onnx", "a model and itself under the identity")
+
+
+OTHERS = {
+    "one-ulp-size": size_of_one_ulp, "tolerance": tolerance, "bias-of-another": bias_of_another,
+    "signs-and-scales": signs_and_scales,
+    "unrelated": unrelated, "identical-and-broken": identical, "sanitized": sanitized,
+    "witness-refused": foreign_witness, "witness-of-nothing": nothing_moves,
+}
