@@ -44,8 +44,7 @@ static void take_biases(cnx_prints *prints, const cnx_parameter *parameter)
         bits < 8)
         return;
     const uint8_t *bytes = cnx_tensor_values(prints->analysis->model, tensor);
-    cnx_arena *scratch = cnx_arena_create(prints->arena);
-    uint32_t *copies = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
+    uint32_t *copies = prints->scratch.copies;
     for (uint32_t i = 0; i < labels->sequence->count; i++)
         copies[cells->class_of[labels->sequence->points[i]]]++;
     for (uint32_t i = 0; i < labels->sequence->count; i++) {
@@ -57,7 +56,8 @@ static void take_biases(cnx_prints *prints, const cnx_parameter *parameter)
         prints->bias_of[cell] = parameter;
         prints->bias[class] = descending_key(cnx_element_bits(bytes, bits, i), bits);
     }
-    cnx_arena_destroy(scratch);
+    for (uint32_t i = 0; i < labels->sequence->count; i++)
+        copies[cells->class_of[labels->sequence->points[i]]] = 0;
 }
 
 void cnx_read_biases(cnx_prints *prints)
