@@ -15,17 +15,16 @@ typedef struct check {
     uint32_t *image;    /* by position: where it goes, in the sequence that was mapped last */
     const cnx_sequence *last;
     bool *mapped; /* by sequence: it was seen to map to itself */
+    bool *moves;  /* by sequence: some point of it moves */
     uint32_t witness;
 } check;
 
 /* Fills `image` for one sequence; false when the permutation leads out of it. */
 static bool map_sequence(check *c, const cnx_sequence *sequence)
 {
-    bool maps = true, moves = false;
+    bool maps = true, moves = c->moves[sequence->id];
     if (c->last == sequence)
         return true;
-    for (uint32_t i = 0; i < sequence->count; i++)
-        moves = moves || c->permutation[sequence->points[i]] != sequence->points[i];
     for (uint32_t i = 0; i < sequence->count && moves; i++)
         c->position[sequence->points[i]] = i + 1;
     for (uint32_t i = 0; i < sequence->count; i++) {
@@ -45,13 +44,18 @@ static bool map_sequence(check *c, const cnx_sequence *sequence)
 
 static uint32_t project(const cnx_relation *relation, uint32_t position)
 {
+    if (relation->middle == 1)
+        return position;
     return position / (relation->middle * relation->inner) * relation->inner + position % relation->inner;
 }
 
-/* project(sigma_X(p)) = sigma_Y(project(p)), for all p; sigma_Y is read off the points. */
+/* project(sigma_X(p)) = sigma_Y(project(p)), for all p; sigma_Y is read off the points. Nothing is to be seen
+ * where neither sequence moves. */
 static bool respects(check *c, const cnx_relation *relation)
 {
     const cnx_sequence *from = relation->from, *to = relation->to;
+    if (!c->moves[from->id] && !c->moves[to->id])
+        return true;
     if (!map_sequence(c, from))
         return false;
     for (uint32_t i = 0; i < from->count; i++) {
@@ -79,6 +83,17 @@ static bool is_permutation(check *c, size_t count)
     return one_to_one;
 }
 
+static bool *find_moving(cnx_arena *arena, const cnx_points *points, const uint32_t *permutation)
+{
+    bool *moves = CNX_NEW_ARRAY(arena, bool, points->sequence_count);
+    for (size_t s = 0; s < points->sequence_count; s++) {
+        const cnx_sequence *sequence = points->sequences[s];
+        for (uint32_t i = 0; i < sequence->count && !moves[s]; i++)
+            moves[s] = permutation[sequence->points[i]] != sequence->points[i];
+    }
+    return moves;
+}
+
 bool cnx_is_symmetry(const cnx_cells *cells, const uint32_t *permutation, uint32_t *witness)
 {
     const cnx_points *points = cells->points;
@@ -90,6 +105,7 @@ bool cnx_is_symmetry(const cnx_cells *cells, const uint32_t *permutation, uint32
     c.position = CNX_NEW_ARRAY(scratch, uint32_t, points->point_count);
     c.image = CNX_NEW_ARRAY(scratch, uint32_t, longest);
     c.mapped = CNX_NEW_ARRAY(scratch, bool, points->sequence_count);
+    c.moves = find_moving(scratch, points, permutation);
     bool holds = is_permutation(&c, points->point_count);
     for (size_t p = 0; p < points->point_count && holds; p++)
         if (cells->pinned[cells->class_of[p]] != CNX_NONE && permutation[p] != p) {
@@ -100,7 +116,7 @@ bool cnx_is_symmetry(const cnx_cells *cells, const uint32_t *permutation, uint32
     for (size_t r = 0; r < points->relation_count && holds; r++)
         holds = respects(&c, &points->relations[r]);
     for (size_t s = 0; s < points->sequence_count && holds; s++)
-        holds = c.mapped[s] || map_sequence(&c, points->sequences[s]);
+        holds = c.mapped[s] || !c.moves[s] || map_sequence(&c, points->sequences[s]);
     *witness = c.witness;
     cnx_arena_destroy(scratch);
     return holds;

@@ -5,6 +5,11 @@
 #include "onnx/mapping.h"
 #include "onnx/tensor.h"
 
+struct cnx_model;
+
+/* The view of a mapped file that a tensor's bytes lie in, or NULL when they are elsewhere in memory. */
+const cnx_view *cnx_tensor_view(const struct cnx_model *model, const cnx_tensor *tensor);
+
 /* The bytes of a tensor without its permutation. */
 typedef struct cnx_unpermuted {
     const uint8_t *bytes;

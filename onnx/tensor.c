@@ -9,6 +9,7 @@
  */
 #include "onnx/element.h"
 #include "onnx/load.h"
+#include "onnx/reader.h"
 #include "onnx/source.h"
 #include "proto/scan.h"
 
@@ -336,7 +337,12 @@ void cnx_tensor_store_raw(cnx_model *model, cnx_tensor *tensor)
     tensor->external = false;
 }
 
+const cnx_view *cnx_tensor_view(const cnx_model *model, const cnx_tensor *tensor)
+{
+    return tensor->bytes != NULL ? cnx_source_view(model->source, tensor->bytes) : NULL;
+}
+
 bool cnx_tensor_is_view(const cnx_model *model, const cnx_tensor *tensor)
 {
-    return tensor->bytes != NULL && cnx_source_view(model->source, tensor->bytes) != NULL;
+    return cnx_tensor_view(model, tensor) != NULL;
 }

@@ -2,7 +2,7 @@
 #include "rewrite/fingerprint_internal.h"
 
 #include "base/mix.h"
-#include "onnx/mapping.h"
+#include "onnx/reader.h"
 #include "rewrite/permute.h"
 
 #include <stdlib.h>
@@ -19,8 +19,10 @@ static inline uint64_t entry_hash(uint64_t bits, uint64_t tokens)
 
 /* ---- reading weights ---- */
 
-/* Weights are read in pieces of about this many bytes. */
-#define PIECE ((uint64_t)4 << 20)
+/* Weights are read in pieces of about this many bytes, */
+#define PIECE ((uint64_t)256 << 10)
+/* and by several threads as long as their sums take no more than this. */
+#define MOST_SUMS ((uint64_t)16 << 20)
 
 typedef struct face_sums {
     const uint8_t *bytes;
@@ -80,43 +82,108 @@ static uint64_t *combined_tokens(const cnx_prints *prints, cnx_arena *arena, con
     return sums;
 }
 
+/* A face read in pieces, along the axis itself, or, where there is one before it, along that. */
+typedef struct face_sweep {
+    face_sums whole;
+    void (*sum)(const face_sums *);
+    const cnx_tensor *tensor;
+    const cnx_view *view; /* that the tensor lies in, or NULL */
+    uint8_t *pieces;      /* by slot: pieces are copied, and multiplied, to here first; NULL: read in place */
+    uint64_t *sums;       /* by slot and position */
+    bool by_outer;
+    uint64_t total; /* positions to go along, */
+    uint64_t step;  /* those in a piece, */
+    uint64_t each;  /* and the bytes of one */
+} face_sweep;
+
+static bool any_wanted(const face_sums *f)
+{
+    return memchr(f->wanted, true, f->extent) != NULL;
+}
+
+static const uint8_t *read_piece(const face_sweep *sweep, uint64_t offset, size_t size, size_t slot)
+{
+    uint8_t *piece = sweep->pieces + slot * (size_t)(sweep->step * sweep->each);
+    const uint8_t *bytes = sweep->whole.bytes;
+    cnx_unpermuted from = {.bytes = bytes, .view = sweep->view};
+    if (sweep->tensor->permutation != NULL)
+        cnx_permuted_reader.read(sweep->tensor, &from, offset, piece, size);
+    else
+        cnx_view_copy(sweep->view, bytes + offset, size, piece);
+    return piece;
+}
+
+/* Adds one piece to the sums of its slot, in any thread. */
+static void sum_piece(void *state, size_t item, size_t slot)
+{
+    const face_sweep *sweep = state;
+    face_sums piece = sweep->whole;
+    uint64_t at = (uint64_t)item * sweep->step;
+    uint64_t count = sweep->total - at < sweep->step ? sweep->total - at : sweep->step;
+    piece.bytes += at * sweep->each;
+    piece.sums = sweep->sums + slot * sweep->whole.extent;
+    if (sweep->by_outer) {
+        piece.outer = count;
+        piece.outer_tokens += at;
+    } else {
+        piece.extent = count;
+        piece.wanted += at;
+        piece.sums += at;
+    }
+    if (!any_wanted(&piece))
+        return;
+    if (sweep->pieces != NULL)
+        piece.bytes = read_piece(sweep, at * sweep->each, (size_t)(count * sweep->each), slot);
+    sweep->sum(&piece);
+    if (sweep->pieces == NULL && sweep->view != NULL)
+        cnx_view_release(piece.bytes, (size_t)(count * sweep->each));
+}
+
+static void nothing(void *state, size_t item, size_t slot)
+{
+    (void)state, (void)item, (void)slot;
+}
+
+/* Sums have no order: whoever is free reads a piece, and the sums of all slots are added up. */
+static void sum_pieces(cnx_prints *prints, cnx_arena *scratch, face_sweep *sweep)
+{
+    uint64_t extent = sweep->whole.extent;
+    size_t count = (size_t)((sweep->total + sweep->step - 1) / sweep->step), slots = 1;
+    if (count > 1 && prints->lanes == NULL)
+        prints->lanes = cnx_lanes_start(prints->arena);
+    if (count > 1)
+        slots = cnx_lanes_slots(prints->lanes);
+    if (slots * extent * sizeof(uint64_t) > MOST_SUMS)
+        slots = 1;
+    bool copied = sweep->view != NULL && count > 1 && sweep->each <= PIECE;
+    if (copied || sweep->tensor->permutation != NULL)
+        sweep->pieces = cnx_alloc(scratch, slots * sweep->step * sweep->each);
+    sweep->sums = slots > 1 ? CNX_NEW_ARRAY(scratch, uint64_t, slots * extent) : sweep->whole.sums;
+    if (slots > 1)
+        cnx_lanes_run(prints->lanes, count, sum_piece, nothing, sweep);
+    for (size_t item = 0; item < count && slots == 1; item++)
+        sum_piece(sweep, item, 0);
+    for (uint64_t i = 0; i < slots * extent && slots > 1; i++)
+        sweep->whole.sums[i % extent] += sweep->sums[i];
+}
+
 static void sum_plain_face(cnx_prints *prints, const cnx_face *face, const bool *wanted, uint64_t *sums)
 {
     cnx_tensor *tensor = face->parameter->tensor;
+    cnx_model *model = prints->analysis->model;
     cnx_arena *scratch = cnx_arena_create(prints->arena);
-    face_sums f = {
-        .bytes = cnx_tensor_bytes(prints->analysis->model, tensor), .wanted = wanted, .sums = sums};
+    face_sums f = {.bytes = cnx_tensor_bytes(model, tensor), .wanted = wanted, .sums = sums};
     f.extent = (uint64_t)tensor->dims[face->axis];
     f.outer_tokens = combined_tokens(prints, scratch, face->parameter, 0, face->axis, &f.outer);
     f.inner_tokens =
         combined_tokens(prints, scratch, face->parameter, face->axis + 1, tensor->rank, &f.inner);
-    void (*sum)(const face_sums *) = summer(cnx_type_bits(tensor->type));
-    /* In pieces, so that the pages of a large tensor are not all in memory at once. */
-    size_t size = cnx_type_bits(tensor->type) / 8;
-    uint64_t *along = f.outer > 1 ? &f.outer : &f.extent;
-    uint64_t each = f.inner * size * (f.outer > 1 ? f.extent : 1), total = *along;
-    uint64_t step = each >= PIECE ? 1 : PIECE / each;
-    cnx_model *model = prints->analysis->model;
-    bool mapped = cnx_tensor_is_view(model, tensor);
-    const uint8_t *stored = f.bytes;
-    uint8_t *multiplied = tensor->permutation != NULL ? cnx_alloc(scratch, step * each) : NULL;
-    for (uint64_t at = 0; at < total; at += *along) {
-        *along = total - at < step ? total - at : step;
-        f.bytes = multiplied != NULL ? multiplied : stored + at * each;
-        if (mapped)
-            cnx_view_prefetch(stored + at * each, *along * each);
-        if (multiplied != NULL)
-            cnx_tensor_read(model, tensor, at * each, multiplied, *along * each);
-        sum(&f);
-        if (mapped)
-            cnx_view_release(stored + at * each, *along * each);
-        if (along == &f.outer) {
-            f.outer_tokens += *along;
-        } else {
-            f.wanted += *along;
-            f.sums += *along;
-        }
-    }
+    unsigned bits = cnx_type_bits(tensor->type);
+    face_sweep sweep = {.whole = f, .sum = summer(bits), .tensor = tensor, .by_outer = f.outer > 1};
+    sweep.view = cnx_tensor_view(model, tensor);
+    sweep.total = sweep.by_outer ? f.outer : f.extent;
+    sweep.each = f.inner * (bits / 8) * (sweep.by_outer ? f.extent : 1);
+    sweep.step = sweep.each >= PIECE ? 1 : PIECE / sweep.each;
+    sum_pieces(prints, scratch, &sweep);
     cnx_arena_destroy(scratch);
 }
 

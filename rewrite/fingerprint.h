@@ -4,6 +4,7 @@
 #define CNX_REWRITE_FINGERPRINT_H
 
 #include "analyze/symmetry.h"
+#include "base/lanes.h"
 
 /* Memory that is used again and again. The first three are for one axis, and `copies` is all zero between two
  * uses, so that an axis costs its own length and not that of the model. */
@@ -35,6 +36,7 @@ typedef struct cnx_prints {
     uint32_t nested_count;
     uint32_t *nested; /* classes that live in blocks, innermost first */
     cnx_print_scratch scratch;
+    cnx_lanes *lanes; /* made when a large tensor is read */
     size_t face_count;
     struct cnx_face *faces;
     uint64_t bytes_read; /* of weights, so far */
