@@ -24,6 +24,7 @@ typedef struct cnx_axis {
     const cnx_labels *labels;
     const struct cnx_axis *repeats; /* not NULL: positions are (r, p), r on this axis without labels, p
                                        named by `labels` (batch times heads, seen as one axis) */
+    bool repeats_inside;            /* positions are (p, r) instead (channels times an image of any size) */
 } cnx_axis;
 
 typedef struct cnx_fact {

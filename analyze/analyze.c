@@ -391,7 +391,8 @@ static void finish_outputs(sweep *s, cnx_rule *rule)
             if (rule->outputs[o].type == 0)
                 rule->outputs[o].type = type;
         }
-        cnx_rule_pin_orphans(rule, &rule->outputs[o]);
+        cnx_rule_follow_orphans(rule, &rule->outputs[o]);
+        cnx_rule_touch_mixed(rule, &rule->outputs[o]);
         if (rule->outputs[o].type == 0 && declared_tensor(value) != NULL)
             rule->outputs[o].type = declared_tensor(value)->elem_type;
     }

@@ -19,7 +19,6 @@ const cnx_labels *cnx_labels_fresh(cnx_points *points, uint32_t extent, const cn
     return cnx_labels_make(points, cnx_sequence_add(points, members, (uint32_t)count), extent, over);
 }
 
-/* An operator has spoken about these labels: they can no longer be refined. */
 void cnx_labels_touch(const cnx_labels *labels)
 {
     ((cnx_labels *)(uintptr_t)labels)->untouched = false;
@@ -101,7 +100,7 @@ cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t rea
         cnx_axis_pin(points, b, a.reason);
         return a.kind == CNX_AXIS_LABELS ? a : b;
     }
-    if ((a.repeats == NULL) != (b.repeats == NULL)) {
+    if ((a.repeats == NULL) != (b.repeats == NULL) || a.repeats_inside != b.repeats_inside) {
         a = cnx_axis_settle(points, a, reason);
         b = cnx_axis_settle(points, b, reason);
         if (a.kind != CNX_AXIS_LABELS || b.kind != CNX_AXIS_LABELS)
@@ -130,11 +129,15 @@ cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t rea
 /* ---- merge and split ---- */
 
 /* The product of an axis `a` of m positions and `c` of n as new points: position (i, k) moves along with k
- * and lies in block i, or the other way round when only `a` is free. */
+ * and lies in block i, or the other way round when only `a` is free. Where `a` varies over blocks, so does
+ * the product; `c` is the same in all of them, or varies over the same ones. */
 static const cnx_labels *product_labels(cnx_points *points, cnx_axis outer, cnx_axis inner, uint32_t m,
                                         uint32_t n)
 {
-    cnx_labels *product = (cnx_labels *)(uintptr_t)cnx_labels_fresh(points, m * n, NULL);
+    const cnx_labels *over = outer.kind == CNX_AXIS_LABELS ? outer.labels->over : NULL;
+    cnx_labels *product = (cnx_labels *)(uintptr_t)cnx_labels_fresh(points, m * n, over);
+    if (over != NULL)
+        cnx_relate(points, product->sequence, over->sequence, m * n, 1, CNX_CONTAIN);
     product->merged_outer = cnx_axis_keep(points, outer);
     product->merged_inner = cnx_axis_keep(points, inner);
     if (outer.kind == CNX_AXIS_ANY || inner.kind == CNX_AXIS_ANY) { /* copies, in any order */
@@ -153,18 +156,32 @@ static const cnx_labels *product_labels(cnx_points *points, cnx_axis outer, cnx_
     cnx_labels_touch(a);
     cnx_labels_touch(c);
     bool inner_is_free = inner.kind == CNX_AXIS_LABELS;
+    uint32_t copies = product->sequence->count / c->sequence->count;
     cnx_relate(points, product->sequence, a->sequence, n, 1, inner_is_free ? CNX_CONTAIN : CNX_IDENTIFY);
-    cnx_relate(points, product->sequence, c->sequence, m, n, inner_is_free ? CNX_IDENTIFY : CNX_CONTAIN);
+    cnx_relate(points, product->sequence, c->sequence, copies, n, inner_is_free ? CNX_IDENTIFY : CNX_CONTAIN);
     product->merged_outer = cnx_axis_keep(points, cnx_axis_labelled(outer.extent, a));
     product->merged_inner = cnx_axis_keep(points, cnx_axis_labelled(inner.extent, c));
     return product;
 }
 
+/* Whether the positions of a product can be named: what varies over blocks is on the outside, or both vary
+ * over the same. */
+static bool can_multiply(cnx_axis outer, cnx_axis inner)
+{
+    if (outer.kind == CNX_AXIS_LABELS && outer.repeats != NULL)
+        return false;
+    bool same_blocks = outer.kind == CNX_AXIS_LABELS && inner.kind == CNX_AXIS_LABELS &&
+                       inner.repeats == NULL && inner.labels->over == outer.labels->over;
+    return same_blocks || cnx_axis_is_plain(inner);
+}
+
 static cnx_axis product(cnx_points *points, cnx_axis outer, cnx_axis inner, cnx_dim extent, uint32_t reason)
 {
     uint32_t m = 0, n = 0;
-    if (cnx_axis_is_plain(outer) && cnx_axis_is_plain(inner) && cnx_axis_number(points, outer.extent, &m) &&
-        cnx_axis_number(points, inner.extent, &n) && (uint64_t)m * n <= CNX_LARGEST_AXIS)
+    bool named = cnx_axis_number(points, outer.extent, &m) && cnx_axis_number(points, inner.extent, &n);
+    uint64_t blocks =
+        outer.kind == CNX_AXIS_LABELS && outer.labels->over != NULL ? outer.labels->over->sequence->count : 1;
+    if (named && can_multiply(outer, inner) && (uint64_t)m * n <= CNX_LARGEST_AXIS / blocks)
         return cnx_axis_labelled(extent, product_labels(points, outer, inner, m, n));
     cnx_axis_pin(points, outer, reason);
     cnx_axis_pin(points, inner, reason);
@@ -175,7 +192,8 @@ static cnx_axis product(cnx_points *points, cnx_axis outer, cnx_axis inner, cnx_
 static void restate_merge(cnx_points *points, const cnx_labels *merged)
 {
     const cnx_labels *outer = merged->merged_outer->labels, *inner = merged->merged_inner->labels;
-    uint32_t n = inner != NULL ? inner->extent : merged->extent / outer->extent, m = merged->extent / n;
+    uint32_t n = inner != NULL ? inner->extent : merged->extent / outer->extent;
+    uint32_t m = inner != NULL ? merged->sequence->count / inner->sequence->count : 0;
     if (outer != NULL && inner != NULL)
         cnx_restate(points, inner->sequence, outer->sequence, n, 1, CNX_CONTAIN);
     for (cnx_relation_kind kind = CNX_IDENTIFY; kind <= CNX_CONTAIN; kind++) {
@@ -190,15 +208,14 @@ cnx_axis cnx_axis_settle(cnx_points *points, cnx_axis axis, uint32_t reason)
 {
     if (axis.kind != CNX_AXIS_LABELS || axis.repeats == NULL)
         return axis;
-    cnx_axis inner = axis;
-    inner.repeats = NULL;
-    inner.extent = cnx_dim_number(points->dims, axis.labels->extent);
+    cnx_axis named = cnx_axis_labelled(cnx_dim_number(points->dims, axis.labels->extent), axis.labels);
     for (const cnx_labels_split *known = axis.labels->splits; known != NULL; known = known->next)
         if (known->inner_extent == 0 && known->outer == NULL && known->repeats == axis.repeats) {
             restate_merge(points, known->inner);
             return cnx_axis_labelled(axis.extent, known->inner);
         }
-    cnx_axis settled = product(points, *axis.repeats, inner, axis.extent, reason);
+    cnx_axis settled = axis.repeats_inside ? product(points, named, *axis.repeats, axis.extent, reason)
+                                           : product(points, *axis.repeats, named, axis.extent, reason);
     if (settled.kind == CNX_AXIS_LABELS) {
         cnx_labels_split *split = CNX_NEW(points->arena, cnx_labels_split);
         *split =
@@ -225,9 +242,21 @@ static cnx_axis merge_transposed(cnx_points *points, cnx_axis outer, cnx_axis in
     return cnx_axis_labelled(extent, labels);
 }
 
+/* Labels times an axis without labels, of a size that is not known: no points can stand for that product. */
+static cnx_axis repeated_inside(cnx_points *points, cnx_axis outer, cnx_axis inner, cnx_dim extent,
+                                uint32_t reason)
+{
+    cnx_axis repeats = outer.repeats != NULL ? cnx_axis_merge(points, *outer.repeats, inner, reason) : inner;
+    outer.extent = extent;
+    outer.repeats = cnx_axis_keep(points, repeats);
+    outer.repeats_inside = true;
+    return outer;
+}
+
 cnx_axis cnx_axis_merge(cnx_points *points, cnx_axis outer, cnx_axis inner, uint32_t reason)
 {
     cnx_dim extent = cnx_dim_multiply(points->dims, outer.extent, inner.extent);
+    uint32_t count;
     if (cnx_dim_equals(points->dims, outer.extent, 1))
         return inner;
     if (cnx_dim_equals(points->dims, inner.extent, 1))
@@ -237,7 +266,7 @@ cnx_axis cnx_axis_merge(cnx_points *points, cnx_axis outer, cnx_axis inner, uint
     if (outer.kind != CNX_AXIS_LABELS && inner.kind != CNX_AXIS_LABELS)
         return cnx_axis_pinned(extent, outer.kind == CNX_AXIS_PINNED ? outer.reason : inner.reason);
     cnx_axis merged = {.kind = CNX_AXIS_PINNED};
-    if (outer.kind == CNX_AXIS_LABELS && inner.kind == CNX_AXIS_LABELS &&
+    if (outer.kind == CNX_AXIS_LABELS && inner.kind == CNX_AXIS_LABELS && !outer.repeats_inside &&
         inner.labels->over == outer.labels && inner.repeats == NULL) { /* the inverse of a split */
         cnx_labels *labels = cnx_labels_make(points, inner.labels->sequence,
                                              outer.labels->extent * inner.labels->extent, outer.labels->over);
@@ -257,6 +286,9 @@ cnx_axis cnx_axis_merge(cnx_points *points, cnx_axis outer, cnx_axis inner, uint
         merged.repeats = cnx_axis_keep(points, outer);
         return merged;
     }
+    if (inner.kind != CNX_AXIS_LABELS && !cnx_axis_number(points, inner.extent, &count) &&
+        (outer.repeats == NULL || outer.repeats_inside))
+        return repeated_inside(points, outer, inner, extent, reason);
     return product(points, cnx_axis_settle(points, outer, reason), cnx_axis_settle(points, inner, reason),
                    extent, reason);
 }
@@ -282,22 +314,72 @@ static const cnx_labels *copies_of(cnx_points *points, const cnx_labels *labels,
         copies_outside ? cnx_labels_fresh(points, labels->extent / n, NULL) : labels->merged_outer->labels;
     split->inner = copies_outside ? labels->merged_inner->labels : cnx_labels_fresh(points, n, NULL);
     cnx_relate(points, labels->sequence, split->outer->sequence, n, 1, CNX_CONTAIN);
-    cnx_relate(points, labels->sequence, split->inner->sequence, labels->extent / n, n, CNX_IDENTIFY);
+    cnx_relate(points, labels->sequence, split->inner->sequence,
+               labels->sequence->count / split->inner->sequence->count, n, CNX_IDENTIFY);
     ((cnx_labels *)(uintptr_t)labels)->splits = split;
     return copies_outside ? split->outer : split->inner;
 }
 
-static bool split_undoes_merge(cnx_points *points, cnx_axis axis, cnx_dim inner_extent, cnx_axis *outer,
-                               cnx_axis *inner)
+static bool is_split_exactly(cnx_points *points, cnx_dim whole, cnx_dim part, cnx_dim *rest)
+{
+    uint32_t number;
+    if (!cnx_axis_number(points, part, &number))
+        return false;
+    *rest = cnx_dim_floor_divide(points->dims, whole, part);
+    return !cnx_dim_equals(points->dims, *rest, 0) && cnx_dim_multiply(points->dims, *rest, part) == whole;
+}
+
+/* Whether these are blocks and what is inside them, in either order: merged, they are the same points. */
+static bool vary_over_each_other(cnx_axis a, cnx_axis c)
+{
+    return a.kind == CNX_AXIS_LABELS && c.kind == CNX_AXIS_LABELS &&
+           (c.labels->over == a.labels || a.labels->over == c.labels);
+}
+
+/* ((a, b), c) seen as (a, (b, c)), or (a, (b, c)) as ((a, b), c): neither factor may be mere copies, whose
+ * order the product knows alone. */
+static bool split_regroups(cnx_points *points, const cnx_labels *labels, cnx_dim outer_extent,
+                           cnx_dim inner_extent, cnx_axis *outer, cnx_axis *inner, uint32_t reason)
+{
+    const cnx_axis *a = labels->merged_outer, *c = labels->merged_inner;
+    cnx_dim rest;
+    cnx_axis middle;
+    if (a->kind == CNX_AXIS_ANY || c->kind == CNX_AXIS_ANY || vary_over_each_other(*a, *c))
+        return false;
+    if (is_split_exactly(points, inner_extent, c->extent, &rest)) {
+        cnx_axis_split(points, *a, outer_extent, rest, outer, &middle, reason);
+        *inner = cnx_axis_merge(points, middle, *c, reason);
+        return true;
+    }
+    if (is_split_exactly(points, outer_extent, a->extent, &rest)) {
+        cnx_axis_split(points, *c, rest, inner_extent, &middle, inner, reason);
+        *outer = cnx_axis_merge(points, *a, middle, reason);
+        return true;
+    }
+    return false;
+}
+
+static bool split_undoes_merge(cnx_points *points, cnx_axis axis, cnx_dim outer_extent, cnx_dim inner_extent,
+                               cnx_axis *outer, cnx_axis *inner, uint32_t reason)
 {
     const cnx_labels *labels = axis.labels;
-    if (axis.repeats != NULL && cnx_dim_equals(points->dims, inner_extent, labels->extent)) {
+    if (axis.repeats != NULL && !axis.repeats_inside &&
+        cnx_dim_equals(points->dims, inner_extent, labels->extent)) {
         *outer = *axis.repeats;
         *inner = cnx_axis_labelled(inner_extent, labels);
         return true;
     }
-    if (axis.repeats != NULL || labels->merged_inner == NULL || labels->merged_inner->extent != inner_extent)
+    if (axis.repeats != NULL && axis.repeats_inside &&
+        cnx_dim_equals(points->dims, outer_extent, labels->extent)) {
+        *outer = cnx_axis_labelled(outer_extent, labels);
+        *inner = *axis.repeats;
+        inner->extent = inner_extent;
+        return true;
+    }
+    if (axis.repeats != NULL || labels->merged_inner == NULL)
         return false;
+    if (labels->merged_inner->extent != inner_extent)
+        return split_regroups(points, labels, outer_extent, inner_extent, outer, inner, reason);
     *outer = *labels->merged_outer;
     *inner = *labels->merged_inner;
     if (outer->kind == CNX_AXIS_ANY)
@@ -349,7 +431,8 @@ void cnx_axis_split(cnx_points *points, cnx_axis axis, cnx_dim outer_extent, cnx
         *inner = axis;
         return;
     }
-    if (axis.kind == CNX_AXIS_LABELS && split_undoes_merge(points, axis, inner_extent, outer, inner))
+    if (axis.kind == CNX_AXIS_LABELS &&
+        split_undoes_merge(points, axis, outer_extent, inner_extent, outer, inner, reason))
         return;
     uint32_t m, n;
     if (axis.kind != CNX_AXIS_LABELS || axis.repeats != NULL || !cnx_axis_number(points, outer_extent, &m) ||

@@ -243,6 +243,33 @@ cnx_axis cnx_axis_concat(cnx_points *points, const cnx_axis *parts, size_t count
     return cnx_axis_labelled(extent, cnx_labels_make(points, sequence, size, blocks));
 }
 
+cnx_axis cnx_axis_one(cnx_points *points, uint32_t reason)
+{
+    return cnx_axis_labelled(cnx_dim_number(points->dims, 1), cnx_labels_pinned(points, 1, reason));
+}
+
+cnx_axis cnx_axis_flat(cnx_points *points, cnx_axis axis)
+{
+    const cnx_sequence *sequence = axis.labels->sequence;
+    cnx_labels_touch(axis.labels);
+    return cnx_axis_labelled(cnx_dim_number(points->dims, sequence->count),
+                             cnx_labels_make(points, sequence, sequence->count, NULL));
+}
+
+cnx_axis cnx_axis_rows(cnx_points *points, cnx_axis flat, cnx_dim extent, cnx_axis blocks, uint32_t reason)
+{
+    uint32_t count = 0;
+    bool plain = flat.kind == CNX_AXIS_LABELS && blocks.kind == CNX_AXIS_LABELS && cnx_axis_is_plain(flat) &&
+                 cnx_axis_is_plain(blocks) && cnx_axis_number(points, extent, &count);
+    if (!plain || (uint64_t)count * blocks.labels->extent != flat.labels->extent) {
+        cnx_axis_pin(points, flat, reason);
+        cnx_axis_pin(points, blocks, reason);
+        return cnx_axis_pinned(extent, reason);
+    }
+    cnx_relate(points, flat.labels->sequence, blocks.labels->sequence, count, 1, CNX_CONTAIN);
+    return cnx_axis_labelled(extent, cnx_labels_make(points, flat.labels->sequence, count, blocks.labels));
+}
+
 cnx_axis cnx_axis_pad(cnx_points *points, cnx_axis axis, uint32_t before, uint32_t after, cnx_dim extent,
                       uint32_t reason)
 {

@@ -44,8 +44,6 @@ cnx_labels *cnx_labels_make(cnx_points *points, const cnx_sequence *sequence, ui
 /* Labels of new points; no containment in `over` is stated. */
 const cnx_labels *cnx_labels_fresh(cnx_points *points, uint32_t extent, const cnx_labels *over);
 void cnx_labels_pin(cnx_points *points, const cnx_labels *labels, uint32_t reason);
-/* An operator has spoken about these labels: they can no longer be refined. */
-void cnx_labels_touch(const cnx_labels *labels);
 
 cnx_axis cnx_axis_labelled(cnx_dim extent, const cnx_labels *labels);
 /* A copy of an axis in the points' arena. */

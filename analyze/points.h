@@ -154,6 +154,17 @@ cnx_axis cnx_axis_gather(cnx_points *points, cnx_axis axis, const uint32_t *inde
 cnx_axis cnx_axis_concat(cnx_points *points, const cnx_axis *parts, size_t count, cnx_dim extent,
                          uint32_t reason);
 
+/* One position, which may not move: labels for joining it with others. */
+cnx_axis cnx_axis_one(cnx_points *points, uint32_t reason);
+
+/* The points of an axis in all of its blocks, as one plain axis. It must have labels, and no repeats. */
+cnx_axis cnx_axis_flat(cnx_points *points, cnx_axis axis);
+
+/* The plain axis `flat`, whose points are those of a row of `extent` for every position of `blocks`, seen as
+ * such a row that varies over `blocks`; everything is pinned when these are not plain labels of the right
+ * number. */
+cnx_axis cnx_axis_rows(cnx_points *points, cnx_axis flat, cnx_dim extent, cnx_axis blocks, uint32_t reason);
+
 /* The axis with `before` and `after` positions of one constant added at its ends: those are alike. */
 cnx_axis cnx_axis_pad(cnx_points *points, cnx_axis axis, uint32_t before, uint32_t after, cnx_dim extent,
                       uint32_t reason);
@@ -202,6 +213,9 @@ cnx_axis cnx_axis_over(cnx_points *points, cnx_axis axis, const cnx_labels *bloc
  * tensor (input channels of a grouped convolution's weight, over the groups). Returns the finer axis, or
  * `axis` unchanged when it is too late. The parameter's own labels point to the finer ones. */
 cnx_axis cnx_axis_refine(cnx_points *points, cnx_axis axis, const cnx_labels *blocks);
+
+/* An operator has spoken about these labels: they can no longer be refined. */
+void cnx_labels_touch(const cnx_labels *labels);
 
 /* How many positions of `labels` make one of `blocks`: 1 when they are the same, 0 when `blocks` is no split
  * of them. */

@@ -106,12 +106,21 @@ void cnx_rule_pin_inputs(cnx_rule *rule, uint32_t reason)
     }
 }
 
+/* The better known of two extents that are the same: a number, else what symbols of inputs make up. */
+static cnx_dim better_known(const cnx_rule *rule, cnx_dim a, cnx_dim b)
+{
+    int64_t number;
+    if (cnx_dim_is_number(rule->dims, a, &number) || cnx_dim_is_number(rule->dims, b, &number))
+        return cnx_dim_is_number(rule->dims, a, &number) ? a : b;
+    return cnx_dim_has_unknown(rule->dims, a) ? b : a;
+}
+
 cnx_axis cnx_rule_same(cnx_rule *rule, cnx_axis a, cnx_axis b)
 {
     int64_t number;
     cnx_axis same = cnx_axis_unify(rule->points, a, b, cnx_rule_reason(rule, "axes with different blocks"));
     if (!cnx_dim_is_number(rule->dims, same.extent, &number))
-        same.extent = cnx_dim_is_number(rule->dims, a.extent, &number) ? a.extent : b.extent;
+        same.extent = better_known(rule, a.extent, b.extent);
     return same;
 }
 
@@ -182,6 +191,38 @@ static void realign_blocks(cnx_rule *rule, cnx_fact *result, const uint32_t *blo
     }
 }
 
+/* One axis of a broadcast while inputs are combined: where its blocks are, counted from the right, and where
+ * the blocks of those are; 0 for none. */
+typedef struct combined {
+    cnx_axis axis;
+    uint32_t blocks;
+} combined;
+
+static combined part_of(const cnx_fact *fact, uint32_t place)
+{
+    combined part = {.axis = fact->axes[fact->rank - place]};
+    part.blocks = place_of_blocks(fact, part.axis);
+    return part;
+}
+
+static void combine(cnx_rule *rule, combined *result, combined part)
+{
+    if (cnx_dim_equals(rule->dims, part.axis.extent, 1))
+        return;
+    if (cnx_dim_equals(rule->dims, result->axis.extent, 1)) {
+        *result = part;
+        return;
+    }
+    if (part.blocks != 0 && result->blocks != 0 && part.blocks != result->blocks) {
+        uint32_t reason = cnx_rule_reason(rule, "axes that vary over different blocks");
+        cnx_axis_pin(rule->points, part.axis, reason);
+        cnx_axis_pin(rule->points, result->axis, reason);
+    }
+    result->axis = cnx_rule_same(rule, result->axis, part.axis);
+    if (part.blocks != 0)
+        result->blocks = part.blocks;
+}
+
 cnx_fact cnx_rule_broadcast(cnx_rule *rule, const cnx_fact *facts, size_t count, int32_t type)
 {
     uint32_t rank = 0;
@@ -190,29 +231,12 @@ cnx_fact cnx_rule_broadcast(cnx_rule *rule, const cnx_fact *facts, size_t count,
     cnx_fact result = cnx_rule_fact(rule, type, rank);
     uint32_t *blocks = CNX_NEW_ARRAY(rule->arena, uint32_t, rank);
     for (uint32_t place = rank; place >= 1; place--) {
-        cnx_axis *axis = &result.axes[rank - place];
-        for (size_t i = 0; i < count; i++) {
-            if (facts[i].rank < place)
-                continue;
-            cnx_axis part = facts[i].axes[facts[i].rank - place];
-            if (cnx_dim_equals(rule->dims, part.extent, 1))
-                continue;
-            uint32_t part_blocks = place_of_blocks(&facts[i], part);
-            if (cnx_dim_equals(rule->dims, axis->extent, 1)) {
-                *axis = part;
-                blocks[rank - place] = part_blocks;
-                continue;
-            }
-            if (part_blocks != 0 && blocks[rank - place] != 0 && part_blocks != blocks[rank - place]) {
-                cnx_axis_pin(rule->points, part,
-                             cnx_rule_reason(rule, "axes that vary over different blocks"));
-                cnx_axis_pin(rule->points, *axis,
-                             cnx_rule_reason(rule, "axes that vary over different blocks"));
-            }
-            *axis = cnx_rule_same(rule, *axis, part);
-            if (part_blocks != 0)
-                blocks[rank - place] = part_blocks;
-        }
+        combined axis = {.axis = result.axes[rank - place]};
+        for (size_t i = 0; i < count; i++)
+            if (facts[i].rank >= place)
+                combine(rule, &axis, part_of(&facts[i], place));
+        result.axes[rank - place] = axis.axis;
+        blocks[rank - place] = axis.blocks;
     }
     realign_blocks(rule, &result, blocks);
     return result;
@@ -318,8 +342,8 @@ static bool take_extent(reshape_state *state, cnx_dim extent, cnx_axis *result)
     return true;
 }
 
-/* Blocks that were merged with copies of themselves (key heads shared by a group of query heads): what varies
- * over them varies over the copies from then on. */
+/* Blocks that were merged with copies of themselves, or with what is inside them (key heads shared by a group
+ * of query heads): what varies over them varies over the product from then on. */
 static void repeat_orphans(cnx_rule *rule, cnx_fact *fact)
 {
     for (uint32_t k = 0; k < fact->rank; k++) {
@@ -329,7 +353,8 @@ static void repeat_orphans(cnx_rule *rule, cnx_fact *fact)
         for (uint32_t j = 0; j < fact->rank; j++) {
             const cnx_labels *finer = fact->axes[j].kind == CNX_AXIS_LABELS ? fact->axes[j].labels : NULL;
             if (finer != NULL && fact->axes[j].repeats == NULL && finer->merged_inner != NULL &&
-                finer->merged_inner->kind == CNX_AXIS_ANY &&
+                finer->merged_inner->kind != CNX_AXIS_PINNED &&
+                finer->merged_outer->kind == CNX_AXIS_LABELS &&
                 finer->merged_outer->labels == axis->labels->over) {
                 *axis = cnx_axis_repeat_blocks(rule->points, *axis, axis->labels->over, finer);
                 break;
@@ -338,13 +363,65 @@ static void repeat_orphans(cnx_rule *rule, cnx_fact *fact)
     }
 }
 
-void cnx_rule_pin_orphans(cnx_rule *rule, cnx_fact *fact)
+/* Blocks that were regrouped (heads as groups of heads, or back): the axis whose labels list the same points
+ * in the same order names them too. */
+static void rename_orphans(cnx_rule *rule, cnx_fact *fact)
 {
+    for (uint32_t k = 0; k < fact->rank; k++) {
+        cnx_axis *axis = &fact->axes[k];
+        if (axis->kind != CNX_AXIS_LABELS || axis->labels->over == NULL || place_of_blocks(fact, *axis) != 0)
+            continue;
+        for (uint32_t j = 0; j < fact->rank; j++)
+            if (fact->axes[j].kind == CNX_AXIS_LABELS && fact->axes[j].repeats == NULL &&
+                fact->axes[j].labels->sequence == axis->labels->over->sequence) {
+                *axis = cnx_axis_over(rule->points, *axis, fact->axes[j].labels);
+                break;
+            }
+    }
+}
+
+void cnx_rule_follow_orphans(cnx_rule *rule, cnx_fact *fact)
+{
+    rename_orphans(rule, fact);
     repeat_orphans(rule, fact);
     for (uint32_t k = 0; k < fact->rank; k++)
-        if (fact->axes[k].kind == CNX_AXIS_LABELS && fact->axes[k].labels->over != NULL &&
-            place_of_blocks(fact, fact->axes[k]) == 0)
-            cnx_rule_pin_fact_axis(rule, fact, k, "positions that vary over a lost axis");
+        while (fact->axes[k].kind == CNX_AXIS_LABELS && fact->axes[k].labels->over != NULL &&
+               place_of_blocks(fact, fact->axes[k]) == 0)
+            fact->axes[k] = cnx_axis_forget_blocks(rule->points, fact->axes[k], fact->axes[k].labels->over);
+}
+
+static bool has_labels(const cnx_fact *fact, const cnx_labels *labels)
+{
+    return fact->known && place_of(fact, labels) != 0;
+}
+
+/* Whether one input that has axis `k` of an output has all of its labelled axes. */
+static bool is_from_one_input(const cnx_rule *rule, const cnx_fact *output, uint32_t k)
+{
+    for (uint32_t i = 0; i < rule->input_count; i++) {
+        bool all = rule->present[i] && has_labels(&rule->inputs[i], output->axes[k].labels);
+        for (uint32_t j = 0; j < output->rank && all; j++)
+            all = output->axes[j].kind != CNX_AXIS_LABELS ||
+                  has_labels(&rule->inputs[i], output->axes[j].labels);
+        if (all)
+            return true;
+    }
+    return false;
+}
+
+void cnx_rule_touch_mixed(const cnx_rule *rule, const cnx_fact *output)
+{
+    uint32_t labelled = 0;
+    for (uint32_t i = 0; i < rule->input_count; i++)
+        for (uint32_t k = 0; rule->present[i] && k < rule->inputs[i].rank; k++)
+            if (rule->inputs[i].axes[k].kind == CNX_AXIS_LABELS) {
+                labelled++;
+                break;
+            }
+    for (uint32_t k = 0; labelled > 1 && k < output->rank; k++)
+        if (output->axes[k].kind == CNX_AXIS_LABELS && output->axes[k].labels->untouched &&
+            !is_from_one_input(rule, output, k))
+            cnx_labels_touch(output->axes[k].labels);
 }
 
 cnx_fact cnx_rule_reshape(cnx_rule *rule, cnx_fact fact, const cnx_dim *extents, uint32_t rank)

@@ -86,9 +86,13 @@ cnx_fact cnx_rule_reshape(cnx_rule *rule, cnx_fact fact, const cnx_dim *extents,
 cnx_fact cnx_rule_pin_fact(cnx_rule *rule, cnx_fact fact, const char *what);
 void cnx_rule_pin_fact_axis(cnx_rule *rule, cnx_fact *fact, uint32_t k, const char *what);
 
-/* Pins labels that vary over blocks which no axis of the fact names any more: they cannot be followed
- * further. The driver calls this on every output. */
-void cnx_rule_pin_orphans(cnx_rule *rule, cnx_fact *fact);
+/* Labels that vary over blocks which no axis of the fact names any more vary over what became of those
+ * blocks, or are the same in all of them from now on. The driver calls this on every output. */
+void cnx_rule_follow_orphans(cnx_rule *rule, cnx_fact *fact);
+
+/* A parameter's axis that has become an axis of a tensor with axes of other parameters may no longer be
+ * refined: blocks of those are no blocks of its own tensor. The driver calls this on every output. */
+void cnx_rule_touch_mixed(const cnx_rule *rule, const cnx_fact *output);
 
 cnx_dim cnx_rule_number(const cnx_rule *rule, int64_t number);
 

@@ -146,53 +146,7 @@ void cnx_apply_unsqueeze(cnx_rule *rule)
     cnx_rule_output(rule, 0, output);
 }
 
-/* ---- joining and cutting ---- */
-
-/* A part that varies over blocks of its own tensor, varying over the axis that the output has there. */
-static cnx_axis over_output_blocks(cnx_rule *rule, cnx_axis part, const cnx_fact *fact,
-                                   const cnx_fact *output)
-{
-    if (part.kind != CNX_AXIS_LABELS || part.labels->over == NULL)
-        return part;
-    for (uint32_t k = 0; k < fact->rank; k++)
-        if (fact->axes[k].kind == CNX_AXIS_LABELS && fact->axes[k].labels == part.labels->over &&
-            output->axes[k].kind == CNX_AXIS_LABELS &&
-            output->axes[k].labels->sequence->count == part.labels->over->sequence->count)
-            return cnx_axis_over(rule->points, part, output->axes[k].labels);
-    return part;
-}
-
-void cnx_apply_concat(cnx_rule *rule)
-{
-    uint32_t rank = rule->inputs[0].rank;
-    if (rank == 0) {
-        cnx_rule_pin_all(rule, "scalar operands");
-        return;
-    }
-    uint32_t axis = cnx_rule_axis_number(rule, cnx_rule_int(rule, "axis", 1), rank);
-    cnx_fact *facts = CNX_NEW_ARRAY(rule->arena, cnx_fact, rule->input_count);
-    cnx_axis *parts = CNX_NEW_ARRAY(rule->arena, cnx_axis, rule->input_count);
-    cnx_dim extent = cnx_rule_number(rule, 0);
-    for (uint32_t i = 0; i < rule->input_count; i++) {
-        if (!cnx_rule_has(rule, i) || rule->inputs[i].rank != rank)
-            cnx_fail(rule->arena, CNX_ERROR_GRAPH, cnx_node_place(rule->graph, rule->node),
-                     "input %u has another number of axes than input 0 (%u)", i, rank);
-        facts[i] = cnx_rule_input(rule, i);
-        parts[i] = facts[i].axes[axis];
-        extent = cnx_dim_add(rule->dims, extent, parts[i].extent);
-        facts[i].axes[axis] = cnx_axis_any(cnx_rule_number(rule, 1));
-        for (uint32_t k = 0; k < rank; k++) /* blocks that are joined with others name nothing any more */
-            if (parts[i].kind == CNX_AXIS_LABELS && rule->input_count > 1 &&
-                facts[i].axes[k].kind == CNX_AXIS_LABELS && facts[i].axes[k].labels->over == parts[i].labels)
-                cnx_rule_pin_fact_axis(rule, &facts[i], k, "blocks joined at an input");
-    }
-    cnx_fact output = cnx_rule_broadcast(rule, facts, rule->input_count, rule->inputs[0].type);
-    for (uint32_t i = 0; i < rule->input_count; i++) /* blocks of other axes, as the output names them */
-        parts[i] = over_output_blocks(rule, parts[i], &facts[i], &output);
-    output.axes[axis] = cnx_axis_concat(rule->points, parts, rule->input_count, extent,
-                                        cnx_rule_reason(rule, "concatenated axis"));
-    cnx_rule_output(rule, 0, output);
-}
+/* ---- cutting ---- */
 
 /* The indices first, first + step, ... (count of them). */
 static const uint32_t *arithmetic_index(cnx_rule *rule, int64_t first, int64_t step, uint32_t count)

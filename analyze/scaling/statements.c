@@ -12,7 +12,10 @@ void cnx_state_zero(cnx_scaling_system *system, uint32_t unknown)
 typedef struct meeting {
     uint32_t count;
     uint32_t length; /* positions of the longest sequence; the others repeat along it */
+    uint32_t extent; /* of the axis that has it */
     const cnx_sequence *sequences[CNX_MOST_TERMS];
+    uint32_t extents[CNX_MOST_TERMS]; /* of the axes; an axis that varies over blocks has a sequence as long
+                                         in each */
     const cnx_roles *roles[CNX_MOST_TERMS];
     uint32_t first_unknown[CNX_MOST_TERMS];
     int32_t factors[CNX_MOST_TERMS];
@@ -30,6 +33,9 @@ static bool gather_axes(cnx_scalings *s, const cnx_scaling_statement *statement,
         if (m->count == CNX_MOST_TERMS)
             return false;
         m->sequences[m->count] = sequence;
+        m->extents[m->count] = s->log->values[term->value].axes[term->axis].labels->extent;
+        if (sequence->count > m->length)
+            m->extent = m->extents[m->count];
         m->roles[m->count] = cnx_roles_on_axis(s, term->value, term->axis);
         m->first_unknown[m->count] = s->first_unknown[term->value][term->axis];
         m->factors[m->count++] = term->factor;
@@ -48,6 +54,18 @@ static void zero_axes(cnx_scalings *s, cnx_scaling_system *system, const cnx_sca
     }
 }
 
+/* The position of axis `t` that meets position `i` of the longest. Where that varies over members of groups
+ * (query heads) and the axis over the groups (of keys), members of a group meet the same positions; a plain
+ * axis is the same in every block. */
+static uint32_t met_position(const meeting *m, uint32_t t, uint32_t i)
+{
+    uint32_t count = m->sequences[t]->count, extent = m->extents[t];
+    if (count == m->length || count == extent)
+        return i % count;
+    uint32_t members = m->length / count;
+    return i / extent / members * extent + i % extent;
+}
+
 /* Whether positions that meet are of one class, at every position. */
 static bool same_classes(const cnx_scalings *s, const meeting *m)
 {
@@ -56,7 +74,8 @@ static bool same_classes(const cnx_scalings *s, const meeting *m)
         if (a == b)
             continue;
         for (uint32_t i = 0; i < m->length; i++)
-            if (s->cells->class_of[a->points[i % a->count]] != s->cells->class_of[b->points[i % b->count]])
+            if (s->cells->class_of[a->points[met_position(m, t - 1, i)]] !=
+                s->cells->class_of[b->points[met_position(m, t, i)]])
                 return false;
     }
     return true;
@@ -65,7 +84,8 @@ static bool same_classes(const cnx_scalings *s, const meeting *m)
 static bool lengths_fit(const meeting *m)
 {
     for (uint32_t t = 0; t < m->count; t++)
-        if (m->sequences[t]->count == 0 || m->length % m->sequences[t]->count != 0)
+        if (m->sequences[t]->count == 0 || m->length % m->sequences[t]->count != 0 ||
+            (m->sequences[t]->count != m->extents[t] && m->extents[t] != m->extent))
             return false;
     return true;
 }
@@ -74,7 +94,7 @@ static bool lengths_fit(const meeting *m)
 static bool roles_at(const meeting *m, uint32_t position, uint32_t *roles)
 {
     for (uint32_t t = 0; t < m->count; t++) {
-        roles[t] = cnx_role_at(m->roles[t], position % m->sequences[t]->count);
+        roles[t] = cnx_role_at(m->roles[t], met_position(m, t, position));
         if (roles[t] == CNX_NONE)
             return false; /* one class, so none of them has a role */
     }
