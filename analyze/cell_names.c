@@ -41,8 +41,11 @@ const char *cnx_cell_group(cnx_arena *arena, const cnx_cells *cells, uint32_t ce
     }
     if (count != 0)
         qsort(factors, count, sizeof *factors, compare_factors);
-    for (size_t k = 0; k < count; k++)
-        inside = inside == NULL ? factors[k].text : cnx_print(arena, "%s x %s", inside, factors[k].text);
+    for (size_t k = 0; k < count; k++) {
+        bool wreath = count > 1 && strstr(factors[k].text, " wr ") != NULL;
+        inside = cnx_print(arena, "%s%s%s%s%s", inside == NULL ? "" : inside, inside == NULL ? "" : " x ",
+                           wreath ? "(" : "", factors[k].text, wreath ? ")" : "");
+    }
     if (inside == NULL)
         return c->count == 1 ? "1" : cnx_print(arena, "S_%u", c->count);
     if (c->count == 1)

@@ -33,7 +33,7 @@ static void workspace_release(struct workspace *space)
     free(space->runs);
 }
 
-/* "S_64 x S_192 x S_256^2" */
+/* "S_64 x S_192 x S_256^2 x (S_4 wr S_3)" */
 static char *group_formula(const cnx_symmetry *symmetry)
 {
     struct workspace space = workspace_create(symmetry->class_count);
@@ -49,7 +49,8 @@ static char *group_formula(const cnx_symmetry *symmetry)
     for (size_t i = 0; i < factors; i++) {
         const char *group = space.items[space.runs[i].start].label;
         size_t times = space.runs[i].count;
-        bool compound = times > 1 && strchr(group, ' ');
+        bool compound =
+            (times > 1 && strchr(group, ' ') != NULL) || (factors > 1 && strstr(group, " wr ") != NULL);
         fprintf(out, "%s%s%s%s", i ? " x " : "", compound ? "(" : "", group, compound ? ")" : "");
         if (times > 1)
             fprintf(out, "^%zu", times);
