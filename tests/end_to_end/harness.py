@@ -3,9 +3,11 @@
 import contextlib
 import dataclasses
 import filecmp
+import functools
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -84,9 +86,21 @@ def canonical(model, out, **options):
     return out
 
 
-def sample(model, seed, out, **options):
-    run("sample", model, "--seed", seed, "-o", out, expect=0, **options)
+def sample(model, seed, out, elements="", **options):
+    """A random member of the model's class; `elements` names the kinds of group elements, as --with takes them."""
+    run("sample", model, "--seed", seed, "-o", out, *([f"--with={elements}"] if elements else []), expect=0, **options)
     return out
+
+
+@functools.cache
+def more_elements():
+    """All kinds of group elements that `canonnx sample` offers beside permutations, as its --with takes them; $CANONNX_WITH
+    replaces them. "" when there are none."""
+    if "CANONNX_WITH" in os.environ:
+        return os.environ["CANONNX_WITH"]
+    help_text = run("sample", "--help", expect=0).output
+    offered = [kind for kind in ("permute", "sign", "scale", "linear") if re.search(rf"\b{kind}\b", help_text)]
+    return ",".join(offered) if "--with" in help_text and len(offered) > 1 else ""
 
 
 def hash_of(model, **options):
@@ -133,8 +147,9 @@ class Judge:
             raise Failure(f"the judge ended with status {status}: {errors}")
         return json.loads(line)
 
-    def compare(self, reference, other, inputs, literal=False):
-        """Fails unless both models run and agree on outputs that prove something. `literal`: without fusing nodes."""
+    def compare(self, reference, other, inputs, literal=False, limit=LARGEST_DIFFERENCE):
+        """Fails unless both models run and agree, to `limit` of the scale, on outputs that prove something. `literal`:
+        without fusing nodes."""
         stamp = pathlib.Path(reference).stat().st_mtime_ns
         answer = self.ask({"reference": str(reference), "other": str(other), "inputs": inputs, "stamp": str(stamp),
                            "literal": literal})
@@ -146,7 +161,7 @@ class Judge:
             check(output["varies"],
                   f"output {name} hardly varies ({output['variation']:.1e} of its scale): "
                   "the comparison proves nothing")
-            check(output["difference"] <= LARGEST_DIFFERENCE * scale,
+            check(output["difference"] <= limit * scale,
                   f"output {name} differs by {output['difference']:.3g} at a scale of {scale:.3g}")
         return answer["outputs"]
 

@@ -1,14 +1,16 @@
 """Nothing that we claim is wrong: three random members of every model's group compute what the model computes.
 
-Models: random architectures, every block of theirs on its own, small exports of torchvision, and every model of ONNX's
-own test data whose float parameters are in the file. (Samples, hand-made, npm's and larger exports: equivalence.py asks
-the same of them.) For each: outputs vary; the canonical form agrees; three samples agree and have the same canonical
-form; and the canonical form of the canonical form is itself. scripts/soundness runs more of everything.
+Models: random architectures, every block of theirs on its own, small nets of PyTorch in every form of export, exports of
+torchvision, and every model of ONNX's own test data whose float parameters are in the file. (Samples, hand-made, npm's
+and larger exports: equivalence.py asks the same of them.) For each: outputs vary, or the test has failed; the canonical
+form agrees; three samples agree and have the same canonical form; and the canonical form of the canonical form is
+itself. scripts/soundness runs more of everything, with every kind of group element that `canonnx sample` knows.
 """
 
 import collections
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -16,7 +18,8 @@ import onnx
 
 import catalogue
 import conformance
-from harness import BUILD, JUDGE, ROOT, CannotRun, Failure, canonical, check, check_same_bytes, sample, scratch
+from harness import (BUILD, JUDGE, LARGEST_DIFFERENCE, ROOT, CannotRun, Failure, canonical, check, check_same_bytes,
+                     more_elements, sample, scratch)
 
 import make
 import random_architectures
@@ -28,18 +31,23 @@ SINGLES = int(os.environ.get("CANONNX_SINGLES", 1))  # of every block on its own
 FIRST = int(os.environ.get("CANONNX_FIRST", 0))  # seed of the first of either
 LEAST_RANDOM = 40  # that must really have been compared
 EXPORT_LIMIT = 900  # seconds
+REDRAWN = 5  # times a random net is drawn at most until its outputs vary
+KEPT = 150 << 20  # bytes; larger exports of the long run are made anew each time rather than fill the disk
+# Of the scale, for canonical forms of 8-bit models: ONNX Runtime fuses other operators in them, what was near a half is
+# rounded the other way, and the random layers behind enlarge it. Their samples have to agree as closely as all others.
+ROUNDED = 0.15
 
 compared = collections.Counter()
 
 
 def cases():
     for seed in range(FIRST, FIRST + RANDOM):
-        yield f"random/{seed}", lambda seed=seed: written(random_architectures.random_net(seed), "random")
+        yield f"random/{seed}", lambda seed=seed: written(random_architectures.random_net, seed, "random")
     yield "random/enough-compared", enough_compared
     for kind, name, table in random_architectures.singles():
         for seed in range(FIRST, FIRST + SINGLES):
             yield f"block/{kind}/{name}/{seed}", lambda kind=kind, name=name, table=table, seed=seed: written(
-                random_architectures.single_block(kind, name, seed, table), "block")
+                lambda number: random_architectures.single_block(kind, name, number, table), seed, "block")
     for name in zoo_names():
         yield f"torchvision/{name}", lambda name=name: exported(name)
     for path in with_parameters():
@@ -59,23 +67,34 @@ def enough_compared():
 # ---- one model ----
 
 
-def written(net, kind):
-    """A random net; one whose outputs are the same for all inputs is told apart from one that fails."""
+def written(make_net, seed, kind):
+    """A random net. When its outputs hardly depend on its inputs, its weights are drawn anew, from another seed."""
     with scratch() as folder:
         path = folder / "net.onnx"
-        onnx.save(net.model(), str(path))
+        for attempt in range(REDRAWN):
+            net = make_net(seed + attempt * 1_000_000)
+            onnx.save(net.model(), str(path))
+            inputs = catalogue.Model("random", "net", path).inputs()
+            if attempt == REDRAWN - 1 or outputs_vary(path, inputs):
+                break
         try:
-            hold(path, catalogue.Model("random", "net", path).inputs(), folder)
+            hold(path, inputs, folder)
         except Failure as failure:
             raise Failure(f"{', '.join(net.story)}: {failure}") from None
     compared[kind] += 1
 
 
-def exported(name):
-    """A torchvision architecture, exported once and kept."""
-    path = BUILD / "models" / "zoo" / f"{name}.onnx"
+def outputs_vary(path, inputs):
+    answer = JUDGE.ask({"reference": str(path), "other": str(path), "inputs": inputs,
+                        "stamp": str(path.stat().st_mtime_ns)})
+    return not answer["ok"] or all(output["varies"] for output in answer["outputs"])
+
+
+def torchvision_file(name):
+    """The export of a torchvision architecture, in a folder of its own: its weights may fill several files."""
+    path = BUILD / "models" / "zoo" / name / f"{name}.onnx"
     trouble = path.with_suffix(".trouble")  # an export that failed is not tried again
-    recipe = make.recipe("zoo.py", "exports.py")
+    recipe = make.recipe("zoo.py")
     if trouble.exists() and trouble.read_text().startswith(recipe):
         raise CannotRun(trouble.read_text()[len(recipe):])
     try:
@@ -83,8 +102,22 @@ def exported(name):
     except CannotRun as reason:
         trouble.write_text(f"{recipe}{reason}")
         raise
-    with scratch(6 * path.stat().st_size) as folder:
-        hold(path, catalogue.Model("zoo", name, path).inputs(), folder)
+    return path
+
+
+def exported(name):
+    """A torchvision architecture; a large export does not stay."""
+    path = torchvision_file(name)
+    size = sum(file.stat().st_size for file in path.parent.iterdir())
+    inputs = catalogue.Model("zoo", name, path).inputs()
+    if zoo.takes_pictures(name):
+        inputs = [{**each, "low": 0, "high": 1} for each in inputs]
+    try:
+        with scratch(6 * size) as folder:
+            hold(path, inputs, folder, ROUNDED if name.startswith("quantized") else LARGEST_DIFFERENCE)
+    finally:
+        if size > KEPT:
+            shutil.rmtree(path.parent)
 
 
 def export(name, where):
@@ -95,7 +128,8 @@ def export(name, where):
         raise CannotRun(f"PyTorch needs more than {EXPORT_LIMIT} s to export it") from None
     if run.returncode != 0:
         lines = run.stderr.decode(errors="replace").strip().splitlines() or [f"status {run.returncode}"]
-        raise CannotRun(f"PyTorch does not export it: {lines[-1][:120]}")
+        complaint = next((line for line in reversed(lines) if re.match(r"[\w.]*(Error|Exception)\b", line)), lines[-1])
+        raise CannotRun(f"PyTorch does not export it: {complaint[:120]}")
 
 
 def shipped(path):
@@ -139,22 +173,22 @@ def holds_floats(path):
     return any(tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) > 0 for tensor in tensors)
 
 
-def hold(path, inputs, folder):
-    """Runs the model against its canonical form and three samples."""
+def hold(path, inputs, folder, canonical_limit=LARGEST_DIFFERENCE):
+    """Runs the model against its canonical form and random members of its class."""
     form = canonical(path, folder / "canonical.onnx")
     runs = JUDGE.ask({"reference": str(path), "other": str(path), "inputs": inputs,
                       "stamp": str(path.stat().st_mtime_ns)})
     if not runs["ok"]:
         raise CannotRun(f"ONNX Runtime does not run it: {reason(runs['error'])}")
-    constant = [output["name"] for output in runs["outputs"] if not output["varies"]]
-    if constant:
-        raise CannotRun("an output hardly varies: a comparison proves nothing")
-    agree(path, form, inputs, "the canonical form")
+    agree(path, form, inputs, "the canonical form", canonical_limit)
     check_same_bytes(form, canonical(form, folder / "again.onnx"), "canonical form of the canonical form")
     for seed in SEEDS:
         member = sample(path, seed, folder / "sample.onnx")
         agree(path, member, inputs, f"sample {seed}")
         check_same_bytes(form, canonical(member, folder / "moved.onnx"), f"canonical form of sample {seed}")
+        if more_elements():
+            member = sample(path, seed, folder / "sample.onnx", elements=more_elements())
+            agree(path, member, inputs, f"sample {seed} with {more_elements()}")
 
 
 def reason(error):
@@ -162,8 +196,8 @@ def reason(error):
     return re.sub(r"(/\S+|Name:'[^']*'|\(\w+_\d+\))", "", error)[:120]
 
 
-def agree(path, other, inputs, what):
+def agree(path, other, inputs, what, limit=LARGEST_DIFFERENCE):
     try:
-        JUDGE.compare(path, other, inputs)
+        JUDGE.compare(path, other, inputs, limit=limit)
     except Failure as failure:
         raise Failure(f"{what}: {failure}") from None

@@ -7,7 +7,7 @@
 //                          "variation"}]}
 //   {"ok": false, "stage": "load reference" | "run reference" | "load other" | "run other" | "request", "error": TEXT}
 //
-// INPUT is {"name", "type", "shape"} and one of: nothing (noise), "low" and "high" (integers from low to below high),
+// INPUT is {"name", "type", "shape"} and one of: nothing (noise), "low" and "high" (numbers from low to below high),
 // "value" (that everywhere), "data" (the elements of one round or of all, 64-bit integers as strings).
 //
 // With "literal": true, every node is run as it is, without the runtime's own fusions.
@@ -68,6 +68,8 @@ function draw(spec, random, round) {
   } else if (!spec.type.startsWith("float")) {
     const low = spec.low ?? 0, high = spec.high ?? 2;
     for (let i = 0; i < size; i++) put(i, low + Math.floor(random() * (high - low)));
+  } else if (spec.high !== undefined) {
+    for (let i = 0; i < size; i++) put(i, (spec.low ?? 0) + random() * (spec.high - (spec.low ?? 0)));
   } else {
     const slice = Math.max(1, size / spec.shape.slice(0, 2).reduce((product, extent) => product * extent, 1));
     let offset = 0, amplitude = 1;
