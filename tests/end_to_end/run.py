@@ -27,7 +27,7 @@ import catalogue  # noqa: E402
 from harness import CLANG_TOOL, JUDGE, SANITIZED_TOOL, TOOL, CannotRun, Failure  # noqa: E402
 
 # The two that take longest first: modules are shared out between worker processes.
-MODULES = ("soundness", "equivalence", "round_trip", "bad_input", "judge_itself", "orders", "conformance", "storage",
+MODULES = ("soundness", "equivalence", "groups", "round_trip", "bad_input", "judge_itself", "orders", "conformance", "storage",
            "disguise", "determinism", "bounds", "contents", "operators", "completeness", "shapes", "shapes_run",
            "hashes", "hard", "names", "rounding", "text_syntax", "text_lines", "text_git",
            "explanations", "diff")
