@@ -21,8 +21,9 @@
  */
 #include "rewrite/normal_factors.h"
 
+#include "base/lanes.h"
 #include "base/mix.h"
-#include "onnx/mapping.h"
+#include "onnx/reader.h"
 #include "rewrite/factors.h"
 #include "rewrite/pass.h"
 #include "rewrite/permute.h"
@@ -60,6 +61,7 @@ typedef struct normalizer {
     bool *decided;  /* by number */
     bool *open;     /* by number: a slice that is not zero left it undecided */
     int32_t *numbers;
+    cnx_lanes *lanes; /* made when a large tensor is read */
 } normalizer;
 
 /* ---- slices ---- */
@@ -180,39 +182,102 @@ static void measure_floats(slice *s, const uint8_t *at, uint64_t count)
     s->count += count - 1;
 }
 
-/* Visits the elements of a parameter that belong to a member, as they read now. `members` is by position of
- * the axis's sequence: the member's number, or CNX_NONE. */
-static void visit_slices(const normalizer *n, const use *u, const uint32_t *members, slice *slices,
-                         void (*visit)(slice *, double))
+enum { BLOCK = 1 << 18 };
+/* Threads get slices of their own, added up in the end, as long as these take no more than this. */
+#define MOST_SLICES ((size_t)16 << 20)
+
+typedef void (*slice_visitor)(slice *, double);
+
+/* A walk over the elements of a parameter, block by block. */
+typedef struct walk {
+    const cnx_tensor *tensor;
+    cnx_unpermuted from;
+    strip strip;
+    const uint32_t *members; /* by position of the axis's sequence: the member's number, or CNX_NONE */
+    uint32_t member_count;
+    slice *slices; /* by slot and member */
+    uint8_t *blocks;
+    uint64_t step; /* elements in a block */
+    slice_visitor visit;
+} walk;
+
+/* Reads one block, in any thread. */
+static void visit_block(void *state, size_t item, size_t slot)
 {
-    enum { BLOCK = 1 << 18 };
+    const walk *w = state;
+    uint64_t each = cnx_type_bits(w->tensor->type) / 8, first = (uint64_t)item * w->step;
+    uint64_t count = w->tensor->count - first < w->step ? w->tensor->count - first : w->step;
+    uint8_t *block = w->blocks + slot * BLOCK;
+    slice *slices = w->slices + slot * w->member_count;
+    bool wide = w->visit == measure && w->tensor->type == CNX_TYPE_FLOAT;
+    if (w->tensor->permutation != NULL)
+        cnx_permuted_reader.read(w->tensor, &w->from, first * each, block, (size_t)(count * each));
+    else if (w->from.view != NULL)
+        cnx_view_copy(w->from.view, w->from.bytes + first * each, (size_t)(count * each), block);
+    else
+        memcpy(block, w->from.bytes + first * each, (size_t)(count * each));
+    for (uint64_t i = 0, run; i < count; i += run) {
+        uint32_t member = w->members[position_of(&w->strip, first + i)];
+        run = run_of(&w->strip, first + i);
+        run = run < count - i ? run : count - i;
+        if (member == CNX_NONE)
+            continue;
+        if (wide)
+            measure_floats(&slices[member], block + i * each, run);
+        for (uint64_t k = i; k < i + run && !wide; k++)
+            w->visit(&slices[member], element(w->tensor->type, block + k * each));
+    }
+}
+
+static void nothing(void *state, size_t item, size_t slot)
+{
+    (void)state, (void)item, (void)slot;
+}
+
+/* What several threads found of one slice, put together. */
+static void add_slice(slice *s, const slice *part)
+{
+    s->count += part->count;
+    s->largest = part->largest > s->largest ? part->largest : s->largest;
+    s->finite = s->finite && part->finite;
+    s->sum += part->sum;
+    s->hash += part->hash;
+}
+
+/* Visits the elements of a parameter that belong to a member, as they read now. None of what is found depends
+ * on their order. */
+static void visit_slices(normalizer *n, const use *u, const uint32_t *members, slice *slices,
+                         uint32_t member_count, slice_visitor visit)
+{
     cnx_model *model = n->analysis->model;
     cnx_tensor *tensor = n->analysis->parameters[u->parameter].tensor;
     cnx_arena *scratch = cnx_arena_create(n->arena);
-    uint8_t *block = cnx_alloc(scratch, BLOCK);
-    uint64_t each = cnx_type_bits(tensor->type) / 8;
-    strip s = strip_of(n, u);
-    bool mapped = cnx_tensor_is_view(model, tensor),
-         wide = visit == measure && tensor->type == CNX_TYPE_FLOAT;
-    for (uint64_t e = 0, count; e < tensor->count; e += count) {
-        count = tensor->count - e < BLOCK / each ? tensor->count - e : BLOCK / each;
-        if (mapped)
-            cnx_view_prefetch(cnx_tensor_bytes(model, tensor) + e * each, count * each);
-        cnx_tensor_read(model, tensor, e * each, block, count * each);
-        if (mapped)
-            cnx_view_release(cnx_tensor_bytes(model, tensor) + e * each, count * each);
-        for (uint64_t i = 0, run; i < count; i += run) {
-            uint32_t member = members[position_of(&s, e + i)];
-            run = run_of(&s, e + i);
-            run = run < count - i ? run : count - i;
-            if (member == CNX_NONE)
-                continue;
-            if (wide)
-                measure_floats(&slices[member], block + i * each, run);
-            for (uint64_t k = i; k < i + run && !wide; k++)
-                visit(&slices[member], element(tensor->type, block + k * each));
-        }
+    walk w = {.tensor = tensor,
+              .strip = strip_of(n, u),
+              .members = members,
+              .member_count = member_count,
+              .slices = slices,
+              .step = BLOCK / (cnx_type_bits(tensor->type) / 8),
+              .visit = visit};
+    w.from =
+        (cnx_unpermuted){.bytes = cnx_tensor_bytes(model, tensor), .view = cnx_tensor_view(model, tensor)};
+    size_t blocks = (size_t)((tensor->count + w.step - 1) / w.step), slots = 1;
+    if (blocks > 1 && n->lanes == NULL)
+        n->lanes = cnx_lanes_start(n->arena);
+    if (blocks > 1 && cnx_lanes_slots(n->lanes) * member_count * sizeof(slice) <= MOST_SLICES)
+        slots = cnx_lanes_slots(n->lanes);
+    w.blocks = cnx_alloc(scratch, slots * BLOCK);
+    if (slots > 1) {
+        w.slices = CNX_NEW_ARRAY(scratch, slice, slots * member_count);
+        for (size_t i = 0; i < slots * member_count; i++)
+            w.slices[i] = (slice){.largest = slices[i % member_count].largest,
+                                  .finite = slices[i % member_count].finite};
+        cnx_lanes_run(n->lanes, blocks, visit_block, nothing, &w);
+        for (size_t i = 0; i < slots * member_count; i++)
+            add_slice(&slices[i % member_count], &w.slices[i]);
     }
+    for (size_t item = 0; item < blocks && slots == 1; item++)
+        visit_block(&w, item, 0);
     cnx_arena_destroy(scratch);
 }
 
@@ -269,9 +334,9 @@ static void ask_anchor(normalizer *n, uint32_t generator, const use *u)
     slice *slices = CNX_NEW_ARRAY(scratch, slice, count);
     for (uint32_t i = 0; i < count; i++)
         slices[i] = (slice){.largest = INT_MIN, .finite = true};
-    visit_slices(n, u, members, slices, measure);
+    visit_slices(n, u, members, slices, count, measure);
     if (n->kind == CNX_SIGN)
-        visit_slices(n, u, members, slices, add_up);
+        visit_slices(n, u, members, slices, count, add_up);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t number = first + i;
         if (n->decided[number])
