@@ -98,7 +98,7 @@ typedef struct face_sweep {
 
 static bool any_wanted(const face_sums *f)
 {
-    return memchr(f->wanted, true, f->extent) != NULL;
+    return memchr(f->wanted, 1, f->extent) != NULL;
 }
 
 static const uint8_t *read_piece(const face_sweep *sweep, uint64_t offset, size_t size, size_t slot)

@@ -21,17 +21,15 @@
  */
 #include "rewrite/normal_factors.h"
 
-#include "base/lanes.h"
-#include "base/mix.h"
-#include "onnx/reader.h"
 #include "rewrite/factors.h"
 #include "rewrite/pass.h"
 #include "rewrite/permute.h"
+#include "rewrite/slices.h"
 
 #include <limits.h>
 #include <math.h>
 
-enum { MOST_CHANGE = 48, SUM_BITS = 40 };
+enum { MOST_CHANGE = 48 };
 
 /* An action of a generator on an axis of a parameter. */
 typedef struct use {
@@ -61,230 +59,13 @@ typedef struct normalizer {
     bool *decided;  /* by number */
     bool *open;     /* by number: a slice that is not zero left it undecided */
     int32_t *numbers;
-    cnx_lanes *lanes; /* made when a large tensor is read */
+    cnx_slice_reading reading;
 } normalizer;
-
-/* ---- slices ---- */
-
-typedef struct slice {
-    uint64_t count; /* elements */
-    int largest;    /* exponent of the largest magnitude (frexp), INT_MIN when all are zero */
-    bool finite;
-    int64_t sum;
-    uint64_t hash;
-} slice;
-
-static double element(int32_t type, const uint8_t *at)
-{
-    float narrow = 0;
-    double value = 0;
-    if (type == CNX_TYPE_DOUBLE) {
-        memcpy(&value, at, sizeof value);
-        return value;
-    }
-    if (type == CNX_TYPE_FLOAT) {
-        memcpy(&narrow, at, sizeof narrow);
-        return (double)narrow;
-    }
-    if (type == CNX_TYPE_BFLOAT16) {
-        uint8_t wide[4] = {0, 0, at[0], at[1]};
-        memcpy(&narrow, wide, sizeof narrow);
-        return (double)narrow;
-    }
-    int exponent = (at[1] >> 2) & 31, mantissa = (at[1] & 3) << 8 | at[0];
-    value = exponent == 31  ? (double)INFINITY
-            : exponent == 0 ? ldexp(mantissa, -24)
-                            : ldexp(mantissa + 1024, exponent - 25);
-    return (at[1] & 0x80) != 0 ? -value : value;
-}
-
-static void measure(slice *s, double value)
-{
-    int exponent;
-    s->count++;
-    s->finite = s->finite && isfinite(value);
-    if (value == 0 || !isfinite(value))
-        return;
-    frexp(value, &exponent);
-    s->largest = exponent > s->largest ? exponent : s->largest;
-}
-
-static void add_up(slice *s, double value)
-{
-    if (value == 0 || !s->finite)
-        return;
-    double magnitude = fabs(value);
-    uint64_t bits;
-    memcpy(&bits, &magnitude, sizeof bits);
-    s->sum += (int64_t)ldexp(value, SUM_BITS - s->largest);
-    s->hash += value < 0 ? (uint64_t)0 - cnx_mix(bits) : cnx_mix(bits);
-}
-
-/* Where the elements of a parameter lie on one of its axes. */
-typedef struct strip {
-    uint64_t extent;
-    uint64_t inner; /* elements after the axis */
-    uint32_t governor;
-    uint32_t block;
-    uint64_t governor_extent;
-    uint64_t governor_inner;
-} strip;
-
-static strip strip_of(const normalizer *n, const use *u)
-{
-    const cnx_parameter *parameter = &n->analysis->parameters[u->parameter];
-    const cnx_tensor *tensor = parameter->tensor;
-    strip s = {
-        .extent = (uint64_t)tensor->dims[u->axis], .inner = 1, .governor_extent = 1, .governor_inner = 1};
-    cnx_need_governor(n->arena, parameter, u->axis, &s.governor, &s.block);
-    for (uint32_t k = u->axis + 1; k < tensor->rank; k++)
-        s.inner *= (uint64_t)tensor->dims[k];
-    if (s.governor == CNX_NONE)
-        return s;
-    s.governor_extent = (uint64_t)tensor->dims[s.governor];
-    for (uint32_t k = s.governor + 1; k < tensor->rank; k++)
-        s.governor_inner *= (uint64_t)tensor->dims[k];
-    return s;
-}
-
-/* The position on the axis's sequence of an element. */
-static uint64_t position_of(const strip *s, uint64_t element)
-{
-    uint64_t position = element / s->inner % s->extent;
-    if (s->governor != CNX_NONE)
-        position += element / s->governor_inner % s->governor_extent / s->block * s->extent;
-    return position;
-}
-
-/* How many elements from this one on have the same position. */
-static uint64_t run_of(const strip *s, uint64_t element)
-{
-    uint64_t run = s->inner - element % s->inner;
-    if (s->governor != CNX_NONE && s->governor_inner - element % s->governor_inner < run)
-        run = s->governor_inner - element % s->governor_inner;
-    return run;
-}
-
-/* The largest magnitude of a run of floats, by its bits: infinite and not a number are larger than the rest.
- */
-static void measure_floats(slice *s, const uint8_t *at, uint64_t count)
-{
-    uint32_t largest = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, at + i * sizeof bits, sizeof bits);
-        bits &= 0x7fffffff;
-        largest = bits > largest ? bits : largest;
-    }
-    float value;
-    memcpy(&value, &largest, sizeof value);
-    measure(s, (double)value);
-    s->count += count - 1;
-}
-
-enum { BLOCK = 1 << 18 };
-/* Threads get slices of their own, added up in the end, as long as these take no more than this. */
-#define MOST_SLICES ((size_t)16 << 20)
-
-typedef void (*slice_visitor)(slice *, double);
-
-/* A walk over the elements of a parameter, block by block. */
-typedef struct walk {
-    const cnx_tensor *tensor;
-    cnx_unpermuted from;
-    strip strip;
-    const uint32_t *members; /* by position of the axis's sequence: the member's number, or CNX_NONE */
-    uint32_t member_count;
-    slice *slices; /* by slot and member */
-    uint8_t *blocks;
-    uint64_t step; /* elements in a block */
-    slice_visitor visit;
-} walk;
-
-/* Reads one block, in any thread. */
-static void visit_block(void *state, size_t item, size_t slot)
-{
-    const walk *w = state;
-    uint64_t each = cnx_type_bits(w->tensor->type) / 8, first = (uint64_t)item * w->step;
-    uint64_t count = w->tensor->count - first < w->step ? w->tensor->count - first : w->step;
-    uint8_t *block = w->blocks + slot * BLOCK;
-    slice *slices = w->slices + slot * w->member_count;
-    bool wide = w->visit == measure && w->tensor->type == CNX_TYPE_FLOAT;
-    if (w->tensor->permutation != NULL)
-        cnx_permuted_reader.read(w->tensor, &w->from, first * each, block, (size_t)(count * each));
-    else if (w->from.view != NULL)
-        cnx_view_copy(w->from.view, w->from.bytes + first * each, (size_t)(count * each), block);
-    else
-        memcpy(block, w->from.bytes + first * each, (size_t)(count * each));
-    for (uint64_t i = 0, run; i < count; i += run) {
-        uint32_t member = w->members[position_of(&w->strip, first + i)];
-        run = run_of(&w->strip, first + i);
-        run = run < count - i ? run : count - i;
-        if (member == CNX_NONE)
-            continue;
-        if (wide)
-            measure_floats(&slices[member], block + i * each, run);
-        for (uint64_t k = i; k < i + run && !wide; k++)
-            w->visit(&slices[member], element(w->tensor->type, block + k * each));
-    }
-}
-
-static void nothing(void *state, size_t item, size_t slot)
-{
-    (void)state, (void)item, (void)slot;
-}
-
-/* What several threads found of one slice, put together. */
-static void add_slice(slice *s, const slice *part)
-{
-    s->count += part->count;
-    s->largest = part->largest > s->largest ? part->largest : s->largest;
-    s->finite = s->finite && part->finite;
-    s->sum += part->sum;
-    s->hash += part->hash;
-}
-
-/* Visits the elements of a parameter that belong to a member, as they read now. None of what is found depends
- * on their order. */
-static void visit_slices(normalizer *n, const use *u, const uint32_t *members, slice *slices,
-                         uint32_t member_count, slice_visitor visit)
-{
-    cnx_model *model = n->analysis->model;
-    cnx_tensor *tensor = n->analysis->parameters[u->parameter].tensor;
-    cnx_arena *scratch = cnx_arena_create(n->arena);
-    walk w = {.tensor = tensor,
-              .strip = strip_of(n, u),
-              .members = members,
-              .member_count = member_count,
-              .slices = slices,
-              .step = BLOCK / (cnx_type_bits(tensor->type) / 8),
-              .visit = visit};
-    w.from =
-        (cnx_unpermuted){.bytes = cnx_tensor_bytes(model, tensor), .view = cnx_tensor_view(model, tensor)};
-    size_t blocks = (size_t)((tensor->count + w.step - 1) / w.step), slots = 1;
-    if (blocks > 1 && n->lanes == NULL)
-        n->lanes = cnx_lanes_start(n->arena);
-    if (blocks > 1 && cnx_lanes_slots(n->lanes) * member_count * sizeof(slice) <= MOST_SLICES)
-        slots = cnx_lanes_slots(n->lanes);
-    w.blocks = cnx_alloc(scratch, slots * BLOCK);
-    if (slots > 1) {
-        w.slices = CNX_NEW_ARRAY(scratch, slice, slots * member_count);
-        for (size_t i = 0; i < slots * member_count; i++)
-            w.slices[i] = (slice){.largest = slices[i % member_count].largest,
-                                  .finite = slices[i % member_count].finite};
-        cnx_lanes_run(n->lanes, blocks, visit_block, nothing, &w);
-        for (size_t i = 0; i < slots * member_count; i++)
-            add_slice(&slices[i % member_count], &w.slices[i]);
-    }
-    for (size_t item = 0; item < blocks && slots == 1; item++)
-        visit_block(&w, item, 0);
-    cnx_arena_destroy(scratch);
-}
 
 /* ---- deciding ---- */
 
 /* The number that a slice asks for; false when it says nothing. */
-static bool wanted_number(const normalizer *n, const use *u, const slice *s, int32_t *number)
+static bool wanted_number(const normalizer *n, const use *u, const cnx_slice *s, int32_t *number)
 {
     if (!s->finite || s->largest == INT_MIN)
         return false;
@@ -331,12 +112,11 @@ static void ask_anchor(normalizer *n, uint32_t generator, const use *u)
     uint32_t first = n->generators[generator].first;
     uint32_t count = n->cells->cells[n->generators[generator].cell].count;
     const uint32_t *members = members_of_anchor(n, scratch, generator, u);
-    slice *slices = CNX_NEW_ARRAY(scratch, slice, count);
-    for (uint32_t i = 0; i < count; i++)
-        slices[i] = (slice){.largest = INT_MIN, .finite = true};
-    visit_slices(n, u, members, slices, count, measure);
+    cnx_slice *slices = CNX_NEW_ARRAY(scratch, cnx_slice, count);
+    const cnx_parameter *parameter = &n->analysis->parameters[u->parameter];
+    cnx_measure_slices(&n->reading, parameter, u->axis, members, count, slices);
     if (n->kind == CNX_SIGN)
-        visit_slices(n, u, members, slices, count, add_up);
+        cnx_add_up_slices(&n->reading, parameter, u->axis, members, count, slices);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t number = first + i;
         if (n->decided[number])
@@ -533,6 +313,7 @@ size_t cnx_normalize_kind(cnx_rewrite *rewrite, cnx_scaling_kind kind, const cha
                     .scalings = cnx_rewrite_scalings(rewrite),
                     .cells = cnx_analysis_cells(analysis),
                     .kind = kind};
+    n.reading = (cnx_slice_reading){.arena = n.arena, .model = model};
     size_t changed = 0;
     uint64_t undecided = normalize(&n, &changed);
     if (undecided != 0 && model->not_canonical == NULL) {

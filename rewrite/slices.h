@@ -1,0 +1,34 @@
+/* What is to be known of slices (what one member has along one axis of one parameter) to choose a scale and a
+ * sign; see normal_factors.c. Tensors are read as they are now, permutations and factors applied, by several
+ * threads; nothing that is found depends on the order of the elements. */
+#ifndef CNX_REWRITE_SLICES_H
+#define CNX_REWRITE_SLICES_H
+
+#include "analyze/symmetry.h"
+#include "base/lanes.h"
+
+typedef struct cnx_slice {
+    uint64_t count; /* elements */
+    int largest;    /* exponent of the largest magnitude (frexp), INT_MIN when all are zero */
+    bool finite;
+    int64_t sum;   /* of the elements cut off 40 bits below the largest, in units of that */
+    uint64_t hash; /* sum of hashes of the magnitudes, each with the sign of its element */
+} cnx_slice;
+
+/* Where slices are read. */
+typedef struct cnx_slice_reading {
+    cnx_arena *arena;
+    cnx_model *model;
+    cnx_lanes *lanes; /* made when a large tensor is read */
+} cnx_slice_reading;
+
+/* Finds `count`, `largest` and `finite` of the slices on one axis. `members` is by position of the axis's
+ * sequence: which of the `member_count` slices the position belongs to, or CNX_NONE. */
+void cnx_measure_slices(cnx_slice_reading *reading, const cnx_parameter *parameter, uint32_t axis,
+                        const uint32_t *members, uint32_t member_count, cnx_slice *slices);
+
+/* Finds `sum` and `hash` of slices that were measured. */
+void cnx_add_up_slices(cnx_slice_reading *reading, const cnx_parameter *parameter, uint32_t axis,
+                       const uint32_t *members, uint32_t member_count, cnx_slice *slices);
+
+#endif
