@@ -113,9 +113,9 @@ static uint64_t run_of(const strip *s, uint64_t element)
  */
 static void measure_floats(cnx_slice *s, const uint8_t *at, uint64_t count)
 {
-    uint32_t largest = 0;
+    int32_t largest = 0; /* signed: that compares in wide loops everywhere */
     for (uint64_t i = 0; i < count; i++) {
-        uint32_t bits;
+        int32_t bits;
         memcpy(&bits, at + i * sizeof bits, sizeof bits);
         bits &= 0x7fffffff;
         largest = bits > largest ? bits : largest;
