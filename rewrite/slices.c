@@ -109,6 +109,17 @@ static uint64_t run_of(const strip *s, uint64_t element)
     return run;
 }
 
+/* Goes on to the run that begins with an element, without divisions where blocks do not matter. */
+static void next_run(const strip *s, uint64_t element, uint64_t *position, uint64_t *run)
+{
+    *run = s->inner;
+    *position = *position + 1 == s->extent ? 0 : *position + 1;
+    if (s->governor == CNX_NONE)
+        return;
+    *position = position_of(s, element);
+    *run = run_of(s, element);
+}
+
 /* The largest magnitude of a run of floats, by its bits: infinite and not a number are larger than the rest.
  */
 static void measure_floats(cnx_slice *s, const uint8_t *at, uint64_t count)
@@ -120,10 +131,16 @@ static void measure_floats(cnx_slice *s, const uint8_t *at, uint64_t count)
         bits &= 0x7fffffff;
         largest = bits > largest ? bits : largest;
     }
-    float value;
+    int32_t exponent = largest >> 23;
+    s->count += count;
+    if (exponent != 0 && exponent != 255) {
+        s->largest = exponent - 126 > s->largest ? exponent - 126 : s->largest;
+        return;
+    }
+    float value; /* subnormal, or not finite */
     memcpy(&value, &largest, sizeof value);
     measure(s, (double)value);
-    s->count += count - 1;
+    s->count--;
 }
 
 enum { BLOCK = 1 << 18 };
@@ -160,9 +177,9 @@ static void visit_block(void *state, size_t item, size_t slot)
         cnx_view_copy(w->from.view, w->from.bytes + first * each, (size_t)(count * each), block);
     else
         memcpy(block, w->from.bytes + first * each, (size_t)(count * each));
-    for (uint64_t i = 0, run; i < count; i += run) {
-        uint32_t member = w->members[position_of(&w->strip, first + i)];
-        run = run_of(&w->strip, first + i);
+    uint64_t position = position_of(&w->strip, first), run = run_of(&w->strip, first);
+    for (uint64_t i = 0; i < count; i += run, next_run(&w->strip, first + i, &position, &run)) {
+        uint32_t member = w->members[position];
         run = run < count - i ? run : count - i;
         if (member == CNX_NONE)
             continue;
