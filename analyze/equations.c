@@ -12,6 +12,7 @@ typedef struct solution {
 struct cnx_equations {
     cnx_arena *arena;
     bool modulo_two;
+    const uint32_t *priority;
     size_t count;
     solution *solutions;
     size_t stack_count;
@@ -23,10 +24,10 @@ struct cnx_equations {
     cnx_term self;
 };
 
-cnx_equations *cnx_equations_create(cnx_arena *arena, size_t count, bool modulo_two)
+cnx_equations *cnx_equations_create(cnx_arena *arena, size_t count, bool modulo_two, const uint32_t *priority)
 {
     cnx_equations *e = CNX_NEW(arena, cnx_equations);
-    *e = (cnx_equations){.arena = arena, .modulo_two = modulo_two, .count = count};
+    *e = (cnx_equations){.arena = arena, .modulo_two = modulo_two, .priority = priority, .count = count};
     e->solutions = CNX_NEW_ARRAY(arena, solution, count);
     return e;
 }
@@ -159,6 +160,11 @@ static void settle(cnx_equations *e, uint32_t unknown)
     }
 }
 
+static uint32_t priority_of(const cnx_equations *e, uint32_t unknown)
+{
+    return e->priority != NULL ? e->priority[unknown] : 0;
+}
+
 /* Solves the combination at hand for the newest unknown that can be: older ones stay, so chains are short. */
 static void solve(cnx_equations *e)
 {
@@ -168,7 +174,9 @@ static void solve(cnx_equations *e)
     size_t pivot = e->sum_count;
     for (size_t i = 0; i < e->sum_count; i++) {
         e->sum[i].factor /= divisor;
-        if (e->sum[i].factor == 1 || e->sum[i].factor == -1)
+        if ((e->sum[i].factor == 1 || e->sum[i].factor == -1) &&
+            (pivot == e->sum_count ||
+             priority_of(e, e->sum[i].unknown) >= priority_of(e, e->sum[pivot].unknown)))
             pivot = i;
     }
     if (pivot == e->sum_count || is_out_of_hand(e)) {

@@ -21,8 +21,10 @@ typedef struct cnx_term {
 typedef struct cnx_equations cnx_equations;
 
 /* No equations yet in `count` unknowns. With `modulo_two` they are over the field of two elements, where
- * every equation can be solved. Memory from `arena`. */
-cnx_equations *cnx_equations_create(cnx_arena *arena, size_t count, bool modulo_two);
+ * every equation can be solved. `priority`, by unknown, says which unknowns equations are solved for: those
+ * with the largest number, and the newest among them; NULL: the newest. Borrowed; memory from `arena`. */
+cnx_equations *cnx_equations_create(cnx_arena *arena, size_t count, bool modulo_two,
+                                    const uint32_t *priority);
 
 /* States that the sum of factor times unknown over `terms` is zero. An unknown may occur several times.
  * Returns whether that did not follow from what was stated before. */

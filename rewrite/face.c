@@ -98,7 +98,10 @@ typedef struct face_sweep {
 
 static bool any_wanted(const face_sums *f)
 {
-    return memchr(f->wanted, 1, f->extent) != NULL;
+    for (uint64_t k = 0; k < f->extent; k++)
+        if (f->wanted[k])
+            return true;
+    return false;
 }
 
 static const uint8_t *read_piece(const face_sweep *sweep, uint64_t offset, size_t size, size_t slot)

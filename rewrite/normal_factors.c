@@ -8,28 +8,28 @@
  * Each member takes the first anchor that says something. Generators are visited again and again, each
  * waiting for its anchors to get ready one after the other; only where all wait is one allowed to skip.
  *
- *   scale   the exponent of the slice's largest magnitude becomes 0 for vectors and 1 - ceil(log2(n) / 2) for
- *           slices of n elements: rows of a matrix keep a norm around 1, so that the factors of a deep
- * network without biases do not pile up. Slices of zeros, or with a number that is not finite, say nothing;
- *           nor does an exponent that would change by more than MOST_CHANGE.
- *   sign    the sum of the slice becomes positive. The sum is taken over whole numbers, the elements cut off
- * 40 bits below the largest, so that no order rounds differently. Where it is zero, a sum of hashes of
- *           magnitudes, each with the sign of its element, decides by its highest bit.
+ * Scale: the exponent of the slice's largest magnitude becomes 1 for vectors and 1 - ceil(log4 n) for slices
+ * of n elements; rows of a matrix keep a norm around 1, so that the factors of a deep network without biases
+ * do not pile up. Slices of zeros, or with a number that is not finite, say nothing. Where a scale is missing
+ * in the end, or some weight has no room for its new exponent, no scale is changed at all.
+ *
+ * Sign: the sum of the slice becomes positive. The sum is taken over whole numbers, the elements cut off 40
+ * bits below the largest, so that no order rounds differently. Where it is zero, a sum of hashes, each with
+ * the sign of its element, decides by its highest bit: of the magnitude, and of the magnitudes beside it
+ * (rewrite/slices.c).
  *
  * What the largest magnitude is and what the sums are does not depend on the order of anything, so
  * permutations do not matter here, and what is sorted afterwards is sorted by normalized numbers.
  */
 #include "rewrite/normal_factors.h"
 
+#include "rewrite/exactness.h"
 #include "rewrite/factors.h"
 #include "rewrite/pass.h"
 #include "rewrite/permute.h"
-#include "rewrite/slices.h"
+#include "rewrite/slice_walk.h"
 
 #include <limits.h>
-#include <math.h>
-
-enum { MOST_CHANGE = 48 };
 
 /* An action of a generator on an axis of a parameter. */
 typedef struct use {
@@ -57,6 +57,7 @@ typedef struct normalizer {
     use_list *uses; /* by generator */
     bool *done;     /* by generator */
     bool *decided;  /* by number */
+    bool *applied;  /* by number: the tensors are multiplied by it */
     bool *open;     /* by number: a slice that is not zero left it undecided */
     int32_t *numbers;
     cnx_slice_reading reading;
@@ -76,9 +77,8 @@ static bool wanted_number(const normalizer *n, const use *u, const cnx_slice *s,
     int target = 0;
     for (uint64_t size = 1; size < s->count; size *= 4)
         target--;
-    int change = (s->count == 1 ? 1 : target + 1) - s->largest;
-    *number = change * u->factor;
-    return change <= MOST_CHANGE && change >= -MOST_CHANGE;
+    *number = (target + 1 - s->largest) * u->factor;
+    return true;
 }
 
 /* Whether two uses are one anchor: copies of a member in the blocks of one axis, multiplied alike. */
@@ -106,17 +106,38 @@ static uint32_t *members_of_anchor(const normalizer *n, cnx_arena *scratch, uint
     return members;
 }
 
-static void ask_anchor(normalizer *n, uint32_t generator, const use *u)
+static void read_slices(normalizer *n, const cnx_slicing *s, cnx_slice *slices)
+{
+    bool with_sums = n->kind == CNX_SIGN, balanced = false;
+    if (s->left_out != NULL)
+        cnx_walk_slices(s, with_sums, slices);
+    else
+        cnx_measure_slices(&n->reading, s->parameter, s->axis, s->members, s->member_count, slices);
+    if (s->left_out == NULL && with_sums)
+        cnx_add_up_slices(&n->reading, s->parameter, s->axis, s->members, s->member_count, slices);
+    for (uint32_t i = 0; i < s->member_count && with_sums; i++)
+        balanced = balanced || (slices[i].sum == 0 && slices[i].finite && slices[i].largest != INT_MIN);
+    if (balanced)
+        cnx_hash_slices(s, slices);
+}
+
+/* Asks an anchor for the numbers of the generator's members; elements at the positions that are left out do
+ * not count. Returns whether it decided any. */
+static bool ask_anchor(normalizer *n, uint32_t generator, const use *u, bool *const *left_out)
 {
     cnx_arena *scratch = cnx_arena_create(n->arena);
     uint32_t first = n->generators[generator].first;
     uint32_t count = n->cells->cells[n->generators[generator].cell].count;
-    const uint32_t *members = members_of_anchor(n, scratch, generator, u);
+    bool any = false;
+    cnx_slicing slicing = {.arena = scratch,
+                           .analysis = n->analysis,
+                           .parameter = &n->analysis->parameters[u->parameter],
+                           .axis = u->axis,
+                           .members = members_of_anchor(n, scratch, generator, u),
+                           .member_count = count,
+                           .left_out = left_out};
     cnx_slice *slices = CNX_NEW_ARRAY(scratch, cnx_slice, count);
-    const cnx_parameter *parameter = &n->analysis->parameters[u->parameter];
-    cnx_measure_slices(&n->reading, parameter, u->axis, members, count, slices);
-    if (n->kind == CNX_SIGN)
-        cnx_add_up_slices(&n->reading, parameter, u->axis, members, count, slices);
+    read_slices(n, &slicing, slices);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t number = first + i;
         if (n->decided[number])
@@ -125,8 +146,10 @@ static void ask_anchor(normalizer *n, uint32_t generator, const use *u)
         n->open[number] = n->open[number] || slices[i].largest != INT_MIN || !slices[i].finite;
         if (!n->decided[number])
             n->numbers[number] = 0;
+        any = any || n->decided[number];
     }
     cnx_arena_destroy(scratch);
+    return any;
 }
 
 static bool all_decided(const normalizer *n, uint32_t generator)
@@ -160,14 +183,63 @@ static bool is_ready(const normalizer *n, uint32_t generator, const use *u)
     return true;
 }
 
-/* What the generator does to its uses, once its numbers are known. */
-static void apply_generator(normalizer *n, uint32_t generator)
+/* Whether something multiplies a position by a number that is still open, besides `except`. */
+static bool is_open(const normalizer *n, const cnx_scaling_action *action, uint32_t member, uint32_t except)
 {
+    for (uint32_t t = 0; t < action->part_count; t++) {
+        uint32_t generator = action->parts[t].generator;
+        if (generator != except && !n->done[generator] &&
+            !n->decided[n->generators[generator].first + member])
+            return true;
+    }
+    return false;
+}
+
+/* By axis and position: where factors are open. On the anchor's own axis the generator itself does not count.
+ */
+static bool **open_positions(const normalizer *n, cnx_arena *scratch, uint32_t generator, const use *u)
+{
+    const cnx_parameter *parameter = &n->analysis->parameters[u->parameter];
+    bool **open = CNX_NEW_ARRAY(scratch, bool *, parameter->tensor->rank);
+    for (uint32_t k = 0, count; k < parameter->tensor->rank; k++) {
+        const cnx_labels *labels = cnx_parameter_labels(parameter, k);
+        const cnx_scaling_action *actions = cnx_scaling_actions(n->scalings, u->parameter, k, &count);
+        open[k] = labels != NULL ? CNX_NEW_ARRAY(scratch, bool, labels->sequence->count) : NULL;
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t places_count;
+            const cnx_scaling_place *places =
+                cnx_scaling_places(scratch, n->scalings, &actions[i], k, &places_count);
+            for (uint32_t j = 0; j < places_count && actions[i].kind == n->kind; j++)
+                open[k][places[j].position] =
+                    open[k][places[j].position] ||
+                    is_open(n, &actions[i], places[j].member, k == u->axis ? generator : CNX_NONE);
+        }
+    }
+    return open;
+}
+
+/* Multiplies the generator's uses by the numbers that were decided since the last time. */
+static void apply_decided(normalizer *n, uint32_t generator)
+{
+    cnx_arena *scratch = cnx_arena_create(n->arena);
+    uint32_t first = n->generators[generator].first;
+    uint32_t count = n->cells->cells[n->generators[generator].cell].count;
+    int32_t *fresh = CNX_NEW_ARRAY(scratch, int32_t, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (n->decided[first + i] && !n->applied[first + i])
+            fresh[i] = n->numbers[first + i];
+        n->applied[first + i] = n->decided[first + i];
+    }
     for (size_t i = 0; i < n->uses[generator].count; i++) {
         const use *u = &n->uses[generator].uses[i];
-        cnx_apply_generator(n->analysis, n->scalings, u->parameter, u->axis, u->action, u->factor,
-                            n->numbers + n->generators[generator].first);
+        cnx_apply_generator(n->analysis, n->scalings, u->parameter, u->axis, u->action, u->factor, fresh);
     }
+    cnx_arena_destroy(scratch);
+}
+
+static void apply_generator(normalizer *n, uint32_t generator)
+{
+    apply_decided(n, generator);
     n->done[generator] = true;
 }
 
@@ -202,9 +274,9 @@ static bool advance(normalizer *n, uint32_t generator, bool skip)
         }
         if (skip && asked)
             return true;
-        if (is_anchor(u))
-            ask_anchor(n, generator, u);
-        else
+        if (is_anchor(u) && ask_anchor(n, generator, u, NULL))
+            apply_decided(n, generator);
+        else if (!is_anchor(u))
             leave_open(n, generator);
         u->asked = asked = true;
     }
@@ -242,6 +314,38 @@ static void list_uses(normalizer *n)
         }
 }
 
+static bool lives_in(const cnx_cells *cells, uint32_t class, uint32_t block)
+{
+    for (uint32_t home = cells->home[class]; home != CNX_NONE; home = cells->home[home])
+        if (home == block)
+            return true;
+    return false;
+}
+
+/* Whether copies of the cell's members lie in blocks that can be exchanged, though the members do not live
+ * there: rotary pairs, once in every head. */
+static bool is_spread(const cnx_cells *cells, uint32_t cell)
+{
+    uint32_t class = cells->members[cells->cells[cell].first];
+    for (uint32_t i = cells->copy_start[class]; i < cells->copy_start[class + 1]; i++) {
+        uint32_t twin = cells->twin_of[cells->copies[i]];
+        for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++) {
+            uint32_t block = cells->class_of[cells->parent_point[e]], family = cells->cell_of[block];
+            if (family != CNX_NONE && cells->cells[family].count > 1 && !lives_in(cells, class, block))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Which of the copies in exchangeable blocks stands for the others would depend on their order: members of
+ * such cells keep their signs and scales. */
+static void keep_spread(normalizer *n)
+{
+    for (uint32_t g = 0; g < n->generator_count; g++)
+        n->done[g] = n->done[g] || is_spread(n->cells, n->generators[g].cell);
+}
+
 /* Half precision has no room for exponents: what touches it keeps its scales. */
 static void keep_halves(normalizer *n)
 {
@@ -251,14 +355,37 @@ static void keep_halves(normalizer *n)
                 n->analysis->parameters[n->uses[g].uses[i].parameter].tensor->type == CNX_TYPE_FLOAT16;
 }
 
-/* One round over the generators that wait. Returns whether any got further. */
-static bool go_round(normalizer *n, uint32_t *waiting, uint32_t *count, bool skip)
+/* Asks what is left of an anchor when everything is left out whose factors are open. Returns whether that
+ * decided something. A generator that got all of its numbers is applied. */
+static bool ask_partly(normalizer *n, uint32_t generator)
+{
+    const use_list *list = &n->uses[generator];
+    bool any = false;
+    for (size_t i = 0; i < list->count && !any; i++) {
+        if (!is_anchor(&list->uses[i]))
+            continue;
+        cnx_arena *scratch = cnx_arena_create(n->arena);
+        any = ask_anchor(n, generator, &list->uses[i], open_positions(n, scratch, generator, &list->uses[i]));
+        cnx_arena_destroy(scratch);
+    }
+    if (any)
+        apply_decided(n, generator);
+    n->done[generator] = all_decided(n, generator);
+    return any;
+}
+
+typedef enum manner { IN_TURN, OUT_OF_TURN, PARTLY } manner;
+
+/* One round over the generators that wait. Returns whether any got further; except in turn, only one does. */
+static bool go_round(normalizer *n, uint32_t *waiting, uint32_t *count, manner how)
 {
     uint32_t left = 0;
     bool moved = false;
     for (uint32_t i = 0; i < *count; i++) {
-        if (!skip || !moved)
-            moved = advance(n, waiting[i], skip) || moved;
+        if (how == PARTLY)
+            moved = moved || ask_partly(n, waiting[i]);
+        else if (how == IN_TURN || !moved)
+            moved = advance(n, waiting[i], how == OUT_OF_TURN) || moved;
         if (!n->done[waiting[i]])
             waiting[left++] = waiting[i];
     }
@@ -266,8 +393,9 @@ static bool go_round(normalizer *n, uint32_t *waiting, uint32_t *count, bool ski
     return moved;
 }
 
-/* Rounds until nobody gets further; then one generator may skip an anchor that is not ready; if none can, the
- * first of those that wait for each other is taken as it is. */
+/* Rounds until nobody gets further; then one generator may skip an anchor that is not ready; if none can, one
+ * asks what is ready of an anchor; if that says nothing either, the first of those that wait for each other
+ * is taken as it is. */
 static void advance_all(normalizer *n)
 {
     uint32_t *waiting = CNX_NEW_ARRAY(n->arena, uint32_t, n->generator_count), count = 0;
@@ -275,7 +403,8 @@ static void advance_all(normalizer *n)
         if (!n->done[g])
             waiting[count++] = g;
     while (count != 0) {
-        if (go_round(n, waiting, &count, false) || go_round(n, waiting, &count, true))
+        if (go_round(n, waiting, &count, IN_TURN) || go_round(n, waiting, &count, OUT_OF_TURN) ||
+            go_round(n, waiting, &count, PARTLY))
             continue;
         leave_open(n, waiting[0]);
         apply_generator(n, waiting[0]);
@@ -292,10 +421,12 @@ static uint64_t normalize(normalizer *n, size_t *changed)
     n->uses = CNX_NEW_ARRAY(n->arena, use_list, n->generator_count);
     n->done = CNX_NEW_ARRAY(n->arena, bool, n->generator_count);
     n->decided = CNX_NEW_ARRAY(n->arena, bool, number_count);
+    n->applied = CNX_NEW_ARRAY(n->arena, bool, number_count);
     n->open = CNX_NEW_ARRAY(n->arena, bool, number_count);
     n->numbers = CNX_NEW_ARRAY(n->arena, int32_t, number_count);
     list_uses(n);
     keep_halves(n);
+    keep_spread(n);
     advance_all(n);
     for (uint32_t i = 0; i < number_count; i++) {
         undecided += !n->decided[i] && n->open[i];
@@ -304,20 +435,70 @@ static uint64_t normalize(normalizer *n, size_t *changed)
     return undecided;
 }
 
-size_t cnx_normalize_kind(cnx_rewrite *rewrite, cnx_scaling_kind kind, const char *refusal)
+/* ---- the passes ---- */
+
+/* Whether all that the scales act on has room for its bits now. */
+static bool scales_are_exact(const normalizer *n)
+{
+    for (size_t p = 0; p < n->analysis->parameter_count; p++) {
+        cnx_tensor *tensor = n->analysis->parameters[p].tensor;
+        bool scaled = false;
+        for (uint32_t k = 0, count; k < tensor->rank; k++) {
+            const cnx_scaling_action *actions = cnx_scaling_actions(n->scalings, p, k, &count);
+            for (uint32_t i = 0; i < count; i++)
+                scaled = scaled || actions[i].kind == CNX_SCALE;
+        }
+        if (scaled && tensor->type != CNX_TYPE_FLOAT16 && !cnx_has_room(n->arena, n->analysis->model, tensor))
+            return false;
+    }
+    return true;
+}
+
+static void take_back(const normalizer *n)
+{
+    for (size_t p = 0; p < n->analysis->parameter_count; p++)
+        n->analysis->parameters[p].tensor->permutation = NULL;
+}
+
+static normalizer begin(cnx_rewrite *rewrite, cnx_scaling_kind kind)
+{
+    cnx_analysis *analysis = cnx_rewrite_facts(rewrite);
+    cnx_arena *arena = cnx_arena_create(rewrite->arena);
+    return (normalizer){.arena = arena,
+                        .analysis = analysis,
+                        .scalings = cnx_rewrite_scalings(rewrite),
+                        .cells = cnx_analysis_cells(analysis),
+                        .kind = kind,
+                        .reading = {.arena = arena, .model = rewrite->model}};
+}
+
+size_t cnx_normalize_scales(cnx_rewrite *rewrite)
+{
+    normalizer n = begin(rewrite, CNX_SCALE);
+    size_t changed = 0;
+    uint64_t undecided = normalize(&n, &changed);
+    if (undecided != 0 || !scales_are_exact(&n)) {
+        take_back(&n);
+        changed = 0;
+        cnx_rewrite_note(rewrite, undecided != 0
+                                      ? "scales are left as they are: some hang together in circles"
+                                      : "scales are left as they are: not all weights have room for "
+                                        "another exponent");
+    }
+    cnx_arena_destroy(n.arena);
+    return changed;
+}
+
+size_t cnx_normalize_signs(cnx_rewrite *rewrite)
 {
     cnx_model *model = rewrite->model;
-    cnx_analysis *analysis = cnx_rewrite_facts(rewrite);
-    normalizer n = {.arena = cnx_arena_create(rewrite->arena),
-                    .analysis = analysis,
-                    .scalings = cnx_rewrite_scalings(rewrite),
-                    .cells = cnx_analysis_cells(analysis),
-                    .kind = kind};
-    n.reading = (cnx_slice_reading){.arena = n.arena, .model = model};
+    normalizer n = begin(rewrite, CNX_SIGN);
     size_t changed = 0;
     uint64_t undecided = normalize(&n, &changed);
     if (undecided != 0 && model->not_canonical == NULL) {
-        model->not_canonical = cnx_print(model->arena, refusal, (unsigned long long)undecided);
+        model->not_canonical =
+            cnx_print(model->arena, "the signs of %llu units cannot be told from the opposite ones",
+                      (unsigned long long)undecided);
         cnx_rewrite_note(rewrite, "not canonical: %s", model->not_canonical);
     }
     cnx_arena_destroy(n.arena);

@@ -6,11 +6,13 @@
 
 struct cnx_rewrite;
 
-/* Sets the factors of all parameters to the canonical ones of `kind`, on top of what they have, and returns
- * how many units' factors are not 1. Reads biases, and weights where biases are missing or zero. Where units
- * of the number %llu in `refusal` are left undecided, the model is marked as not canonical, for that reason.
- */
-size_t cnx_normalize_kind(struct cnx_rewrite *rewrite, cnx_scaling_kind kind, const char *refusal)
-    __attribute__((format(printf, 3, 0)));
+/* Sets the factors of all parameters to the canonical scales, and returns how many units are multiplied.
+ * Where that is not possible for all of them, or not exactly, nothing is multiplied, and a note says so. To
+ * be called before anything else changes how tensors read. */
+size_t cnx_normalize_scales(struct cnx_rewrite *rewrite);
+
+/* The same for signs, on top of what the tensors have. Where some cannot be told from the opposite ones, the
+ * model is marked as not canonical. */
+size_t cnx_normalize_signs(struct cnx_rewrite *rewrite);
 
 #endif

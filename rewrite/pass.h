@@ -57,9 +57,9 @@ void cnx_rewrite_run(cnx_rewrite *rewrite, const char *passes, const char *with)
 /* Runs every pass up to the one that makes SEPARATE: the structure is simple then, and no weight was read. */
 void cnx_rewrite_simplify(cnx_model *model);
 
-/* Runs all passes before those that change weights: what is left is the structure in canonical order, every use of
- * an initializer with a tensor of its own. Names are those of the file (copies share one), weights are where
- * they were. */
+/* Runs all passes before those that change weights: what is left is the structure in canonical order, every
+ * use of an initializer with a tensor of its own. Names are those of the file (copies share one), weights are
+ * where they were. */
 void cnx_rewrite_structure(cnx_rewrite *rewrite);
 
 /* Adds a line to the report's notes. */

@@ -4,6 +4,5 @@
 
 size_t cnx_pass_scales(cnx_rewrite *rewrite)
 {
-    return cnx_normalize_kind(rewrite, CNX_SCALE,
-                              "the scales of %llu units hang together in a way that nothing sorts out");
+    return cnx_normalize_scales(rewrite);
 }

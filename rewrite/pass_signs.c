@@ -4,6 +4,5 @@
 
 size_t cnx_pass_signs(cnx_rewrite *rewrite)
 {
-    return cnx_normalize_kind(rewrite, CNX_SIGN,
-                              "the signs of %llu units cannot be told from the opposite ones");
+    return cnx_normalize_signs(rewrite);
 }

@@ -1,6 +1,5 @@
 #include "rewrite/slices.h"
 
-#include "base/mix.h"
 #include "onnx/reader.h"
 #include "rewrite/permute.h"
 
@@ -9,7 +8,7 @@
 
 enum { SUM_BITS = 40 };
 
-static double element(int32_t type, const uint8_t *at)
+double cnx_element_value(int32_t type, const uint8_t *at)
 {
     float narrow = 0;
     double value = 0;
@@ -33,7 +32,7 @@ static double element(int32_t type, const uint8_t *at)
     return (at[1] & 0x80) != 0 ? -value : value;
 }
 
-static void measure(cnx_slice *s, double value)
+void cnx_slice_measure(cnx_slice *s, double value)
 {
     int exponent;
     s->count++;
@@ -55,15 +54,11 @@ static double shift(double value, int by)
     return value * power;
 }
 
-static void add_up(cnx_slice *s, double value)
+void cnx_slice_add(cnx_slice *s, double value)
 {
     if (value == 0 || !s->finite)
         return;
-    double magnitude = fabs(value);
-    uint64_t bits;
-    memcpy(&bits, &magnitude, sizeof bits);
     s->sum += (int64_t)shift(value, SUM_BITS - s->largest);
-    s->hash += value < 0 ? (uint64_t)0 - cnx_mix(bits) : cnx_mix(bits);
 }
 
 /* Where the elements of a parameter lie on one of its axes. */
@@ -139,7 +134,7 @@ static void measure_floats(cnx_slice *s, const uint8_t *at, uint64_t count)
     }
     float value; /* subnormal, or not finite */
     memcpy(&value, &largest, sizeof value);
-    measure(s, (double)value);
+    cnx_slice_measure(s, (double)value);
     s->count--;
 }
 
@@ -170,7 +165,7 @@ static void visit_block(void *state, size_t item, size_t slot)
     uint64_t count = w->tensor->count - first < w->step ? w->tensor->count - first : w->step;
     uint8_t *block = w->blocks + slot * BLOCK;
     cnx_slice *slices = w->slices + slot * w->member_count;
-    bool wide = w->visit == measure && w->tensor->type == CNX_TYPE_FLOAT;
+    bool wide = w->visit == cnx_slice_measure && w->tensor->type == CNX_TYPE_FLOAT;
     if (w->tensor->permutation != NULL)
         cnx_permuted_reader.read(w->tensor, &w->from, first * each, block, (size_t)(count * each));
     else if (w->from.view != NULL)
@@ -186,7 +181,7 @@ static void visit_block(void *state, size_t item, size_t slot)
         if (wide)
             measure_floats(&slices[member], block + i * each, run);
         for (uint64_t k = i; k < i + run && !wide; k++)
-            w->visit(&slices[member], element(w->tensor->type, block + k * each));
+            w->visit(&slices[member], cnx_element_value(w->tensor->type, block + k * each));
     }
 }
 
@@ -202,7 +197,6 @@ static void add_slice(cnx_slice *s, const cnx_slice *part)
     s->largest = part->largest > s->largest ? part->largest : s->largest;
     s->finite = s->finite && part->finite;
     s->sum += part->sum;
-    s->hash += part->hash;
 }
 
 /* None of what is found depends on the order of the elements. */
@@ -246,11 +240,11 @@ void cnx_measure_slices(cnx_slice_reading *reading, const cnx_parameter *paramet
 {
     for (uint32_t i = 0; i < member_count; i++)
         slices[i] = (cnx_slice){.largest = INT_MIN, .finite = true};
-    visit_slices(reading, parameter, axis, members, member_count, slices, measure);
+    visit_slices(reading, parameter, axis, members, member_count, slices, cnx_slice_measure);
 }
 
 void cnx_add_up_slices(cnx_slice_reading *reading, const cnx_parameter *parameter, uint32_t axis,
                        const uint32_t *members, uint32_t member_count, cnx_slice *slices)
 {
-    visit_slices(reading, parameter, axis, members, member_count, slices, add_up);
+    visit_slices(reading, parameter, axis, members, member_count, slices, cnx_slice_add);
 }

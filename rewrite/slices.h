@@ -12,8 +12,15 @@ typedef struct cnx_slice {
     int largest;    /* exponent of the largest magnitude (frexp), INT_MIN when all are zero */
     bool finite;
     int64_t sum;   /* of the elements cut off 40 bits below the largest, in units of that */
-    uint64_t hash; /* sum of hashes of the magnitudes, each with the sign of its element */
+    uint64_t hash; /* see slice_walk.h; 0 unless it was asked for */
 } cnx_slice;
+
+/* The value of an element of a float, double, half or bfloat16 tensor. */
+double cnx_element_value(int32_t type, const uint8_t *at);
+
+/* Adds one element to a slice: to `count`, `largest` and `finite`; to `sum`, once it was measured. */
+void cnx_slice_measure(cnx_slice *slice, double value);
+void cnx_slice_add(cnx_slice *slice, double value);
 
 /* Where slices are read. */
 typedef struct cnx_slice_reading {
@@ -27,7 +34,7 @@ typedef struct cnx_slice_reading {
 void cnx_measure_slices(cnx_slice_reading *reading, const cnx_parameter *parameter, uint32_t axis,
                         const uint32_t *members, uint32_t member_count, cnx_slice *slices);
 
-/* Finds `sum` and `hash` of slices that were measured. */
+/* Finds `sum` of slices that were measured. */
 void cnx_add_up_slices(cnx_slice_reading *reading, const cnx_parameter *parameter, uint32_t axis,
                        const uint32_t *members, uint32_t member_count, cnx_slice *slices);
 

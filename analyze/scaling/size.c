@@ -21,7 +21,7 @@ static uint32_t *ranks_of_actions(cnx_scalings *s, const cnx_scaling_system *sys
 {
     uint32_t *ranks = CNX_NEW_ARRAY(s->arena, uint32_t, s->cells->cell_count);
     cnx_equations *equations =
-        cnx_equations_create(s->arena, system->generator_count, system->kind == CNX_SIGN);
+        cnx_equations_create(s->arena, system->generator_count, system->kind == CNX_SIGN, NULL);
     for (size_t p = 0; p < s->analysis->parameter_count; p++)
         for (uint32_t k = 0; k < s->analysis->parameters[p].tensor->rank; k++)
             for (uint32_t i = 0; i < s->actions[p][k].count; i++) {
@@ -83,7 +83,8 @@ static uint64_t combinations_that_cancel(cnx_scalings *s, const cnx_scaling_syst
     for (size_t p = 0; p < s->analysis->parameter_count; p++)
         axes += s->analysis->parameters[p].tensor->rank;
     canceller c = {.s = s, .system = system, .next = system->generator_count};
-    c.equations = cnx_equations_create(s->arena, system->generator_count + axes, system->kind == CNX_SIGN);
+    c.equations =
+        cnx_equations_create(s->arena, system->generator_count + axes, system->kind == CNX_SIGN, NULL);
     for (size_t p = 0; p < s->analysis->parameter_count; p++) {
         uint32_t rank = s->analysis->parameters[p].tensor->rank;
         cnx_term *sum = CNX_NEW_ARRAY(s->arena, cnx_term, rank);

@@ -123,6 +123,10 @@ def cases():
         yield f"branches/{name}", functools.partial(equal_branches, *row)
 
 
+# Blocks whose signs hang together: the norm of a matrix does not see the signs of its rows nor of its columns.
+REFUSED = ("weight_normalization",)
+
+
 @functools.lru_cache(maxsize=None)
 def made(name):
     return NETS[name]()
@@ -203,6 +207,11 @@ def refilled(number, kind, name, table):
     with scratch() as folder:
         onnx.save(model, str(folder / "net.onnx"))
         paths = [sample(folder / "net.onnx", seed, folder / f"{seed}.onnx") for seed in SEEDS]
+        if name in REFUSED:
+            for path in [folder / "net.onnx", *paths]:
+                result = run("hash", path, expect=2)
+                check("not canonical" in result.errors, f"hash says {result.errors!r}")
+            return
         check_equal(len(digests([folder / "net.onnx", *paths])), 1, "digests of the model and five samples")
 
 

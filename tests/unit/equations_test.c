@@ -27,7 +27,7 @@ enum { UNKNOWNS = 40, EQUATIONS = 25, MOST = 4 };
 static void solve_random(bool modulo_two)
 {
     cnx_arena *arena = cnx_arena_create(NULL);
-    cnx_equations *equations = cnx_equations_create(arena, UNKNOWNS, modulo_two);
+    cnx_equations *equations = cnx_equations_create(arena, UNKNOWNS, modulo_two, NULL);
     cnx_term terms[EQUATIONS][MOST];
     size_t counts[EQUATIONS];
     int chosen[UNKNOWNS];
@@ -63,7 +63,7 @@ static void test_consequences_are_not_new(void **state)
 {
     (void)state;
     cnx_arena *arena = cnx_arena_create(NULL);
-    cnx_equations *equations = cnx_equations_create(arena, 3, false);
+    cnx_equations *equations = cnx_equations_create(arena, 3, false, NULL);
     const cnx_term first[] = {{0, 1}, {1, -1}}, second[] = {{1, 1}, {2, 1}}, sum[] = {{0, 1}, {2, 1}};
     assert_true(cnx_equations_add(equations, first, 2));
     assert_true(cnx_equations_add(equations, second, 2));
@@ -77,7 +77,8 @@ static void test_coefficients_that_do_not_divide(void **state)
 {
     (void)state;
     cnx_arena *arena = cnx_arena_create(NULL);
-    cnx_equations *whole = cnx_equations_create(arena, 3, false), *two = cnx_equations_create(arena, 3, true);
+    cnx_equations *whole = cnx_equations_create(arena, 3, false, NULL),
+                  *two = cnx_equations_create(arena, 3, true, NULL);
     const cnx_term twice[] = {{0, 2}}, uneven[] = {{1, 2}, {2, -3}}, *terms;
     assert_true(cnx_equations_add(whole, twice, 1));
     assert_false(cnx_equations_add(two, twice, 1));
@@ -97,7 +98,7 @@ static void test_long_chains(void **state)
     (void)state;
     enum { LENGTH = 1000000 };
     cnx_arena *arena = cnx_arena_create(NULL);
-    cnx_equations *equations = cnx_equations_create(arena, LENGTH, false);
+    cnx_equations *equations = cnx_equations_create(arena, LENGTH, false, NULL);
     const cnx_term *terms;
     for (uint32_t i = LENGTH - 1; i > 0; i--) {
         const cnx_term pair[] = {{i, 1}, {i - 1, 1}};
