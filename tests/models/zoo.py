@@ -126,9 +126,11 @@ def draw(module, inputs):
 
 # The last layers of detectors, and how far apart their outputs shall be: enough to tell them apart, and little enough
 # that what arrives as rounding errors of a deep network does not change which boxes are found.
-LAST = {"cls_score": 0.1, "cls_logits": 0.3, "classification_head.module_list": 1.5, "kps_score_lowres": 2.0,
+LAST = {"cls_score": 0.1, "cls_logits": 0.3, "classification_head.module_list": 0.5, "kps_score_lowres": 2.0,
         "mask_fcn_logits": 0.3, "bbox_ctrness": 1.0, "bbox_pred": 0.02, "bbox_reg": 0.02,
         "regression_head.module_list": 0.1}
+
+FEWEST = 20  # values of a channel from which a spread can be told
 
 
 def last_layers(module):
@@ -147,7 +149,7 @@ def spread_out(spread):
     import torch
 
     def hook(part, inputs, output):
-        if hasattr(part, "is_fitted") or output.numel() < 2 * output.shape[1]:
+        if hasattr(part, "is_fitted") or output.numel() < FEWEST * output.shape[1]:
             return None
         part.is_fitted = True
         over = [axis for axis in range(output.dim()) if axis != 1]
