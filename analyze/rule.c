@@ -196,13 +196,29 @@ static void realign_blocks(cnx_rule *rule, cnx_fact *result, const uint32_t *blo
 typedef struct combined {
     cnx_axis axis;
     uint32_t blocks;
+    uint32_t above;
 } combined;
 
 static combined part_of(const cnx_fact *fact, uint32_t place)
 {
     combined part = {.axis = fact->axes[fact->rank - place]};
     part.blocks = place_of_blocks(fact, part.axis);
+    if (part.blocks != 0)
+        part.above = place_of_blocks(fact, fact->axes[fact->rank - part.blocks]);
     return part;
+}
+
+/* An axis that varies over groups, seen over the members of those groups as `finer` does (keys of a group,
+ * which all of its query heads use); false when that is not how they differ. */
+static bool repeat_over(cnx_rule *rule, combined *coarse, const combined *finer)
+{
+    if (finer->above == 0 || finer->above != coarse->blocks || coarse->above != 0)
+        return false;
+    const cnx_labels *members = finer->axis.labels->over;
+    coarse->axis = cnx_axis_repeat_blocks(rule->points, coarse->axis, coarse->axis.labels->over, members);
+    coarse->blocks = finer->blocks;
+    coarse->above = finer->above;
+    return coarse->axis.labels->over == members;
 }
 
 static void combine(cnx_rule *rule, combined *result, combined part)
@@ -213,14 +229,17 @@ static void combine(cnx_rule *rule, combined *result, combined part)
         *result = part;
         return;
     }
-    if (part.blocks != 0 && result->blocks != 0 && part.blocks != result->blocks) {
+    if (part.blocks != 0 && result->blocks != 0 && part.blocks != result->blocks &&
+        !repeat_over(rule, &part, result) && !repeat_over(rule, result, &part)) {
         uint32_t reason = cnx_rule_reason(rule, "axes that vary over different blocks");
         cnx_axis_pin(rule->points, part.axis, reason);
         cnx_axis_pin(rule->points, result->axis, reason);
     }
     result->axis = cnx_rule_same(rule, result->axis, part.axis);
-    if (part.blocks != 0)
+    if (part.blocks != 0) {
         result->blocks = part.blocks;
+        result->above = part.above;
+    }
 }
 
 cnx_fact cnx_rule_broadcast(cnx_rule *rule, const cnx_fact *facts, size_t count, int32_t type)

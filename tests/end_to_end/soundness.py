@@ -31,6 +31,7 @@ SINGLES = int(os.environ.get("CANONNX_SINGLES", 1))  # of every block on its own
 FIRST = int(os.environ.get("CANONNX_FIRST", 0))  # seed of the first of either
 LEAST_RANDOM = 40  # that must really have been compared
 EXPORT_LIMIT = 900  # seconds
+LARGEST_MESSAGE = 1 << 31  # bytes that protobuf reads as one message
 REDRAWN = 5  # times a random net is drawn at most until its outputs vary
 KEPT = 150 << 20  # bytes; larger exports of the long run are made anew each time rather than fill the disk
 # Of the scale, for canonical forms of 8-bit models: ONNX Runtime fuses other operators in them, what was near a half is
@@ -177,6 +178,8 @@ def holds_floats(path):
 def hold(path, inputs, folder, canonical_limit=LARGEST_DIFFERENCE):
     """Runs the model against its canonical form and random members of its class."""
     form = canonical(path, folder / "canonical.onnx")
+    if form.stat().st_size >= LARGEST_MESSAGE:
+        raise CannotRun("its canonical form is one file of 2 GiB or more, which ONNX Runtime does not read")
     runs = JUDGE.ask({"reference": str(path), "other": str(path), "inputs": inputs,
                       "stamp": str(path.stat().st_mtime_ns)})
     if not runs["ok"]:
