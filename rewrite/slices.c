@@ -54,11 +54,17 @@ static double shift(double value, int by)
     return value * power;
 }
 
+/* Sums of more than 2^23 elements may wrap around: the same way in every order, which is all that counts. */
+static int64_t wrapping_sum(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
 void cnx_slice_add(cnx_slice *s, double value)
 {
     if (value == 0 || !s->finite)
         return;
-    s->sum += (int64_t)shift(value, SUM_BITS - s->largest);
+    s->sum = wrapping_sum(s->sum, (int64_t)shift(value, SUM_BITS - s->largest));
 }
 
 /* Where the elements of a parameter lie on one of its axes. */
@@ -196,7 +202,7 @@ static void add_slice(cnx_slice *s, const cnx_slice *part)
     s->count += part->count;
     s->largest = part->largest > s->largest ? part->largest : s->largest;
     s->finite = s->finite && part->finite;
-    s->sum += part->sum;
+    s->sum = wrapping_sum(s->sum, part->sum);
 }
 
 /* None of what is found depends on the order of the elements. */
