@@ -61,6 +61,7 @@ typedef struct normalizer {
     bool *open;     /* by number: a slice that is not zero left it undecided */
     int32_t *numbers;
     cnx_slice_reading reading;
+    uint64_t spread; /* members that keep their numbers */
 } normalizer;
 
 /* ---- deciding ---- */
@@ -343,7 +344,10 @@ static bool is_spread(const cnx_cells *cells, uint32_t cell)
 static void keep_spread(normalizer *n)
 {
     for (uint32_t g = 0; g < n->generator_count; g++)
-        n->done[g] = n->done[g] || is_spread(n->cells, n->generators[g].cell);
+        if (!n->done[g] && is_spread(n->cells, n->generators[g].cell)) {
+            n->done[g] = true;
+            n->spread += n->cells->cells[n->generators[g].cell].count;
+        }
 }
 
 /* Half precision has no room for exponents: what touches it keeps its scales. */
@@ -472,11 +476,19 @@ static normalizer begin(cnx_rewrite *rewrite, cnx_scaling_kind kind)
                         .reading = {.arena = arena, .model = rewrite->model}};
 }
 
+static void note_spread(cnx_rewrite *rewrite, const normalizer *n, const char *what)
+{
+    if (n->spread != 0)
+        cnx_rewrite_note(rewrite, "%s of %llu units with copies in exchangeable blocks are left as they are",
+                         what, (unsigned long long)n->spread);
+}
+
 size_t cnx_normalize_scales(cnx_rewrite *rewrite)
 {
     normalizer n = begin(rewrite, CNX_SCALE);
     size_t changed = 0;
     uint64_t undecided = normalize(&n, &changed);
+    note_spread(rewrite, &n, "scales");
     if (undecided != 0 || !scales_are_exact(&n)) {
         take_back(&n);
         changed = 0;
@@ -495,6 +507,7 @@ size_t cnx_normalize_signs(cnx_rewrite *rewrite)
     normalizer n = begin(rewrite, CNX_SIGN);
     size_t changed = 0;
     uint64_t undecided = normalize(&n, &changed);
+    note_spread(rewrite, &n, "signs");
     if (undecided != 0 && model->not_canonical == NULL) {
         model->not_canonical =
             cnx_print(model->arena, "the signs of %llu units cannot be told from the opposite ones",
