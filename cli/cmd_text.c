@@ -58,12 +58,13 @@ static bool write_stream(void *stream, const char *text, size_t size)
 /* Prints the model of a path. */
 static cnx_code print_model(const char *path, const cnx_text_options *wanted, FILE *out, cnx_error *error)
 {
-    static const cnx_canon_options everything = {0};
+    /* A node more or less changes which scales are free, and so would change weights far from it. */
+    static const cnx_canon_options wished = {.keep_scales = true};
     const cnx_canon_report *report;
     cnx_model *model;
     cnx_code code = cnx_model_open(path, &model, error);
     if (code == CNX_OK && !wanted->raw)
-        code = cnx_canonicalize(model, &everything, &report, error);
+        code = cnx_canonicalize(model, &wished, &report, error);
     if (code == CNX_OK)
         code = cnx_model_text(model, wanted, write_stream, out, error);
     cnx_model_close(model);

@@ -299,9 +299,11 @@ typedef struct cnx_canon_options {
     const char *passes; /* NULL: all but opt-in ones; "none"; or names (cnx_pass_list), commas between them */
     const char *with;   /* NULL, or names of opt-in passes, which round, to run as well */
     bool keep_metadata;
-    bool explain;    /* fill cnx_canon_report.passes */
-    bool name_map;   /* fill cnx_canon_report.renamings */
-    bool embed_hash; /* store the hash in the model's metadata (docs/FORMAT.md, section 10) */
+    bool keep_scales; /* without the pass `scales`: for texts, which are to change as little as the model does
+                       */
+    bool explain;     /* fill cnx_canon_report.passes */
+    bool name_map;    /* fill cnx_canon_report.renamings */
+    bool embed_hash;  /* store the hash in the model's metadata (docs/FORMAT.md, section 10) */
 } cnx_canon_options;
 
 /* One row of the before/after table; equal columns mean that nothing changed. */

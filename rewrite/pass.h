@@ -34,6 +34,7 @@ typedef struct cnx_rewrite {
     cnx_model *model;
     cnx_arena *arena; /* dies with the run; what stays in the model comes from model->arena */
     bool keep_metadata;
+    bool keep_scales;
     struct cnx_report_builder *report;
     struct cnx_trace *trace;    /* NULL: nobody asked what passes do; see rewrite/trace.h */
     struct cnx_analysis *facts; /* see cnx_rewrite_facts; NULL when a pass made them stale */

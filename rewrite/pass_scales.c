@@ -4,5 +4,5 @@
 
 size_t cnx_pass_scales(cnx_rewrite *rewrite)
 {
-    return cnx_normalize_scales(rewrite);
+    return rewrite->keep_scales ? 0 : cnx_normalize_scales(rewrite);
 }

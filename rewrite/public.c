@@ -12,6 +12,7 @@ static const cnx_canon_report *canonicalize(cnx_model *model, const cnx_canon_op
         .model = model,
         .arena = cnx_arena_create(model->arena),
         .keep_metadata = options->keep_metadata,
+        .keep_scales = options->keep_scales,
     };
     model->not_canonical = NULL;
     cnx_settle_permutations(model);

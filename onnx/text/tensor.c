@@ -12,7 +12,7 @@
 
 /* A multiple of every element's size. */
 #define PIECE ((size_t)1 << 20)
-#define LET_GO ((size_t)16 << 20)
+#define LET_GO ((size_t)2 << 20)
 
 /* ---- bytes, a piece at a time ---- */
 
