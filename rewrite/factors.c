@@ -160,34 +160,69 @@ static void step(walker *w)
     }
 }
 
-/* Elements that have one factor: the common type in a loop of its own, which compilers make wide. */
-static void multiply_run(int32_t type, uint8_t *bytes, uint64_t count, double factor)
+/* Floats times factors that are floats, too, and neither zero nor infinite. The product is rounded once, as
+ * that of multiply_element is. Without branches, and with a type for each size, so that compilers make the
+ * loop wide. */
+static void multiply_floats(uint8_t *restrict bytes, uint32_t count, const float *restrict factors)
 {
-    size_t size = cnx_type_bits(type) / 8;
-    if (factor == 1)
-        return;
-    for (uint64_t i = 0; i < count && type == CNX_TYPE_FLOAT; i++) {
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t before, after;
         float value;
-        memcpy(&value, bytes + i * sizeof value, sizeof value);
-        value = value == 0 ? value : (float)((double)value * factor);
-        memcpy(bytes + i * sizeof value, &value, sizeof value);
+        memcpy(&before, bytes + i * sizeof before, sizeof before);
+        memcpy(&value, &before, sizeof value);
+        value *= factors[i];
+        memcpy(&after, &value, sizeof after);
+        uint32_t nonzero = (before & 0x7fffffff) != 0 ? UINT32_MAX : 0;
+        after = (after & nonzero) | (before & ~nonzero);
+        memcpy(bytes + i * sizeof after, &after, sizeof after);
     }
-    for (uint64_t i = 0; i < count && type != CNX_TYPE_FLOAT; i++)
-        multiply_element(type, bytes + i * size, factor);
+}
+
+enum { FEW = 256 };
+
+/* Fills `narrow` with the factors as floats; false when one of them is none. */
+static bool narrow_factors(uint32_t count, double factor, const double *restrict factors,
+                           float *restrict narrow)
+{
+    uint32_t in_range = 1;
+    for (uint32_t i = 0; i < count; i++)
+        narrow[i] = (float)(factor * factors[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &narrow[i], sizeof bits);
+        uint32_t exponent = bits >> 23 & 0xff;
+        in_range &= (exponent - 1 < 0xfe - 1u); /* 1 ... 253 */
+    }
+    return in_range != 0;
 }
 
 /* Elements with factors of their own. */
 static void multiply_row(int32_t type, uint8_t *bytes, uint64_t count, double factor, const double *factors)
 {
     size_t size = cnx_type_bits(type) / 8;
-    for (uint64_t i = 0; i < count && type == CNX_TYPE_FLOAT; i++) {
-        float value;
-        memcpy(&value, bytes + i * sizeof value, sizeof value);
-        value = value == 0 ? value : (float)((double)value * (factor * factors[i]));
-        memcpy(bytes + i * sizeof value, &value, sizeof value);
+    for (uint64_t at = 0; at < count; at += FEW) {
+        float narrow[FEW];
+        uint32_t few = count - at < FEW ? (uint32_t)(count - at) : FEW;
+        if (type == CNX_TYPE_FLOAT && narrow_factors(few, factor, factors + at, narrow)) {
+            multiply_floats(bytes + at * size, few, narrow);
+            continue;
+        }
+        for (uint64_t i = at; i < at + few; i++)
+            multiply_element(type, bytes + i * size, factor * factors[i]);
     }
-    for (uint64_t i = 0; i < count && type != CNX_TYPE_FLOAT; i++)
-        multiply_element(type, bytes + i * size, factor * factors[i]);
+}
+
+/* Elements that have one factor. */
+static void multiply_run(int32_t type, uint8_t *bytes, uint64_t count, double factor)
+{
+    double factors[FEW];
+    size_t size = cnx_type_bits(type) / 8;
+    if (factor == 1)
+        return;
+    for (uint32_t i = 0; i < FEW && i < count; i++)
+        factors[i] = factor;
+    for (uint64_t at = 0; at < count; at += FEW)
+        multiply_row(type, bytes + at * size, count - at < FEW ? count - at : FEW, 1, factors);
 }
 
 /* Whether every element has its own factor, and those along the last axis do not depend on others, nor others
