@@ -125,17 +125,16 @@ static void state_axis(cnx_scalings *s, cnx_scaling_system *system, origin *orig
         state_by_cell(s, system, origins, origin_count, roles->cells[r], first + r, degree);
 }
 
-static bool add_origin(cnx_scalings *s, cnx_arena *scratch, origin *origins, uint32_t *count, uint32_t value,
+static void add_origin(cnx_scalings *s, cnx_arena *scratch, origin *origins, uint32_t *count, uint32_t value,
                        uint32_t axis)
 {
     const cnx_sequence *sequence = cnx_sequence_of_axis(s, value, axis);
     if (sequence == NULL)
-        return false;
+        return;
     origin *o = &origins[(*count)++];
     *o = (origin){.value = value, .axis = axis, .sequence = sequence};
     o->roles = cnx_roles_on_axis(s, value, axis);
     o->found = CNX_NEW_ARRAY(scratch, bool, o->roles->count);
-    return true;
 }
 
 /* What has gone, or cannot be found any more, is not multiplied; with `parts`, an axis of which something is

@@ -25,16 +25,6 @@ static bool is_aligned(const cnx_rule *rule)
     return true;
 }
 
-static void fix_all(cnx_rule *rule, cnx_scaling_kind kind)
-{
-    cnx_scaling_log *log = rule->analysis->scaling;
-    for (uint32_t i = 0; i < rule->input_count; i++)
-        if (rule->present[i])
-            cnx_scaling_fix(log, kind, rule->inputs[i].scaling);
-    for (uint32_t o = 0; o < rule->output_count; o++)
-        cnx_scaling_fix(log, kind, rule->outputs[o].scaling);
-}
-
 /* Input `i` and the output have the same factors at every position: of one, the other is constant along. */
 static void equal_input(cnx_rule *rule, cnx_scaling_kind kind, uint32_t i)
 {
@@ -56,17 +46,10 @@ static void multiple_of_first(cnx_rule *rule, cnx_scaling_kind kind, int32_t out
     }
 }
 
-static void fix_inputs(cnx_rule *rule, uint32_t first)
-{
-    for (uint32_t i = first; i < rule->input_count; i++)
-        if (rule->present[i])
-            cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->inputs[i].scaling);
-}
-
 void cnx_scale_add(cnx_rule *rule)
 {
     if (!is_aligned(rule)) {
-        fix_all(rule, CNX_SIGN_AND_SCALE);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     for (uint32_t i = 0; i < rule->input_count; i++)
@@ -80,7 +63,7 @@ static void multiply(cnx_rule *rule, int32_t times)
 {
     cnx_scaling_log *log = rule->analysis->scaling;
     if (!is_aligned(rule)) {
-        fix_all(rule, CNX_SIGN_AND_SCALE);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     cnx_scaling_term *terms = CNX_NEW_ARRAY(rule->arena, cnx_scaling_term, rule->input_count + 1u);
@@ -116,7 +99,7 @@ void cnx_scale_activation(cnx_rule *rule)
     cnx_scaling_log *log = rule->analysis->scaling;
     if (!cnx_activation_of_node(rule->graph, rule->node, &activation) ||
         rule->inputs[0].rank != rule->outputs[0].rank) {
-        fix_all(rule, CNX_SIGN_AND_SCALE);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     bool power = activation.homogeneous && fabs(activation.degree) <= 8 &&
@@ -124,14 +107,14 @@ void cnx_scale_activation(cnx_rule *rule)
     if (power)
         multiple_of_first(rule, CNX_SCALE, 1, (int32_t)activation.degree);
     else
-        fix_all(rule, CNX_SCALE);
+        cnx_scaling_fix_node(rule, CNX_SCALE);
     if (activation.flip.kind == CNX_FLIP_ODD)
         multiple_of_first(rule, CNX_SIGN, 1, 1);
     else if (activation.flip.kind == CNX_FLIP_EVEN)
         cnx_scaling_fix(log, CNX_SIGN, rule->outputs[0].scaling);
     else
-        fix_all(rule, CNX_SIGN);
-    fix_inputs(rule, 1);
+        cnx_scaling_fix_node(rule, CNX_SIGN);
+    cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 1);
     cnx_scaling_separate(log, rule->inputs[0].scaling);
     cnx_scaling_separate(log, rule->outputs[0].scaling);
 }
@@ -144,7 +127,7 @@ void cnx_scale_power(cnx_rule *rule)
     if (rule->input_count < 2 || !is_aligned(rule) ||
         !cnx_constant_number(rule->graph, rule->node->inputs[1], &exponent) || fabs(exponent) > 8 ||
         2 * exponent != rint(2 * exponent)) {
-        fix_all(rule, CNX_SIGN_AND_SCALE);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     bool whole = exponent == rint(exponent);
@@ -154,22 +137,22 @@ void cnx_scale_power(cnx_rule *rule)
     else if (whole)
         cnx_scaling_fix(log, CNX_SIGN, rule->outputs[0].scaling);
     else
-        fix_all(rule, CNX_SIGN);
-    fix_inputs(rule, 1);
+        cnx_scaling_fix_node(rule, CNX_SIGN);
+    cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 1);
     cnx_scaling_separate(log, rule->inputs[0].scaling);
 }
 
 void cnx_scale_square_root(cnx_rule *rule)
 {
     multiple_of_first(rule, CNX_SCALE, 2, 1);
-    fix_all(rule, CNX_SIGN);
+    cnx_scaling_fix_node(rule, CNX_SIGN);
     cnx_scaling_separate(rule->analysis->scaling, rule->inputs[0].scaling);
 }
 
 void cnx_scale_greatest(cnx_rule *rule)
 {
     cnx_scale_add(rule);
-    fix_all(rule, CNX_SIGN);
+    cnx_scaling_fix_node(rule, CNX_SIGN);
     for (uint32_t i = 0; i < rule->input_count; i++)
         if (rule->present[i])
             cnx_scaling_separate(rule->analysis->scaling, rule->inputs[i].scaling);
@@ -180,7 +163,7 @@ void cnx_scale_select(cnx_rule *rule)
 {
     cnx_scaling_log *log = rule->analysis->scaling;
     if (!is_aligned(rule) || rule->input_count != 3) {
-        fix_all(rule, CNX_SIGN_AND_SCALE);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->inputs[0].scaling);
@@ -192,12 +175,12 @@ void cnx_scale_select(cnx_rule *rule)
 /* PRelu keeps scales; its slopes stay as they are. */
 void cnx_scale_slopes(cnx_rule *rule)
 {
-    fix_inputs(rule, 1);
-    fix_all(rule, CNX_SIGN);
+    cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 1);
+    cnx_scaling_fix_node(rule, CNX_SIGN);
     if (rule->inputs[0].rank == rule->outputs[0].rank)
         equal_input(rule, CNX_SCALE, 0);
     else
-        fix_all(rule, CNX_SCALE);
+        cnx_scaling_fix_node(rule, CNX_SCALE);
     cnx_scaling_separate(rule->analysis->scaling, rule->inputs[0].scaling);
 }
 
@@ -211,7 +194,7 @@ static bool is_plain_float(int32_t type)
 void cnx_scale_cast(cnx_rule *rule)
 {
     if (!is_plain_float(rule->inputs[0].type) || !is_plain_float(rule->outputs[0].type)) {
-        fix_all(rule, CNX_SIGN_AND_SCALE);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     cnx_scale_carries(rule);

@@ -2,19 +2,12 @@
 #include "analyze/constants.h"
 #include "analyze/scaling/scaling.h"
 
-static void fix_inputs(cnx_rule *rule, uint32_t first)
-{
-    for (uint32_t i = first; i < rule->input_count; i++)
-        if (rule->present[i])
-            cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->inputs[i].scaling);
-}
-
 static void carry_first(cnx_rule *rule, bool parts)
 {
     for (uint32_t o = 0; o < rule->output_count; o++)
         cnx_scaling_carry(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->inputs[0].scaling,
                           rule->outputs[o].scaling, 1, parts);
-    fix_inputs(rule, 1);
+    cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 1);
 }
 
 void cnx_scale_carries(cnx_rule *rule)
@@ -38,7 +31,7 @@ void cnx_scale_joins(cnx_rule *rule)
     cnx_scaling_log *log = rule->analysis->scaling;
     const cnx_fact *output = &rule->outputs[0];
     if (!output->known || output->rank == 0) {
-        fix_inputs(rule, 0);
+        cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 0);
         return;
     }
     int64_t otherwise = rule->node->opset != 0 && rule->node->opset < 4 ? 1 : 0;
@@ -67,7 +60,7 @@ void cnx_scale_pads(cnx_rule *rule)
     if (rule->input_count > 2 && rule->present[2])
         known = cnx_constant_number(rule->graph, rule->node->inputs[2], &value);
     if (constant && (!known || value != 0)) {
-        fix_inputs(rule, 0);
+        cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 0);
         cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->outputs[0].scaling);
         return;
     }
@@ -80,7 +73,7 @@ void cnx_scale_resizes(cnx_rule *rule)
     const char *coordinates =
         cnx_attribute_text(rule->graph, rule->node, "coordinate_transformation_mode", "");
     if (strcmp(coordinates, "tf_crop_and_resize") == 0) {
-        fix_inputs(rule, 0);
+        cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 0);
         cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->outputs[0].scaling);
         return;
     }

@@ -15,23 +15,13 @@ static void pass(cnx_rule *rule, uint32_t k, uint32_t i, uint32_t axis)
                       rule->inputs[i].scaling, axis);
 }
 
-static void fix_all(cnx_rule *rule)
-{
-    cnx_scaling_log *log = rule->analysis->scaling;
-    for (uint32_t i = 0; i < rule->input_count; i++)
-        if (rule->present[i])
-            cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->inputs[i].scaling);
-    for (uint32_t o = 0; o < rule->output_count; o++)
-        cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->outputs[o].scaling);
-}
-
 /* Y[m,n] = alpha * A[m,k] B[k,n] + beta * C, where C broadcasts. */
 void cnx_scale_gemm(cnx_rule *rule)
 {
     uint32_t transposed_a = cnx_rule_int(rule, "transA", 0) != 0;
     uint32_t transposed_b = cnx_rule_int(rule, "transB", 0) != 0;
     if (rule->inputs[0].rank != 2 || rule->inputs[1].rank != 2 || rule->outputs[0].rank != 2) {
-        fix_all(rule);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     cancel(rule, 0, 1 - transposed_a, 1, transposed_b);
@@ -53,7 +43,7 @@ void cnx_scale_matmul(cnx_rule *rule)
     uint32_t left_batch = left > 2 ? left - 2 : 0, right_batch = right > 2 ? right - 2 : 0;
     uint32_t batch = left_batch > right_batch ? left_batch : right_batch;
     if (left == 0 || right == 0 || rank != batch + rows + columns) {
-        fix_all(rule);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     cancel(rule, 0, left - 1, 1, right > 1 ? right - 2 : 0);
@@ -116,7 +106,7 @@ void cnx_scale_conv(cnx_rule *rule)
     cnx_scaling_log *log = rule->analysis->scaling;
     int64_t groups = cnx_rule_int(rule, "group", 1);
     if (!is_convolution(rule)) {
-        fix_all(rule);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     pass_all_but_channels(rule);
@@ -137,7 +127,7 @@ void cnx_scale_conv(cnx_rule *rule)
 void cnx_scale_conv_transpose(cnx_rule *rule)
 {
     if (!is_convolution(rule)) {
-        fix_all(rule);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     pass_all_but_channels(rule);

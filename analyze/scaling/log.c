@@ -47,8 +47,7 @@ uint32_t cnx_scaling_rows(cnx_scaling_log *log, cnx_points *points, uint32_t val
     axes[axis] = cnx_axis_gather(points, kept, index, count, CNX_NONE);
     return add_value(
         log,
-        (cnx_scaled_value){
-            .rank = whole.rank, .axes = axes, .whole = value, .axis = axis, .from = from, .count = count});
+        (cnx_scaled_value){.rank = whole.rank, .axes = axes, .whole = value, .from = from, .count = count});
 }
 
 static void add_statement(cnx_scaling_log *log, cnx_scaling_statement statement)
@@ -87,6 +86,25 @@ void cnx_scaling_fix(cnx_scaling_log *log, cnx_scaling_kind kind, uint32_t value
 {
     for (uint32_t k = 0; k < log->values[value].rank; k++)
         cnx_scaling_fix_axis(log, kind, value, k);
+}
+
+void cnx_scaling_fix_inputs(cnx_rule *rule, cnx_scaling_kind kind, uint32_t first)
+{
+    for (uint32_t i = first; i < rule->input_count; i++)
+        if (rule->present[i])
+            cnx_scaling_fix(rule->analysis->scaling, kind, rule->inputs[i].scaling);
+}
+
+void cnx_scaling_fix_outputs(cnx_rule *rule, cnx_scaling_kind kind, uint32_t first)
+{
+    for (uint32_t o = first; o < rule->output_count; o++)
+        cnx_scaling_fix(rule->analysis->scaling, kind, rule->outputs[o].scaling);
+}
+
+void cnx_scaling_fix_node(cnx_rule *rule, cnx_scaling_kind kind)
+{
+    cnx_scaling_fix_inputs(rule, kind, 0);
+    cnx_scaling_fix_outputs(rule, kind, 0);
 }
 
 void cnx_scaling_carry(cnx_scaling_log *log, cnx_scaling_kind kind, uint32_t from, uint32_t to,
@@ -140,9 +158,7 @@ void cnx_follow_scaling(cnx_rule *rule)
         rule->op->scaling(rule);
         return;
     }
-    for (uint32_t i = 0; i < rule->input_count; i++)
-        if (rule->present[i])
-            cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->inputs[i].scaling);
+    cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 0);
     for (uint32_t o = 0; o < rule->output_count; o++)
         rule->outputs[o].scaling = 0;
 }

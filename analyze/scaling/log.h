@@ -8,8 +8,7 @@
 typedef struct cnx_scaled_value {
     uint32_t rank;
     const cnx_axis *axes;
-    uint32_t whole; /* of rows: the parameter's value, the axis and its positions; 0 otherwise */
-    uint32_t axis;
+    uint32_t whole; /* of rows: the parameter's value, and the positions on its axis; 0 otherwise */
     uint32_t from;
     uint32_t count;
 } cnx_scaled_value;

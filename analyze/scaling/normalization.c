@@ -1,22 +1,6 @@
 /* Signs and scales through normalizations. An epsilon under the root keeps scales from passing through. */
 #include "analyze/scaling/scaling.h"
 
-static void fix_all(cnx_rule *rule)
-{
-    cnx_scaling_log *log = rule->analysis->scaling;
-    for (uint32_t i = 0; i < rule->input_count; i++)
-        if (rule->present[i])
-            cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->inputs[i].scaling);
-    for (uint32_t o = 0; o < rule->output_count; o++)
-        cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->outputs[o].scaling);
-}
-
-static void fix_statistics(cnx_rule *rule)
-{
-    for (uint32_t o = 1; o < rule->output_count; o++)
-        cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->outputs[o].scaling);
-}
-
 /* output = (input) + scale along axis `k` of the output, `input` for the kinds in `through`. */
 static void scaled(cnx_rule *rule, cnx_scaling_kind kind, uint32_t k, bool through, uint32_t scale_axis)
 {
@@ -44,7 +28,7 @@ void cnx_scale_batch_normalization(cnx_rule *rule)
     for (uint32_t i = 1; i < 5 && channels; i++)
         channels = rule->present[i] && rule->inputs[i].rank == 1;
     if (!channels || rule->outputs[0].rank != rule->inputs[0].rank) {
-        fix_all(rule);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     for (uint32_t k = 0; k < rule->outputs[0].rank; k++)
@@ -52,7 +36,7 @@ void cnx_scale_batch_normalization(cnx_rule *rule)
     cnx_scaling_equal(log, CNX_SIGN_AND_SCALE, rule->inputs[2].scaling, 0, rule->outputs[0].scaling, 1);
     cnx_scaling_equal(log, CNX_SIGN_AND_SCALE, rule->inputs[3].scaling, 0, rule->inputs[0].scaling, 1);
     cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->inputs[4].scaling);
-    fix_statistics(rule);
+    cnx_scaling_fix_outputs(rule, CNX_SIGN_AND_SCALE, 1); /* statistics */
     separate_ends(rule);
 }
 
@@ -84,14 +68,14 @@ static bool is_normalization(const cnx_rule *rule)
 void cnx_scale_layer_normalization(cnx_rule *rule)
 {
     if (!is_normalization(rule)) {
-        fix_all(rule);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->inputs[0].scaling);
     for (uint32_t k = 0; k < rule->outputs[0].rank; k++)
         scaled(rule, CNX_SIGN_AND_SCALE, k, false, aligned(rule, 1, k));
     equal_bias(rule);
-    fix_statistics(rule);
+    cnx_scaling_fix_outputs(rule, CNX_SIGN_AND_SCALE, 1); /* statistics */
     separate_ends(rule);
 }
 
@@ -99,7 +83,7 @@ void cnx_scale_layer_normalization(cnx_rule *rule)
 void cnx_scale_root_mean_square(cnx_rule *rule)
 {
     if (!is_normalization(rule)) {
-        fix_all(rule);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     cnx_scaling_fix(rule->analysis->scaling, CNX_SCALE, rule->inputs[0].scaling);
@@ -108,7 +92,7 @@ void cnx_scale_root_mean_square(cnx_rule *rule)
         scaled(rule, CNX_SIGN, k, true, aligned(rule, 1, k));
     }
     equal_bias(rule);
-    fix_statistics(rule);
+    cnx_scaling_fix_outputs(rule, CNX_SIGN_AND_SCALE, 1); /* statistics */
     separate_ends(rule);
 }
 
@@ -119,7 +103,7 @@ void cnx_scale_instance_normalization(cnx_rule *rule)
     if (!cnx_rule_has(rule, 1) || !cnx_rule_has(rule, 2) || rule->inputs[0].rank < 2 ||
         rule->outputs[0].rank != rule->inputs[0].rank || rule->inputs[1].rank != 1 ||
         rule->inputs[2].rank != 1) {
-        fix_all(rule);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     cnx_scaling_fix(log, CNX_SCALE, rule->inputs[0].scaling);

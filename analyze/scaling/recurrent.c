@@ -15,16 +15,6 @@ typedef struct hidden {
     uint32_t unit_axis;
 } hidden;
 
-static void fix_all(cnx_rule *rule)
-{
-    cnx_scaling_log *log = rule->analysis->scaling;
-    for (uint32_t i = 0; i < rule->input_count; i++)
-        if (rule->present[i])
-            cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->inputs[i].scaling);
-    for (uint32_t o = 0; o < rule->output_count; o++)
-        cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->outputs[o].scaling);
-}
-
 /* The value is multiplied along its last axis only, by the units' factor times `times`. */
 static void follow_units(hidden *h, uint32_t value, uint32_t rank, int32_t times)
 {
@@ -60,7 +50,7 @@ static void scale_units(cnx_rule *rule, uint32_t gates, uint32_t gate, cnx_scali
         rule->inputs[1].rank != 3 || rule->inputs[2].rank != 3 ||
         !cnx_dim_is_number(rule->dims, rule->inputs[2].axes[2].extent, &units) || units < 1 ||
         units > (int64_t)CNX_LARGEST_AXIS || cnx_attribute(rule->node, "clip") != NULL) {
-        fix_all(rule);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
     h.units = (uint32_t)units;
@@ -96,7 +86,7 @@ void cnx_scale_lstm(cnx_rule *rule)
     if (has_defaults(rule))
         scale_units(rule, 4, 3, CNX_SIGN);
     else
-        fix_all(rule);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
 }
 
 void cnx_scale_gru(cnx_rule *rule)
@@ -104,7 +94,7 @@ void cnx_scale_gru(cnx_rule *rule)
     if (has_defaults(rule))
         scale_units(rule, 3, 2, CNX_SIGN);
     else
-        fix_all(rule);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
 }
 
 /* Whether every direction uses the activation `name`. */
@@ -127,5 +117,5 @@ void cnx_scale_rnn(cnx_rule *rule)
     else if (activations_are(rule, "Relu"))
         scale_units(rule, 1, 0, CNX_SCALE);
     else
-        fix_all(rule);
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
 }

@@ -3,13 +3,9 @@
 
 static void fix_rest(cnx_rule *rule)
 {
-    cnx_scaling_log *log = rule->analysis->scaling;
-    for (uint32_t i = 1; i < rule->input_count; i++)
-        if (rule->present[i])
-            cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->inputs[i].scaling);
-    for (uint32_t o = 1; o < rule->output_count; o++)
-        cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->outputs[o].scaling);
-    cnx_scaling_separate(log, rule->inputs[0].scaling);
+    cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 1);
+    cnx_scaling_fix_outputs(rule, CNX_SIGN_AND_SCALE, 1);
+    cnx_scaling_separate(rule->analysis->scaling, rule->inputs[0].scaling);
 }
 
 void cnx_scale_reduce_extreme(cnx_rule *rule)

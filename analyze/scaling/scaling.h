@@ -66,6 +66,11 @@ void cnx_scaling_equal(cnx_scaling_log *log, cnx_scaling_kind kind, uint32_t a, 
 void cnx_scaling_fix_axis(cnx_scaling_log *log, cnx_scaling_kind kind, uint32_t value, uint32_t axis);
 void cnx_scaling_fix(cnx_scaling_log *log, cnx_scaling_kind kind, uint32_t value);
 
+/* Nothing is multiplied of the node's inputs or outputs from number `first` on, or of all that it touches. */
+void cnx_scaling_fix_inputs(cnx_rule *rule, cnx_scaling_kind kind, uint32_t first);
+void cnx_scaling_fix_outputs(cnx_rule *rule, cnx_scaling_kind kind, uint32_t first);
+void cnx_scaling_fix_node(cnx_rule *rule, cnx_scaling_kind kind);
+
 /* `to` holds the elements of `from` in another layout, times `degree` in its factors (2 for squares). Cells
  * are found on whichever axis they are now. With `parts`, elements may be missing from `to`, all those of a
  * cell at once. */
