@@ -196,6 +196,13 @@ size_t cnx_arena_bytes(const cnx_arena *arena)
     return bytes;
 }
 
+cnx_code cnx_out_of_memory(cnx_error *error)
+{
+    if (error != NULL)
+        *error = (cnx_error){.code = CNX_ERROR_MEMORY, .message = "out of memory"};
+    return CNX_ERROR_MEMORY;
+}
+
 /* Keeps an error on one line whatever a hostile file put into its names. */
 static void make_one_line(char *text)
 {

@@ -70,6 +70,10 @@ size_t cnx_arena_bytes(const cnx_arena *arena);
 _Noreturn void cnx_fail(cnx_arena *arena, cnx_code code, const char *place, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* For a public function that finds no memory before it has a trap: fills in the error, unless it is NULL, and
+ * returns its code. */
+cnx_code cnx_out_of_memory(cnx_error *error);
+
 /* Opens a trap: evaluates to CNX_OK at first and to the error's code when control comes back by a
  * failure. Every path out of the function must pass cnx_leave. Use:
  *

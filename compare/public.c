@@ -58,11 +58,8 @@ cnx_code cnx_same_bytes(const char *a, const char *b, bool *same, const char **c
     if (strcmp(a, "-") == 0 || strcmp(b, "-") == 0)
         return CNX_OK;
     cnx_arena *arena = cnx_arena_create(NULL);
-    if (arena == NULL) {
-        if (error != NULL)
-            *error = (cnx_error){.code = CNX_ERROR_MEMORY, .message = "out of memory"};
-        return CNX_ERROR_MEMORY;
-    }
+    if (arena == NULL)
+        return cnx_out_of_memory(error);
     cnx_trap trap;
     if (CNX_ENTER(arena, trap, error) == CNX_OK)
         *same = same_sources(arena, a, b, culprit);

@@ -132,12 +132,7 @@ static bool same_tensors(const cnx_side *a, const Onnx__AttributeProto *x, const
 /* What is neither a tensor nor a graph, as the file would hold it. */
 static size_t pack_rest(cnx_arena *arena, const Onnx__AttributeProto *attribute, uint8_t **packed)
 {
-    Onnx__AttributeProto rest = *attribute;
-    rest.t = NULL;
-    rest.g = NULL;
-    rest.sparse_tensor = NULL;
-    rest.n_tensors = rest.n_graphs = rest.n_sparse_tensors = 0;
-    rest.doc_string = NULL;
+    Onnx__AttributeProto rest = cnx_attribute_without_tensors(attribute);
     size_t size = onnx__attribute_proto__get_packed_size(&rest);
     *packed = cnx_alloc(arena, size);
     onnx__attribute_proto__pack(&rest, *packed);

@@ -63,3 +63,14 @@ const int64_t *cnx_attribute_ints(const cnx_graph *graph, const cnx_node *node, 
     *count = found == NULL ? 0 : found->n_ints;
     return *count == 0 ? NULL : found->ints;
 }
+
+Onnx__AttributeProto cnx_attribute_without_tensors(const Onnx__AttributeProto *attribute)
+{
+    Onnx__AttributeProto rest = *attribute;
+    rest.t = NULL;
+    rest.g = NULL;
+    rest.sparse_tensor = NULL;
+    rest.n_tensors = rest.n_graphs = rest.n_sparse_tensors = 0;
+    rest.doc_string = NULL;
+    return rest;
+}

@@ -28,11 +28,8 @@ static void digest_file(cnx_arena *arena, const char *path, uint64_t *size, char
 cnx_code cnx_file_digest(const char *path, uint64_t *size, char digest[33], cnx_error *error)
 {
     cnx_arena *arena = cnx_arena_create(NULL);
-    if (arena == NULL) {
-        if (error != NULL)
-            *error = (cnx_error){.code = CNX_ERROR_MEMORY, .message = "out of memory"};
-        return CNX_ERROR_MEMORY;
-    }
+    if (arena == NULL)
+        return cnx_out_of_memory(error);
     cnx_trap trap;
     if (CNX_ENTER(arena, trap, error) == CNX_OK)
         digest_file(arena, path, size, digest);

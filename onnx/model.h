@@ -164,6 +164,9 @@ const char *cnx_attribute_text(const cnx_graph *graph, const cnx_node *node, con
 /* An integer list; *count is 0 and the result NULL when absent. */
 const int64_t *cnx_attribute_ints(const cnx_graph *graph, const cnx_node *node, const char *name,
                                   size_t *count);
+/* A copy that points to the original's texts and numbers, and has neither tensors nor graphs, nor
+ * documentation. */
+Onnx__AttributeProto cnx_attribute_without_tensors(const Onnx__AttributeProto *attribute);
 
 /* `node "conv1" (Conv)`, or `node #17 (Conv)`: the place part of an error. In the model's arena. */
 const char *cnx_node_place(const cnx_graph *graph, const cnx_node *node);

@@ -14,11 +14,8 @@ cnx_code cnx_model_open(const char *path, cnx_model **model, cnx_error *error)
 {
     *model = NULL;
     cnx_arena *arena = cnx_arena_create(NULL);
-    if (arena == NULL) {
-        if (error != NULL)
-            *error = (cnx_error){.code = CNX_ERROR_MEMORY, .message = "out of memory"};
-        return CNX_ERROR_MEMORY;
-    }
+    if (arena == NULL)
+        return cnx_out_of_memory(error);
     cnx_trap trap;
     if (CNX_ENTER(arena, trap, error) == CNX_OK)
         *model = cnx_load(arena, path);

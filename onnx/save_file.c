@@ -146,11 +146,8 @@ uint64_t cnx_save_file(cnx_model *model, const struct cnx_tensor_reader *reader,
 cnx_code cnx_file_write(const char *path, const void *bytes, size_t size, cnx_error *error)
 {
     cnx_arena *arena = cnx_arena_create(NULL);
-    if (arena == NULL) {
-        if (error != NULL)
-            *error = (cnx_error){.code = CNX_ERROR_MEMORY, .message = "out of memory"};
-        return CNX_ERROR_MEMORY;
-    }
+    if (arena == NULL)
+        return cnx_out_of_memory(error);
     cnx_trap trap;
     if (CNX_ENTER(arena, trap, error) == CNX_OK) {
         output *out = begin(arena, path);

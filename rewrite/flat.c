@@ -28,12 +28,7 @@ static void feed_sparse(cnx_digest *digest, cnx_model *model, const Onnx__Sparse
 
 void cnx_flat_attribute(cnx_digest *digest, cnx_model *model, const Onnx__AttributeProto *attribute)
 {
-    Onnx__AttributeProto rest = *attribute;
-    rest.t = NULL;
-    rest.g = NULL;
-    rest.sparse_tensor = NULL;
-    rest.n_tensors = rest.n_graphs = rest.n_sparse_tensors = 0;
-    rest.doc_string = NULL;
+    Onnx__AttributeProto rest = cnx_attribute_without_tensors(attribute);
     cnx_digest_message(digest, &rest.base);
     cnx_digest_number(digest, attribute->n_graphs);
     if (attribute->t != NULL)

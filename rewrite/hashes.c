@@ -104,12 +104,7 @@ static uint64_t hash_sparse(uint64_t hash, cnx_model *model, const Onnx__SparseT
 static uint64_t hash_attribute(cnx_arena *arena, cnx_model *model, uint64_t hash,
                                const Onnx__AttributeProto *attribute)
 {
-    Onnx__AttributeProto rest = *attribute;
-    rest.t = NULL;
-    rest.g = NULL;
-    rest.sparse_tensor = NULL;
-    rest.n_tensors = rest.n_graphs = rest.n_sparse_tensors = 0;
-    rest.doc_string = NULL;
+    Onnx__AttributeProto rest = cnx_attribute_without_tensors(attribute);
     size_t size = onnx__attribute_proto__get_packed_size(&rest);
     uint8_t few[256];
     uint8_t *packed = size <= sizeof few ? few : cnx_alloc(arena, size);

@@ -48,11 +48,8 @@ cnx_code cnx_model_text(cnx_model *model, const cnx_text_options *options, cnx_t
                         void *state, cnx_error *error)
 {
     locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (plain == (locale_t)0) {
-        if (error != NULL)
-            *error = (cnx_error){.code = CNX_ERROR_MEMORY, .message = "out of memory"};
-        return CNX_ERROR_MEMORY;
-    }
+    if (plain == (locale_t)0)
+        return cnx_out_of_memory(error);
     locale_t kept = uselocale(plain);
     cnx_trap trap;
     if (CNX_ENTER(model->arena, trap, error) == CNX_OK)
