@@ -155,7 +155,7 @@ static cnx_fact tensor_fact(sweep *s, uint32_t id, cnx_tensor *tensor)
     }
     read_content(s, tensor, &fact);
     if (may_be_multiplied(tensor->type))
-        fact.scaling = cnx_scaling_value(a->scaling, &fact);
+        fact.scaling = cnx_scaling_parameter(a->scaling, &fact);
     add_parameter(s, id, fact.axes, fact.scaling, false);
     cnx_intern_add(&a->swept_tensors, &tensor, sizeof tensor);
     CNX_PUSH(a->arena, a->tensor_facts, a->tensor_fact_count, a->tensor_fact_capacity, fact);
@@ -220,7 +220,7 @@ static uint32_t scaling_of_use(sweep *s, uint32_t id, uint64_t constant, const c
 {
     uint64_t all = (UINT64_C(1) << use->rank) - 1;
     if ((constant & all) == all && is_zero(s, s->tensors[id]))
-        return cnx_scaling_value(s->analysis->scaling, use);
+        return cnx_scaling_parameter(s->analysis->scaling, use);
     cnx_scaling_fix(s->analysis->scaling, CNX_SIGN_AND_SCALE, s->facts[id].scaling);
     return 0;
 }

@@ -25,11 +25,18 @@ uint32_t cnx_scaling_value(cnx_scaling_log *log, const cnx_fact *fact)
     return fact->known ? add_value(log, (cnx_scaled_value){.rank = fact->rank, .axes = fact->axes}) : 0;
 }
 
+uint32_t cnx_scaling_parameter(cnx_scaling_log *log, const cnx_fact *fact)
+{
+    uint32_t value = cnx_scaling_value(log, fact);
+    log->values[value].parameter = value != 0;
+    return value;
+}
+
 uint32_t cnx_scaling_rows(cnx_scaling_log *log, cnx_points *points, uint32_t value, uint32_t axis,
                           uint32_t from, uint32_t count)
 {
     cnx_scaled_value whole = log->values[value];
-    if (value == 0 || axis >= whole.rank)
+    if (!whole.parameter || axis >= whole.rank)
         return 0;
     cnx_axis kept = whole.axes[axis];
     if (kept.kind != CNX_AXIS_LABELS || kept.repeats != NULL)

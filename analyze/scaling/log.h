@@ -8,6 +8,7 @@
 typedef struct cnx_scaled_value {
     uint32_t rank;
     const cnx_axis *axes;
+    bool parameter; /* the factors act on a tensor of the model (or on zeros) */
     uint32_t whole; /* of rows: the parameter's value, and the positions on its axis; 0 otherwise */
     uint32_t from;
     uint32_t count;

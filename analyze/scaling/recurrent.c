@@ -13,6 +13,7 @@ typedef struct hidden {
     uint32_t units;        /* the extent h */
     uint32_t unit_value;   /* what the others are compared with, and its axis */
     uint32_t unit_axis;
+    bool computed; /* some weights are no parameters: their rows cannot be multiplied by themselves */
 } hidden;
 
 /* The value is multiplied along its last axis only, by the units' factor times `times`. */
@@ -32,6 +33,7 @@ static void follow_rows(hidden *h, uint32_t i, uint32_t gate)
         return;
     uint32_t rows =
         cnx_scaling_rows(h->log, h->rule->points, h->rule->inputs[i].scaling, 1, gate * h->units, h->units);
+    h->computed = h->computed || rows == 0;
     if (h->unit_value == 0) {
         h->unit_value = rows;
         h->unit_axis = 1;
@@ -63,6 +65,8 @@ static void scale_units(cnx_rule *rule, uint32_t gates, uint32_t gate, cnx_scali
     follow_rows(&h, 2, gate);
     follow_rows(&h, 3, gate);
     follow_rows(&h, 3, gates + gate);
+    if (h.computed)
+        cnx_scaling_fix_axis(h.log, CNX_SIGN_AND_SCALE, h.unit_value, h.unit_axis);
     cnx_scaling_term columns[2] = {{rule->inputs[0].scaling, 2, 1}, {rule->inputs[1].scaling, 2, 1}};
     cnx_scaling_equation(h.log, CNX_SIGN_AND_SCALE, columns, 2);
     for (uint32_t k = 0; k < 2; k++)

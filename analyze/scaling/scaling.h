@@ -48,8 +48,12 @@ typedef struct cnx_scaling_term {
 /* A new value with the axes of `fact`, and its number. */
 uint32_t cnx_scaling_value(cnx_scaling_log *log, const cnx_fact *fact);
 
+/* The same for a parameter: what it is multiplied by, the tensor is. */
+uint32_t cnx_scaling_parameter(cnx_scaling_log *log, const cnx_fact *fact);
+
 /* A new value for positions [from, from + count) of axis `axis` of parameter `value` alone: the rows of one
- * gate. They are multiplied by this in addition to what the parameter is multiplied by. */
+ * gate. They are multiplied by this in addition to what the parameter is multiplied by. 0, which is fixed,
+ * when the value is computed, or the positions cannot be named. */
 uint32_t cnx_scaling_rows(cnx_scaling_log *log, cnx_points *points, uint32_t value, uint32_t axis,
                           uint32_t from, uint32_t count);
 

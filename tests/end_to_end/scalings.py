@@ -73,6 +73,17 @@ def gated(width=5):
     return net.model()
 
 
+def computed_cell():
+    """An LSTM whose weights W are a parameter times a number."""
+    net = Builder(6)
+    weight = net.node("Mul", net.weight(1, 20, 3), net.constant(0.7))
+    cell = [weight, net.weight(1, 20, 5), net.weight(1, 40)]
+    last = net.node("LSTM", net.input("x", [4, 2, 3]), *cell, outputs=2, hidden_size=5)[1]
+    last = net.node("Squeeze", last, net.integers(0))
+    net.output(net.node("Gemm", last, net.weight(3, 5), transB=1), [2, 3])
+    return net.model()
+
+
 # name: (model, signs, dimension)
 SIZES = {
     # Relu lets a positive factor through for each of 5 units, in each of 2 layers.
@@ -92,6 +103,8 @@ SIZES = {
     "twice": (twice, 5, 0),
     # `up` is linear in a product with what is fixed: a sign and a scale for each unit.
     "gated": (gated, 5, 5),
+    # A unit's sign would be that of one of four rows of W, and no parameter has just these rows.
+    "computed-cell": (computed_cell, 0, 0),
 }
 
 
