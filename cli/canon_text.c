@@ -3,6 +3,7 @@
 
 #include "table.h"
 #include "text.h"
+#include "written.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -106,10 +107,10 @@ void canon_print(const struct request *request, const char *output, uint64_t byt
                  const cnx_canon_report *report, bool all)
 {
     struct screen screen = screen_open(request);
-    char *count = text_count(bytes);
+    char *size = written_text(output, bytes);
     screen_label(&screen, 0, "",
-                 text_format("%s: canonical form of %s, %s bytes", output, request->operands[0], count));
-    free(count);
+                 text_format("%s: canonical form of %s, %s", output, request->operands[0], size));
+    free(size);
     print_counts(&screen, report);
     print_classes(&screen, report);
     print_passes(&screen, report, all);
@@ -165,8 +166,7 @@ static json_t *pass_array(const cnx_canon_report *report)
 json_t *canon_document(const char *model, const char *output, uint64_t bytes, const cnx_canon_report *report)
 {
     json_t *document = document_create(model);
-    field_text(document, "output", output);
-    field_count(document, "bytes_written", bytes);
+    written_fields(document, output, bytes);
     field_value(document, "counts", count_array(report));
     field_value(document, "classes", class_array(report));
     if (report->pass_count > 0)

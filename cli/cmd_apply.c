@@ -5,6 +5,7 @@
 #include "options.h"
 #include "outcome.h"
 #include "text.h"
+#include "written.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -116,16 +117,15 @@ static int apply(const struct request *request, const struct settings *settings,
     if (request->json) {
         json_t *document = document_create(request->operands[0]);
         field_text(document, "witness", settings->witness);
-        field_text(document, "output", settings->output);
-        field_count(document, "bytes_written", bytes);
+        written_fields(document, settings->output, bytes);
         document_print(document);
     } else if (!request->quiet) {
         struct screen screen = screen_open(request);
-        char *count = text_count(bytes);
+        char *size = written_text(settings->output, bytes);
         screen_label(&screen, 0, "",
-                     text_format("%s: %s permuted as %s says, %s bytes", settings->output,
-                                 request->operands[0], settings->witness, count));
-        free(count);
+                     text_format("%s: %s permuted as %s says, %s", settings->output, request->operands[0],
+                                 settings->witness, size));
+        free(size);
     }
     return OUTCOME_SUCCESS;
 }

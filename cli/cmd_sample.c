@@ -4,6 +4,7 @@
 #include "options.h"
 #include "outcome.h"
 #include "text.h"
+#include "written.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -89,17 +90,16 @@ static void print_result(const struct request *request, const struct settings *s
     const char *path = request->operands[0];
     if (request->json) {
         json_t *document = document_create(path);
-        field_text(document, "output", settings->output);
+        written_fields(document, settings->output, bytes);
         field_count(document, "seed", settings->seed);
-        field_count(document, "bytes_written", bytes);
         document_print(document);
     } else if (!request->quiet) {
         struct screen screen = screen_open(request);
-        char *count = text_count(bytes);
+        char *size = written_text(settings->output, bytes);
         screen_label(&screen, 0, "",
-                     text_format("%s: random member of the class of %s, seed %" PRIu64 ", %s bytes",
-                                 settings->output, path, settings->seed, count));
-        free(count);
+                     text_format("%s: random member of the class of %s, seed %" PRIu64 ", %s",
+                                 settings->output, path, settings->seed, size));
+        free(size);
     }
 }
 

@@ -374,8 +374,12 @@ typedef enum cnx_sample_kind {
  * CNX_SAMPLE_LINEAR). */
 CNX_API cnx_code cnx_sample(cnx_model *model, uint64_t seed, unsigned kinds, cnx_error *error);
 
-/* Writes the model in memory: to a temporary file beside `path`, then renamed over it. `bytes_written`
- * may be NULL. */
+/* What protobuf's readers take: messages below 2 GiB. */
+#define CNX_LARGEST_MESSAGE 2147483647
+
+/* Writes the model in memory: to a temporary file beside `path`, then renamed over it. A model of
+ * more than CNX_LARGEST_MESSAGE bytes gets its weights in a second one, `path` with ".data" behind it.
+ * `bytes_written`, of both together, may be NULL. */
 CNX_API cnx_code cnx_model_write(cnx_model *model, const char *path, uint64_t *bytes_written,
                                  cnx_error *error);
 

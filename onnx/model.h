@@ -128,12 +128,22 @@ struct cnx_tensor_reader;
  * model's. */
 void cnx_save(cnx_model *model, const struct cnx_tensor_reader *reader, cnx_sink *sink);
 
+/* As cnx_save, but initializers of the main graph that have 1 KiB or more go to the sink `beside`, each at a
+ * multiple of a page, and the model refers to them as external data in the file `location`. Returns the
+ * number of bytes sent to both. */
+uint64_t cnx_save_in_two(cnx_model *model, const struct cnx_tensor_reader *reader, cnx_sink *sink,
+                         const char *location, cnx_sink *beside);
+
 /* How many bytes cnx_save would send; payloads are not looked at. */
 uint64_t cnx_saved_size(cnx_model *model);
 
-/* cnx_save to a temporary file beside `path`, then rename. Returns the number of bytes. On any failure
- * the temporary file is removed and `path` is untouched. */
+/* cnx_save to a temporary file beside `path`, then rename. A model of 2 GiB or more, which protobuf's readers
+ * refuse, is saved in two. Returns the number of bytes. On any failure temporary files are removed and `path`
+ * is untouched. */
 uint64_t cnx_save_file(cnx_model *model, const struct cnx_tensor_reader *reader, const char *path);
+
+/* cnx_save_in_two to `path` and a file of that name with ".data" behind it. */
+uint64_t cnx_save_two_files(cnx_model *model, const struct cnx_tensor_reader *reader, const char *path);
 
 /* ---- graph ---- */
 

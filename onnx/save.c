@@ -7,8 +7,10 @@
 #include "base/lanes.h"
 #include "onnx/model.h"
 #include "onnx/reader.h"
-
 #include "onnx/source.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
 
 enum { RAW_DATA = 9 };
 
@@ -21,6 +23,12 @@ enum { RAW_DATA = 9 };
 #define STAGE ((size_t)8 << 20)
 #define LET_GO ((uint64_t)16 << 20)
 
+/* In a file beside the model, payloads start at multiples of a page, so that runtimes can map them. Short
+ * ones are no trouble where they are. */
+#define PAGE ((uint64_t)4096)
+#define LEAST_BESIDE 1024
+#define INLINE UINT64_MAX
+
 typedef struct saver {
     cnx_model *model;
     cnx_arena *scratch;
@@ -29,6 +37,8 @@ typedef struct saver {
     cnx_tensor **tensors;       /* by payload */
     Onnx__TensorProto *headers; /* by payload: with the handle */
     size_t count;
+    const char *location; /* of the file beside the model that holds long payloads; NULL: there is none */
+    uint64_t *offsets;    /* in it, by payload; INLINE: not there */
     /* Made when a payload first needs them: */
     cnx_lanes *lanes;
     uint8_t *blocks; /* one for each slot of the lanes */
@@ -52,6 +62,27 @@ static bool describe(const saver *save, const cnx_tensor *tensor, cnx_payload *p
     return true;
 }
 
+static void add_entry(cnx_arena *arena, Onnx__TensorProto *header, const char *key, const char *value)
+{
+    Onnx__StringStringEntryProto *entry = CNX_NEW(arena, Onnx__StringStringEntryProto);
+    onnx__string_string_entry_proto__init(entry);
+    entry->key = (char *)(uintptr_t)key;
+    entry->value = (char *)(uintptr_t)value;
+    header->external_data[header->n_external_data++] = entry;
+}
+
+/* Specified in ONNX's document on external data: numbers are decimal texts, in bytes. */
+static void refer_to_file(const saver *save, size_t index, Onnx__TensorProto *header)
+{
+    cnx_arena *arena = save->scratch;
+    header->has_data_location = true;
+    header->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+    header->external_data = CNX_NEW_ARRAY(arena, Onnx__StringStringEntryProto *, 3);
+    add_entry(arena, header, "location", save->location);
+    add_entry(arena, header, "offset", cnx_print(arena, "%" PRIu64, save->offsets[index]));
+    add_entry(arena, header, "length", cnx_print(arena, "%" PRIu64, save->payloads[index].size));
+}
+
 static void make_header(const saver *save, const cnx_tensor *tensor, size_t index, Onnx__TensorProto *header)
 {
     *header = *tensor->proto;
@@ -63,22 +94,66 @@ static void make_header(const saver *save, const cnx_tensor *tensor, size_t inde
         header->n_external_data = 0;
         header->has_data_location = false;
     }
-    cnx_wire_add_handle(save->scratch, header, (uint32_t)index);
+    if (save->offsets[index] != INLINE)
+        refer_to_file(save, index, header);
+    else
+        cnx_wire_add_handle(save->scratch, header, (uint32_t)index);
+}
+
+static void add_payload(saver *save, cnx_tensor *tensor, const cnx_payload *payload, uint64_t offset)
+{
+    size_t index = save->count++;
+    save->payloads[index] = *payload;
+    save->offsets[index] = offset;
+    save->tensors[index] = tensor;
+    make_header(save, tensor, index, &save->headers[index]);
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+    const cnx_tensor *const *x = a, *const *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* The long initializers of the main graph, in their order; runtimes do not look for external data elsewhere.
+ * Returns them, sorted by address. */
+static cnx_tensor **add_beside(saver *save)
+{
+    const cnx_graph *graph = save->model->graph;
+    uint64_t end = 0;
+    cnx_payload payload;
+    for (uint32_t i = 0; i < graph->initializer_count; i++) {
+        cnx_tensor *tensor = graph->values[graph->initializers[i]].initializer;
+        if (tensor == NULL || tensor->size < LEAST_BESIDE || !describe(save, tensor, &payload) ||
+            payload.field != RAW_DATA)
+            continue;
+        uint64_t offset = (end + PAGE - 1) / PAGE * PAGE;
+        add_payload(save, tensor, &payload, offset);
+        end = offset + payload.size;
+    }
+    cnx_tensor **added = CNX_NEW_ARRAY(save->scratch, cnx_tensor *, save->count);
+    memcpy(added, save->tensors, save->count * sizeof(cnx_tensor *));
+    qsort(added, save->count, sizeof *added, compare_addresses);
+    return added;
 }
 
 static void make_headers(saver *save)
 {
     const cnx_model *model = save->model;
     save->payloads = CNX_NEW_ARRAY(save->scratch, cnx_payload, model->tensor_count);
+    save->offsets = CNX_NEW_ARRAY(save->scratch, uint64_t, model->tensor_count);
     save->tensors = CNX_NEW_ARRAY(save->scratch, cnx_tensor *, model->tensor_count);
     save->headers = CNX_NEW_ARRAY(save->scratch, Onnx__TensorProto, model->tensor_count);
+    cnx_tensor **added = save->location != NULL ? add_beside(save) : NULL;
+    size_t added_count = save->count;
+    cnx_payload payload;
     for (size_t i = 0; i < model->tensor_count; i++) {
         cnx_tensor *tensor = model->tensors[i];
-        if (!describe(save, tensor, &save->payloads[save->count]))
+        if (added_count != 0 &&
+            bsearch(&tensor, added, added_count, sizeof *added, compare_addresses) != NULL)
             continue;
-        save->tensors[save->count] = tensor;
-        make_header(save, tensor, save->count, &save->headers[save->count]);
-        save->count++;
+        if (describe(save, tensor, &payload))
+            add_payload(save, tensor, &payload, INLINE);
     }
 }
 
@@ -238,16 +313,62 @@ static void emit(void *state, size_t index, cnx_sink *sink)
     run(&out, prepare, consume);
 }
 
+static saver begin(cnx_model *model, const cnx_tensor_reader *reader, const char *location,
+                   cnx_arena *scratch)
+{
+    saver save = {.model = model, .scratch = scratch, .reader = reader, .location = location};
+    make_headers(&save);
+    return save;
+}
+
+/* Sends the messages, and `source->emit` the payloads that have a handle. Returns the number of bytes. */
+static uint64_t send(saver *save, cnx_payload_source *source, cnx_sink *sink)
+{
+    uint64_t size;
+    const uint8_t *skeleton = pack(save, &size);
+    source->items = save->payloads;
+    source->count = save->count;
+    return cnx_wire_unlift(save->scratch, skeleton, size, source, sink);
+}
+
 void cnx_save(cnx_model *model, const cnx_tensor_reader *reader, cnx_sink *sink)
 {
     cnx_arena *scratch = cnx_arena_create(sink->arena);
-    saver save = {.model = model, .scratch = scratch, .reader = reader};
-    make_headers(&save);
-    uint64_t size;
-    const uint8_t *skeleton = pack(&save, &size);
-    cnx_payload_source source = {.items = save.payloads, .count = save.count, .emit = emit, .state = &save};
-    cnx_wire_unlift(scratch, skeleton, size, &source, sink);
+    saver save = begin(model, reader, NULL, scratch);
+    cnx_payload_source source = {.emit = emit, .state = &save};
+    send(&save, &source, sink);
     cnx_arena_destroy(scratch);
+}
+
+/* ---- in two files ---- */
+
+static void pad(cnx_sink *sink, uint64_t size)
+{
+    static const uint8_t zeros[PAGE];
+    sink->write(sink, zeros, (size_t)size);
+}
+
+/* Payloads beside the model come first, in the order of their offsets. */
+static uint64_t write_beside(saver *save, cnx_sink *sink)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < save->count && save->offsets[i] != INLINE; i++) {
+        pad(sink, save->offsets[i] - size);
+        emit(save, i, sink);
+        size = save->offsets[i] + save->payloads[i].size;
+    }
+    return size;
+}
+
+uint64_t cnx_save_in_two(cnx_model *model, const cnx_tensor_reader *reader, cnx_sink *sink,
+                         const char *location, cnx_sink *beside)
+{
+    cnx_arena *scratch = cnx_arena_create(sink->arena);
+    saver save = begin(model, reader, location, scratch);
+    cnx_payload_source source = {.emit = emit, .state = &save};
+    uint64_t size = write_beside(&save, beside) + send(&save, &source, sink);
+    cnx_arena_destroy(scratch);
+    return size;
 }
 
 /* ---- size ---- */
@@ -273,13 +394,10 @@ uint64_t cnx_saved_size(cnx_model *model)
     if (bytes < UINT32_MAX)
         return bytes;
     cnx_arena *scratch = cnx_arena_create(model->arena);
-    saver save = {.model = model, .scratch = scratch};
-    make_headers(&save);
-    uint64_t size;
-    const uint8_t *skeleton = pack(&save, &size);
-    cnx_payload_source source = {.items = save.payloads, .count = save.count, .emit = emit_nothing};
+    saver save = begin(model, NULL, NULL, scratch);
+    cnx_payload_source source = {.emit = emit_nothing};
     cnx_sink sink = {.write = write_nothing, .arena = scratch};
-    bytes = cnx_wire_unlift(scratch, skeleton, size, &source, &sink);
+    bytes = send(&save, &source, &sink);
     cnx_arena_destroy(scratch);
     return bytes;
 }

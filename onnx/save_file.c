@@ -1,9 +1,13 @@
-/* Saving to a path: a temporary file beside it, renamed when everything is written. */
+/* Saving to a path: a temporary file beside it, renamed when everything is written. Of two files the data is
+ * renamed first: a model is never there without its weights. */
 #include "onnx/mapping.h"
 #include "onnx/model.h"
+#include "onnx/reader.h"
+#include "onnx/source.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -117,8 +121,8 @@ static output *begin(cnx_arena *scratch, const char *path)
     return out;
 }
 
-static uint64_t write_model(cnx_arena *scratch, cnx_model *model, const struct cnx_tensor_reader *reader,
-                            const char *path)
+static uint64_t write_one(cnx_arena *scratch, cnx_model *model, const cnx_tensor_reader *reader,
+                          const char *path)
 {
     output *out = begin(scratch, path);
     cnx_sink sink = {.write = write_file, .state = out, .arena = scratch};
@@ -127,20 +131,66 @@ static uint64_t write_model(cnx_arena *scratch, cnx_model *model, const struct c
     return out->size;
 }
 
-/* The trap of its own makes the temporary file go at once on failure, and not only with the model. */
-uint64_t cnx_save_file(cnx_model *model, const struct cnx_tensor_reader *reader, const char *path)
+/* Where a file of the source has the name of the data, and the model is not the one that is replaced, weights
+ * that somebody still refers to would go. */
+static void keep_source(cnx_arena *scratch, const cnx_model *model, const output *out, const char *data)
+{
+    struct stat old, source, target;
+    if (stat(data, &old) != 0 || (stat(model->path, &source) == 0 && stat(out->path, &target) == 0 &&
+                                  source.st_dev == target.st_dev && source.st_ino == target.st_ino))
+        return;
+    if (cnx_source_reads(model->source, old.st_dev, old.st_ino))
+        cnx_fail(scratch, CNX_ERROR_FILE, NULL,
+                 "cannot write: weights would go to \"%.200s\", which holds those of the input", data);
+}
+
+static uint64_t write_two(cnx_arena *scratch, cnx_model *model, const cnx_tensor_reader *reader,
+                          const char *path)
+{
+    output *out = begin(scratch, path);
+    const char *data = cnx_print(scratch, "%s.data", out->path), *slash = strrchr(data, '/');
+    keep_source(scratch, model, out, data);
+    output *beside = begin(scratch, data);
+    cnx_sink sink = {.write = write_file, .state = out, .arena = scratch};
+    cnx_sink data_sink = {.write = write_file, .state = beside, .arena = scratch};
+    uint64_t size = cnx_save_in_two(model, reader, &sink, slash == NULL ? data : slash + 1, &data_sink);
+    if (out->size > CNX_LARGEST_MESSAGE)
+        cnx_fail(scratch, CNX_ERROR_LIMIT, NULL,
+                 "cannot write: without its initializers the model takes %" PRIu64
+                 " bytes (expected less than 2 GiB)",
+                 out->size);
+    finish(beside, scratch);
+    finish(out, scratch);
+    return size;
+}
+
+typedef uint64_t writer(cnx_arena *scratch, cnx_model *model, const cnx_tensor_reader *reader,
+                        const char *path);
+
+/* The trap of its own makes temporary files go at once on failure, and not only with the model. */
+static uint64_t save_by(writer *write, cnx_model *model, const cnx_tensor_reader *reader, const char *path)
 {
     cnx_arena *scratch = cnx_arena_create(model->arena);
     volatile uint64_t size = 0;
     cnx_error error;
     cnx_trap trap;
     if (CNX_ENTER(scratch, trap, &error) == CNX_OK)
-        size = write_model(scratch, model, reader, path);
+        size = write(scratch, model, reader, path);
     cnx_code code = cnx_leave(scratch, &trap);
     cnx_arena_destroy(scratch);
     if (code != CNX_OK)
         cnx_fail(model->arena, code, error.place, "%s", error.message);
     return size;
+}
+
+uint64_t cnx_save_file(cnx_model *model, const cnx_tensor_reader *reader, const char *path)
+{
+    return save_by(cnx_saved_size(model) > CNX_LARGEST_MESSAGE ? write_two : write_one, model, reader, path);
+}
+
+uint64_t cnx_save_two_files(cnx_model *model, const cnx_tensor_reader *reader, const char *path)
+{
+    return save_by(write_two, model, reader, path);
 }
 
 cnx_code cnx_file_write(const char *path, const void *bytes, size_t size, cnx_error *error)

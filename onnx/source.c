@@ -154,6 +154,21 @@ static bool holds(const cnx_view *view, const uint8_t *bytes)
     return (uintptr_t)bytes >= (uintptr_t)view->bytes && offset < view->size;
 }
 
+bool cnx_source_reads(const cnx_source *source, dev_t device, ino_t file)
+{
+    struct stat status;
+    for (uint32_t i = 0; source->folder != NULL && i < source->file_count; i++) {
+        size_t size;
+        const char *name = cnx_intern_bytes(&source->names, i, &size);
+        cnx_arena *scratch = cnx_arena_create(source->arena);
+        bool known = stat(cnx_print(scratch, "%s/%s", source->folder, name), &status) == 0;
+        cnx_arena_destroy(scratch);
+        if (known && status.st_dev == device && status.st_ino == file)
+            return true;
+    }
+    return false;
+}
+
 const cnx_view *cnx_source_view(const cnx_source *source, const uint8_t *bytes)
 {
     if (holds(&source->model, bytes))

@@ -7,6 +7,8 @@
 #include "onnx/place.h"
 #include "proto/onnx.pb-c.h"
 
+#include <sys/types.h>
+
 typedef struct cnx_source {
     cnx_arena *arena;
     cnx_view model;      /* the bytes of the .onnx */
@@ -26,6 +28,9 @@ cnx_source *cnx_source_open(cnx_arena *arena, const char *path);
  * archive, and inside their file. */
 const uint8_t *cnx_source_external(cnx_source *source, const Onnx__TensorProto *tensor, uint64_t size,
                                    const cnx_place *place);
+
+/* Whether one of the external files that were opened is the file of that device and number. */
+bool cnx_source_reads(const cnx_source *source, dev_t device, ino_t file);
 
 /* The mapping of the source that holds the bytes, or NULL. The pointer is good until another file is opened.
  */

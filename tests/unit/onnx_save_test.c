@@ -32,6 +32,47 @@ static void test_samples(void **state)
     assert_int_equal(files_here(), 1);
 }
 
+/* The same weights, and the model alone is small; read again, it is what it was. */
+static void test_two_files(void **state)
+{
+    (void)state;
+    cnx_model *model = open_model(SAMPLES "/digits_mlp.onnx");
+    uint64_t size = cnx_save_two_files(model, NULL, "two.onnx");
+    cnx_model_close(model);
+    buffer alone = read_bytes("two.onnx"), data = read_bytes("two.onnx.data");
+    assert_int_equal(alone.size + data.size, size);
+    assert_true(alone.size < 4096);
+    free(alone.bytes);
+    free(data.bytes);
+    model = open_model("two.onnx");
+    size_t beside = 0;
+    for (size_t i = 0; i < model->tensor_count; i++) {
+        beside += model->tensors[i]->external;
+        assert_int_equal(model->tensors[i]->external, model->tensors[i]->size >= 1024);
+        if (model->tensors[i]->external)
+            assert_string_equal(model->tensors[i]->proto->external_data[0]->value, "two.onnx.data");
+    }
+    assert_true(beside > 1);
+    cnx_save_file(model, NULL, "one.onnx");
+    assert_same_files(SAMPLES "/digits_mlp.onnx", "one.onnx");
+    /* Over itself, and never over weights that another model refers to. */
+    cnx_save_two_files(model, NULL, "two.onnx");
+    assert_int_equal(rename("two.onnx", "other.onnx"), 0);
+    cnx_model_close(model);
+    model = open_model("other.onnx");
+    cnx_error error;
+    cnx_trap trap;
+    if (CNX_ENTER(model->arena, trap, &error) == CNX_OK)
+        cnx_save_two_files(model, NULL, "two.onnx");
+    assert_int_equal(cnx_leave(model->arena, &trap), CNX_ERROR_FILE);
+    assert_string_equal(
+        error.message, "cannot write: weights would go to \"two.onnx.data\", which holds those of the input");
+    cnx_save_file(model, NULL, "one.onnx");
+    assert_same_files(SAMPLES "/digits_mlp.onnx", "one.onnx");
+    cnx_model_close(model);
+    assert_int_equal(files_here(), 3);
+}
+
 static void save_over(const char *path)
 {
     cnx_model *model = open_model(path);
@@ -183,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_samples, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(test_two_files, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(test_over_itself, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(test_failures, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(test_permuted, enter_folder, leave_folder),
