@@ -484,10 +484,10 @@ static bool number_phases(cnx_cells *cells, cnx_arena *arena)
         for (uint32_t p = 0; p < cells->points->point_count; p++)
             for (uint32_t t = cells->twin_of[p], e = cells->parent_start[t]; e < cells->parent_start[t + 1];
                  e++) {
-                uint32_t inner = cells->cell_of[cells->class_of[p]];
-                uint32_t outer = cells->cell_of[cells->class_of[cells->parent_point[e]]];
-                if (inner == CNX_NONE || outer == CNX_NONE || cells->cells[outer].count < 2 ||
-                    cells->cells[inner].phase > cells->cells[outer].phase)
+                uint32_t class = cells->class_of[p], block = cells->class_of[cells->parent_point[e]];
+                uint32_t inner = cells->cell_of[class], outer = cells->cell_of[block];
+                if (class == block || inner == CNX_NONE || outer == CNX_NONE ||
+                    cells->cells[outer].count < 2 || cells->cells[inner].phase > cells->cells[outer].phase)
                     continue;
                 cells->cells[inner].phase = cells->cells[outer].phase + 1;
                 changed = true;

@@ -176,9 +176,19 @@ static void note_repeat(cnx_points *points, uint32_t relation)
     CNX_PUSH(points->arena, points->repeats, points->repeat_count, points->repeat_capacity, repeat);
 }
 
+/* A block that holds one position moves as that does. Stated so, the position belongs to the block's class,
+ * and a family of classes that lie in two kinds of blocks at once (the pairs of every head, which are the
+ * pairs of one table) does not come up. */
+static cnx_relation_kind kind_between(const cnx_sequence *from, const cnx_sequence *to,
+                                      cnx_relation_kind kind)
+{
+    return from->count == to->count ? CNX_IDENTIFY : kind;
+}
+
 void cnx_restate(cnx_points *points, const cnx_sequence *from, const cnx_sequence *to, uint32_t middle,
                  uint32_t inner, cnx_relation_kind kind)
 {
+    kind = kind_between(from, to, kind);
     uint32_t key[5] = {from->id, to->id, middle, inner, (uint32_t)kind};
     uint32_t number = cnx_intern_find(&points->seen, key, sizeof key);
     if (number != CNX_NONE)
@@ -190,6 +200,7 @@ void cnx_relate(cnx_points *points, const cnx_sequence *from, const cnx_sequence
 {
     if (from == to && middle == 1)
         return;
+    kind = kind_between(from, to, kind);
     uint32_t key[5] = {from->id, to->id, middle, inner, (uint32_t)kind};
     size_t known = points->seen.count;
     uint32_t number = cnx_intern_add(&points->seen, key, sizeof key);

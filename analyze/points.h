@@ -8,7 +8,8 @@
  *                    same point from now on (they are united in a union-find forest). With one m this is
  *                    plain equality; with several it says that all copies m move together.
  *   contain(X, Y)    position (a, m, b) of X lies in block (a, b) of Y: when the block moves, what is inside
- *                    moves with it, and may be permuted inside besides.
+ *                    moves with it, and may be permuted inside besides. Where every block holds one
+ *                    position, that is identification.
  *
  * A symmetry is a permutation of all points that fixes the pinned ones, maps every sequence to itself and
  * respects every relation: for sigma_X, the permutation of X's positions it induces,

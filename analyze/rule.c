@@ -106,13 +106,21 @@ void cnx_rule_pin_inputs(cnx_rule *rule, uint32_t reason)
     }
 }
 
-/* The better known of two extents that are the same: a number, else what symbols of inputs make up. */
+/* The better known of two extents that are the same: a number, else what symbols of inputs make up, else the
+ * shorter text (of a table cut to the length, min(512, length), and the length). Which of the two comes first
+ * in the node does not matter: canonical order may exchange them. */
 static cnx_dim better_known(const cnx_rule *rule, cnx_dim a, cnx_dim b)
 {
     int64_t number;
+    if (a == b)
+        return a;
     if (cnx_dim_is_number(rule->dims, a, &number) || cnx_dim_is_number(rule->dims, b, &number))
         return cnx_dim_is_number(rule->dims, a, &number) ? a : b;
-    return cnx_dim_has_unknown(rule->dims, a) ? b : a;
+    if (cnx_dim_has_unknown(rule->dims, a) || cnx_dim_has_unknown(rule->dims, b))
+        return cnx_dim_has_unknown(rule->dims, a) ? b : a;
+    const char *first = cnx_dim_text(rule->dims, a), *second = cnx_dim_text(rule->dims, b);
+    size_t length = strlen(first), other = strlen(second);
+    return length < other || (length == other && strcmp(first, second) < 0) ? a : b;
 }
 
 cnx_axis cnx_rule_same(cnx_rule *rule, cnx_axis a, cnx_axis b)

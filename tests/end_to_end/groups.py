@@ -119,6 +119,7 @@ NETS = {
     ("decoder_halves", ALL): DECODER,
     ("decoder_chunks", ALL): DECODER,
     ("decoder_pairs", ALL): DECODER,
+    ("decoder_viewed", ALL): DECODER,  # both members of a pair are taken from it by number, so each moves as the pair does
     ("decoder_grouped", ALL): DECODER,
     ("decoder_computed", ALL): DECODER,
     # The table's rows are tokens either way, and its columns the stream.
