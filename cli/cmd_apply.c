@@ -1,4 +1,4 @@
-/* canonnx apply: permute a model as a witness of canonnx diff says. */
+/* canonnx apply: permute and multiply weights as a witness of canonnx diff says. */
 #include "command.h"
 #include "document.h"
 #include "memory.h"
@@ -59,26 +59,40 @@ static bool read_number(const json_t *row, const char *key, uint64_t most, uint6
     return json_is_integer(value) && json_integer_value(value) >= 0 && *number <= most;
 }
 
+/* A list of whole numbers in the given range, `*count` of them; when *count is 0 it takes their number. NULL
+ * without a list; *good turns false where it is none. To be released with free(). */
+static int32_t *read_list(const json_t *row, const char *key, int64_t least, size_t *count, bool *good)
+{
+    const json_t *list = json_object_get(row, key);
+    if (!list)
+        return NULL;
+    size_t length = json_array_size(list);
+    *good = *good && json_is_array(list) && length > 0 && (*count == 0 || *count == length);
+    *count = length;
+    int32_t *items = memory_array(length + 1, sizeof *items);
+    for (size_t i = 0; i < length && *good; i++) {
+        const json_t *item = json_array_get(list, i);
+        json_int_t value = json_integer_value(item);
+        *good = json_is_integer(item) && value >= least && value <= INT32_MAX;
+        items[i] = *good ? (int32_t)value : 0;
+    }
+    return items;
+}
+
 static bool read_axis(const json_t *row, cnx_witness_axis *axis)
 {
-    const json_t *source = json_object_get(row, "source"), *tensor = json_object_get(row, "tensor");
+    const json_t *tensor = json_object_get(row, "tensor");
     uint64_t use, number;
     if (!read_number(row, "use", UINT32_MAX, &use) || !read_number(row, "axis", UINT32_MAX, &number) ||
-        !json_is_string(tensor) || !json_is_array(source))
+        !json_is_string(tensor))
         return false;
-    uint32_t *positions = memory_array(json_array_size(source) + 1, sizeof *positions);
-    *axis = (cnx_witness_axis){.use = (uint32_t)use,
-                               .axis = (uint32_t)number,
-                               .tensor = json_string_value(tensor),
-                               .count = json_array_size(source),
-                               .source = positions};
-    for (size_t i = 0; i < axis->count; i++) {
-        const json_t *item = json_array_get(source, i);
-        if (!json_is_integer(item) || json_integer_value(item) < 0 || json_integer_value(item) >= UINT32_MAX)
-            return false;
-        positions[i] = (uint32_t)json_integer_value(item);
-    }
-    return true;
+    bool good = true;
+    *axis = (cnx_witness_axis){
+        .use = (uint32_t)use, .axis = (uint32_t)number, .tensor = json_string_value(tensor)};
+    axis->source = (const uint32_t *)read_list(row, "source", 0, &axis->count, &good);
+    axis->signs = read_list(row, "signs", -1, &axis->count, &good);
+    axis->exponents = read_list(row, "exponents", INT32_MIN, &axis->count, &good);
+    return good && axis->count > 0;
 }
 
 /* Fills in a witness whose texts belong to the document. */
@@ -98,8 +112,11 @@ static bool read_witness(const json_t *document, cnx_witness *witness)
 
 static void release_witness(cnx_witness *witness)
 {
-    for (size_t i = 0; i < witness->axis_count; i++)
+    for (size_t i = 0; i < witness->axis_count; i++) {
         free((void *)(uintptr_t)witness->axes[i].source);
+        free((void *)(uintptr_t)witness->axes[i].signs);
+        free((void *)(uintptr_t)witness->axes[i].exponents);
+    }
     free((void *)(uintptr_t)witness->axes);
 }
 
@@ -123,7 +140,7 @@ static int apply(const struct request *request, const struct settings *settings,
         struct screen screen = screen_open(request);
         char *size = written_text(settings->output, bytes);
         screen_label(&screen, 0, "",
-                     text_format("%s: %s permuted as %s says, %s", settings->output, request->operands[0],
+                     text_format("%s: %s moved as %s says, %s", settings->output, request->operands[0],
                                  settings->witness, size));
         free(size);
     }
@@ -157,9 +174,9 @@ int cmd_apply(const struct command *command, int argc, char **argv)
         .settings = &settings,
         .least_operands = 1,
         .most_operands = 1,
-        .details = "The witness is checked: a permutation that is no symmetry of the model is refused, so "
-                   "the result "
-                   "computes what the model computes. Only weights move. --quiet prints nothing.",
+        .details = "The witness is checked: what is no symmetry of the model is refused, so the result "
+                   "computes what the model computes. Only weights change: they are permuted, flipped in "
+                   "sign, multiplied by powers of two. --quiet prints nothing.",
     };
     return options_run(command, &syntax, argc, argv, work);
 }

@@ -24,10 +24,10 @@ static const struct argp_option options[] = {
     {.name = "witness",
      .key = KEY_WITNESS,
      .arg = "FILE",
-     .doc = "Write the permutation that takes A's weights to B's, or nearest, as JSON (see canonnx apply)"},
+     .doc = "Write the symmetry that takes A's weights to B's, or nearest, as JSON (see canonnx apply)"},
     {.name = "as-stored",
      .key = KEY_AS_STORED,
-     .doc = "Compare weights where they stand: look for no permutation that brings them closer"},
+     .doc = "Compare weights as they stand: look for no symmetry that brings them closer"},
     {.name = "all", .key = KEY_ALL, .doc = "Shorten nothing, and list tensors that are equal, too"},
     {0},
 };

@@ -51,13 +51,34 @@ static json_t *node_list(const cnx_diff *diff)
     return list;
 }
 
+const char *diff_tensor_verdict(cnx_tensor_verdict verdict)
+{
+    static const char *const names[] = {[CNX_TENSOR_SAME] = "same",
+                                        [CNX_TENSOR_PERMUTED] = "permuted",
+                                        [CNX_TENSOR_SIGN_FLIPPED] = "sign-flipped",
+                                        [CNX_TENSOR_SCALED] = "scaled",
+                                        [CNX_TENSOR_CHANGED] = "changed"};
+    return names[verdict];
+}
+
+static json_t *class_list(const cnx_diff *diff)
+{
+    json_t *list = document_array();
+    for (size_t i = 0; i < diff->class_count; i++) {
+        const cnx_class_change *class = &diff->classes[i];
+        json_t *row = document_object();
+        field_text(row, "name", class->name);
+        field_count(row, "extent", class->extent);
+        field_count(row, "permuted", class->permuted);
+        field_count(row, "flipped", class->flipped);
+        field_count(row, "scaled", class->scaled);
+        item_value(list, row);
+    }
+    return list;
+}
+
 static json_t *tensor_list(const cnx_diff *diff)
 {
-    static const char *const verdicts[] = {[CNX_TENSOR_SAME] = "same",
-                                           [CNX_TENSOR_PERMUTED] = "permuted",
-                                           [CNX_TENSOR_SIGN_FLIPPED] = "sign-flipped",
-                                           [CNX_TENSOR_SCALED] = "scaled",
-                                           [CNX_TENSOR_CHANGED] = "changed"};
     json_t *list = document_array();
     for (size_t i = 0; i < diff->tensor_count; i++) {
         const cnx_tensor_change *tensor = &diff->tensors[i];
@@ -68,7 +89,7 @@ static json_t *tensor_list(const cnx_diff *diff)
         field_text(row, "type", tensor->type);
         field_text(row, "shape", tensor->shape);
         field_count(row, "elements", tensor->elements);
-        field_text(row, "verdict", verdicts[tensor->verdict]);
+        field_text(row, "verdict", diff_tensor_verdict(tensor->verdict));
         field_text(row, "detail", tensor->detail);
         field_real(row, "largest", tensor->largest);
         field_real(row, "change", tensor->change);
@@ -122,6 +143,7 @@ json_t *diff_document(const struct request *request, const struct diff_settings 
     field_count(document, "tensors_changed", shown->tensors_changed);
     field_value(document, "interface", interface_list(shown));
     field_value(document, "nodes", node_list(shown));
+    field_value(document, "classes", class_list(shown));
     field_value(document, "blocks", block_list(shown));
     field_value(document, "tensors", tensor_list(shown));
     field_texts(document, "notes", shown->notes, shown->note_count);
@@ -129,25 +151,40 @@ json_t *diff_document(const struct request *request, const struct diff_settings 
     return document;
 }
 
+static void field_integers(json_t *row, const char *key, const int32_t *items, size_t count)
+{
+    json_t *list = items ? document_array() : NULL;
+    for (size_t i = 0; items && i < count; i++)
+        item_value(list, json_integer(items[i]));
+    if (items)
+        field_value(row, key, list);
+}
+
+static json_t *witness_axis(const cnx_witness_axis *axis)
+{
+    json_t *row = document_object(), *source = axis->source ? document_array() : NULL;
+    field_count(row, "use", axis->use);
+    field_text(row, "tensor", axis->tensor);
+    field_count(row, "axis", axis->axis);
+    field_text(row, "class", axis->name);
+    for (size_t i = 0; axis->source && i < axis->count; i++)
+        item_count(source, axis->source[i]);
+    if (axis->source)
+        field_value(row, "source", source);
+    field_integers(row, "signs", axis->signs, axis->count);
+    field_integers(row, "exponents", axis->exponents, axis->count);
+    return row;
+}
+
 json_t *witness_document(const struct request *request, const cnx_witness *witness)
 {
     json_t *document = document_create(NULL), *axes = document_array();
-    field_text(document, "kind", "permutation");
+    field_text(document, "kind", "symmetry");
     field_text(document, "a", request->operands[0]);
     field_text(document, "b", request->operands[1]);
     field_count(document, "uses", witness ? witness->use_count : 0);
-    for (size_t i = 0; witness && i < witness->axis_count; i++) {
-        const cnx_witness_axis *axis = &witness->axes[i];
-        json_t *row = document_object(), *source = document_array();
-        field_count(row, "use", axis->use);
-        field_text(row, "tensor", axis->tensor);
-        field_count(row, "axis", axis->axis);
-        field_text(row, "class", axis->name);
-        for (size_t k = 0; k < axis->count; k++)
-            item_count(source, axis->source[k]);
-        field_value(row, "source", source);
-        item_value(axes, row);
-    }
+    for (size_t i = 0; witness && i < witness->axis_count; i++)
+        item_value(axes, witness_axis(&witness->axes[i]));
     field_value(document, "axes", axes);
     return document;
 }

@@ -17,6 +17,9 @@ struct diff_settings {
 /* One line that begins with the verdict; on the heap. NULL: the files are identical. */
 char *diff_verdict(const cnx_diff *diff, const struct diff_settings *settings);
 
+/* "same", "permuted", "sign-flipped", "scaled" or "changed". */
+const char *diff_tensor_verdict(cnx_tensor_verdict verdict);
+
 /* What differs, for people, verdict first. */
 void diff_print(const struct request *request, const struct diff_settings *settings, const cnx_diff *diff);
 

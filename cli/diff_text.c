@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN_NODES = 40, SHOWN_TENSORS = 20, SHOWN_BLOCKS = 40, BAR = 24 };
+enum { SHOWN_NODES = 40, SHOWN_TENSORS = 20, SHOWN_BLOCKS = 40, SHOWN_CLASSES = 20, BAR = 24 };
 
 /* ---- the verdict ---- */
 
@@ -254,14 +254,42 @@ static void print_operators(const struct screen *screen, const cnx_diff *diff)
 
 /* ---- weights ---- */
 
-static const char *verdict_name(cnx_tensor_verdict verdict)
+/* Prints a table under its title, if it has rows, and how many rows were left out of it; destroys it. */
+static void print_listing(const struct screen *screen, const char *title, struct table *table, size_t shown,
+                          size_t left_out, bool all)
 {
-    static const char *const names[] = {[CNX_TENSOR_SAME] = "same",
-                                        [CNX_TENSOR_PERMUTED] = "permuted",
-                                        [CNX_TENSOR_SIGN_FLIPPED] = "sign-flipped",
-                                        [CNX_TENSOR_SCALED] = "scaled",
-                                        [CNX_TENSOR_CHANGED] = "changed"};
-    return names[verdict];
+    if (shown > 0) {
+        fprintf(screen->stream, "\n%s%s%s\n", screen_style(screen, STYLE_BOLD), title,
+                screen_style(screen, STYLE_PLAIN));
+        table_print(table, screen, 2, all);
+        if (left_out > 0)
+            fprintf(screen->stream, "  ... and %zu more (--all lists them)\n", left_out);
+    }
+    table_destroy(table);
+}
+
+static char *share_text(uint64_t count)
+{
+    return count ? text_count(count) : text_format("-");
+}
+
+/* What the symmetry that aligns the models does. */
+static void print_classes(const struct screen *screen, const cnx_diff *diff, bool all)
+{
+    static const struct column columns[] = {{"class", COLUMN_NAME},
+                                            {"units", COLUMN_NUMBER},
+                                            {"permuted", COLUMN_NUMBER},
+                                            {"flipped", COLUMN_NUMBER},
+                                            {"scaled", COLUMN_NUMBER}};
+    struct table *table = table_create(columns, sizeof columns / sizeof columns[0]);
+    size_t shown = all || diff->class_count < SHOWN_CLASSES ? diff->class_count : SHOWN_CLASSES;
+    for (size_t i = 0; i < shown; i++) {
+        const cnx_class_change *class = &diff->classes[i];
+        char *cells[] = {text_format("%s", class->name), text_count(class->extent),
+                         share_text(class->permuted), share_text(class->flipped), share_text(class->scaled)};
+        table_add(table, cells);
+    }
+    print_listing(screen, "symmetry, by class of A", table, shown, diff->class_count - shown, all);
 }
 
 static void print_blocks(const struct screen *screen, const cnx_diff *diff, bool all)
@@ -285,25 +313,18 @@ static void print_blocks(const struct screen *screen, const cnx_diff *diff, bool
         table_add(table, cells);
         shown++;
     }
-    if (shown > 0) {
-        fprintf(screen->stream, "\n%sweights, by block of A%s\n", screen_style(screen, STYLE_BOLD),
-                screen_style(screen, STYLE_PLAIN));
-        table_print(table, screen, 2, all);
-        if (left_out > 0)
-            fprintf(screen->stream, "  ... and %zu more (--all lists them)\n", left_out);
-    }
-    table_destroy(table);
+    print_listing(screen, "weights, by block of A", table, shown, left_out, all);
 }
 
 static char *tensor_verdict(const cnx_tensor_change *tensor)
 {
-    const char *name = verdict_name(tensor->verdict);
+    const char *name = diff_tensor_verdict(tensor->verdict);
     return tensor->detail[0] ? text_format("%s, %s", name, tensor->detail) : text_format("%s", name);
 }
 
 static bool is_shown(const cnx_tensor_change *tensor, bool all)
 {
-    return all || (tensor->verdict != CNX_TENSOR_SAME && tensor->verdict != CNX_TENSOR_PERMUTED);
+    return all || tensor->differing > 0 || tensor->verdict == CNX_TENSOR_CHANGED;
 }
 
 static void print_tensors(const struct screen *screen, const cnx_diff *diff, bool all)
@@ -328,14 +349,7 @@ static void print_tensors(const struct screen *screen, const cnx_diff *diff, boo
         table_add(table, cells);
         shown++;
     }
-    if (shown > 0) {
-        fprintf(screen->stream, "\n%stensors%s\n", screen_style(screen, STYLE_BOLD),
-                screen_style(screen, STYLE_PLAIN));
-        table_print(table, screen, 2, all);
-        if (left_out > 0)
-            fprintf(screen->stream, "  ... and %zu more (--all lists them)\n", left_out);
-    }
-    table_destroy(table);
+    print_listing(screen, "tensors", table, shown, left_out, all);
 }
 
 /* ---- statistics ---- */
@@ -383,6 +397,7 @@ static void print_details(const struct screen *screen, const struct diff_setting
         print_operators(screen, diff);
     else if (diff->inserted + diff->deleted + diff->changed > 0)
         print_nodes(screen, diff, settings->all);
+    print_classes(screen, diff, settings->all);
     print_blocks(screen, diff, settings->all);
     print_tensors(screen, diff, settings->all);
 }

@@ -2,6 +2,7 @@
 #ifndef CNX_COMPARE_COMPARISON_H
 #define CNX_COMPARE_COMPARISON_H
 
+#include "analyze/scaling/scaling.h"
 #include "analyze/symmetry.h"
 #include "compare/alignment.h"
 #include "compare/values.h"
@@ -20,6 +21,12 @@ typedef struct cnx_pair {
     bool same;          /* bit by bit, as they stand */
 } cnx_pair;
 
+/* Signs (0 or 1) and exponents of two, by the numbers of the generators of a's scalings. */
+typedef struct cnx_numbers {
+    int32_t *signs;
+    int32_t *exponents;
+} cnx_numbers;
+
 typedef struct cnx_comparison {
     cnx_arena *arena; /* of the report: the first model's */
     cnx_diff_options options;
@@ -34,9 +41,15 @@ typedef struct cnx_comparison {
     bool interface_matters; /* some change of the interface does */
     size_t pair_count, pair_capacity;
     cnx_pair *pairs;
-    cnx_analysis *analysis; /* of a's structural form */
-    uint32_t *position;     /* scratch of cnx_permutation_of */
-    uint32_t *points;       /* the permutation that takes a to b, by point of a's analysis; NULL: identity */
+    cnx_analysis *analysis;       /* of a's structural form */
+    const cnx_scalings *scalings; /* of the analysis; see cnx_comparison_scalings */
+    uint32_t *position;           /* scratch of cnx_permutation_of */
+    /* The symmetry that aligns the models: a's weights are permuted by `points` (by point of a's analysis,
+     * NULL: identity), b's multiplied by `numbers` (NULL: by nothing), so differences are in a's units. */
+    uint32_t *points;
+    const cnx_numbers *numbers;
+    size_t permuted_tensors, flipped_tensors,
+        scaled_tensors; /* what it does to those that are not the same */
 } cnx_comparison;
 
 /* Rows of the report; texts are borrowed. */

@@ -360,8 +360,9 @@ static double total_distance(matcher *m, const uint32_t *points)
                 continue;
             counted[evidence->pair] = true;
             const cnx_pair *pair = &m->c->pairs[evidence->pair];
-            total += evidence->weight *
-                     cnx_squared_distance(m->c, pair, cnx_pair_permutation(m->c, scratch, pair, points));
+            total +=
+                evidence->weight *
+                cnx_squared_distance(m->c, pair, cnx_pair_permutation(m->c, scratch, pair, points), NULL);
         }
     cnx_arena_destroy(scratch);
     return total;

@@ -3,55 +3,11 @@
  * only after all were checked: signs exactly, other factors up to the rounding of the element type. */
 #include "compare/measure.h"
 
-#include "onnx/element.h"
-#include "onnx/mapping.h"
-#include "rewrite/permute.h"
+#include "compare/pair_reader.h"
 
 #include <math.h>
 
-enum { BLOCK = 1 << 14, SAMPLES = 32 };
-
-/* Both tensors of a pair, as numbers, block by block. */
-typedef struct reader {
-    const cnx_comparison *c;
-    const cnx_pair *pair;
-    struct cnx_permutation *permutation;
-    uint8_t *a_bytes;
-    double *a;
-    double *b;
-    size_t parts; /* numbers an element has: 2 for a complex one */
-} reader;
-
-static reader open_reader(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation *permutation,
-                          cnx_arena *scratch)
-{
-    size_t parts = cnx_type_kind_of(pair->a->type) == CNX_KIND_COMPLEX ? 2 : 1;
-    return (reader){.c = c,
-                    .pair = pair,
-                    .permutation = permutation,
-                    .a_bytes = cnx_alloc(scratch, BLOCK * (size_t)16),
-                    .a = CNX_NEW_ARRAY(scratch, double, BLOCK *parts),
-                    .b = CNX_NEW_ARRAY(scratch, double, BLOCK *parts),
-                    .parts = parts};
-}
-
-/* Elements [first, first + count); first is a multiple of 8 unless count is 1. Returns b's bytes at `first`,
- * for types of whole bytes. */
-static const uint8_t *read_block(const reader *r, uint64_t first, size_t count)
-{
-    cnx_tensor *a = r->pair->a, *b = r->pair->b;
-    unsigned bits = cnx_type_bits(a->type);
-    uint64_t from = first * bits / 8, end = ((first + count) * bits + 7) / 8;
-    const uint8_t *b_bytes = cnx_tensor_bytes(r->c->b->model, b);
-    struct cnx_permutation *present = a->permutation;
-    a->permutation = r->permutation;
-    cnx_tensor_read(r->c->a->model, a, from, r->a_bytes, (size_t)(end - from));
-    a->permutation = present;
-    uint64_t skipped = bits < 8 ? first % (8 / bits) : 0;
-    cnx_elements_read(a->type, r->a_bytes, skipped, count, r->a);
-    cnx_elements_read(a->type, b_bytes + from, skipped, count, r->b);
-    return b_bytes + from;
-}
+enum { SAMPLES = 32 };
 
 /* ---- sums ---- */
 
@@ -74,25 +30,12 @@ static void add_element(sums *s, double a, double b)
     s->largest = change > s->largest ? change : s->largest;
 }
 
-static uint64_t count_differing(const reader *r, const uint8_t *b_bytes, size_t count)
+static void add_block(cnx_pair_reader *r, sums *s, uint64_t first, size_t count)
 {
-    unsigned bits = cnx_type_bits(r->pair->a->type);
-    uint64_t differing = 0;
-    if (bits < 8) {
-        for (size_t i = 0; i < count; i++)
-            differing += r->a[i] != r->b[i];
-        return differing;
-    }
-    for (size_t i = 0, width = bits / 8; i < count; i++)
-        differing += memcmp(r->a_bytes + i * width, b_bytes + i * width, width) != 0;
-    return differing;
-}
-
-static void add_block(const reader *r, sums *s, uint64_t first, size_t count)
-{
-    const uint8_t *b_bytes = read_block(r, first, count);
-    size_t size = (count * (size_t)cnx_type_bits(r->pair->a->type) + 7) / 8;
-    if (memcmp(r->a_bytes, b_bytes, size) == 0) {
+    cnx_pair_read(r, first, count);
+    uint64_t differing = cnx_pair_differing(r, count);
+    s->differing += differing;
+    if (differing == 0) {
         double norm = 0;
         for (size_t i = 0; i < count * r->parts; i++)
             norm += r->a[i] * r->a[i];
@@ -101,30 +44,20 @@ static void add_block(const reader *r, sums *s, uint64_t first, size_t count)
             return;
         }
     }
-    s->differing += count_differing(r, b_bytes, count);
     for (size_t i = 0; i < count * r->parts; i++)
         add_element(s, r->a[i], r->b[i]);
 }
 
-static void release(const reader *r, uint64_t first, size_t count)
+static sums add_all(cnx_pair_reader *r)
 {
-    unsigned bits = cnx_type_bits(r->pair->a->type);
-    if (cnx_tensor_is_view(r->c->b->model, r->pair->b))
-        cnx_view_release(r->pair->b->bytes + first * bits / 8, count * (size_t)bits / 8);
-    if (r->permutation == NULL && cnx_tensor_is_view(r->c->a->model, r->pair->a))
-        cnx_view_release(r->pair->a->bytes + first * bits / 8, count * (size_t)bits / 8);
-}
-
-static sums add_all(const reader *r)
-{
-    enum { RELEASED = BLOCK * 64 };
+    enum { RELEASED = CNX_PAIR_BLOCK * 64 };
     sums s = {0};
     uint64_t total = r->pair->a->count, released = 0;
-    for (uint64_t first = 0; first < total; first += BLOCK) {
-        size_t count = total - first < BLOCK ? (size_t)(total - first) : BLOCK;
+    for (uint64_t first = 0; first < total; first += CNX_PAIR_BLOCK) {
+        size_t count = total - first < CNX_PAIR_BLOCK ? (size_t)(total - first) : CNX_PAIR_BLOCK;
         add_block(r, &s, first, count);
         if (first - released >= RELEASED) {
-            release(r, released, (size_t)(first - released));
+            cnx_pair_release(r, released, (size_t)(first - released));
             released = first;
         }
     }
@@ -168,7 +101,7 @@ static bool fits(double a, double b, double *factor, double tolerance)
     return fabs(b - *factor * a) <= tolerance * fabs(b) * 2;
 }
 
-static bool sample_fits(const reader *r, slices by, double tolerance)
+static bool sample_fits(cnx_pair_reader *r, slices by, double tolerance)
 {
     uint64_t total = r->pair->a->count, groups = total / (by.extent * by.inner);
     const uint64_t positions[] = {0, by.extent - 1};
@@ -176,7 +109,7 @@ static bool sample_fits(const reader *r, slices by, double tolerance)
         double factor = (double)NAN;
         for (uint64_t i = 0; i < SAMPLES; i++) {
             uint64_t outer = i % groups, inner = i / groups % by.inner;
-            read_block(r, (outer * by.extent + positions[p]) * by.inner + inner, 1);
+            cnx_pair_read(r, (outer * by.extent + positions[p]) * by.inner + inner, 1);
             if (!fits(r->a[0], r->b[0], &factor, tolerance))
                 return false;
         }
@@ -185,14 +118,14 @@ static bool sample_fits(const reader *r, slices by, double tolerance)
 }
 
 /* Checks every element; fills in the factors, NaN where a slice is all zeros. */
-static bool all_fit(const reader *r, slices by, double tolerance, double *factors)
+static bool all_fit(cnx_pair_reader *r, slices by, double tolerance, double *factors)
 {
     uint64_t total = r->pair->a->count;
     for (uint64_t i = 0; i < by.extent; i++)
         factors[i] = (double)NAN;
-    for (uint64_t first = 0; first < total; first += BLOCK) {
-        size_t count = total - first < BLOCK ? (size_t)(total - first) : BLOCK;
-        read_block(r, first, count);
+    for (uint64_t first = 0; first < total; first += CNX_PAIR_BLOCK) {
+        size_t count = total - first < CNX_PAIR_BLOCK ? (size_t)(total - first) : CNX_PAIR_BLOCK;
+        cnx_pair_read(r, first, count);
         for (size_t i = 0; i < count; i++)
             if (!fits(r->a[i], r->b[i], &factors[(first + i) / by.inner % by.extent], tolerance))
                 return false;
@@ -230,7 +163,7 @@ static bool is_scaling(const double *factors, uint64_t extent, double tolerance)
     return false;
 }
 
-static bool find_factors(cnx_comparison *c, const reader *r, slices by, const char *where,
+static bool find_factors(cnx_comparison *c, cnx_pair_reader *r, slices by, const char *where,
                          cnx_tensor_change *change)
 {
     double tolerance = rounding(r->pair->a->type);
@@ -252,7 +185,7 @@ static bool find_factors(cnx_comparison *c, const reader *r, slices by, const ch
     return found;
 }
 
-static void explain(cnx_comparison *c, const reader *r, cnx_tensor_change *change)
+static void explain(cnx_comparison *c, cnx_pair_reader *r, cnx_tensor_change *change)
 {
     const cnx_tensor *a = r->pair->a;
     if (cnx_type_kind_of(a->type) != CNX_KIND_FLOAT || a->count < 2)
@@ -271,7 +204,7 @@ static void explain(cnx_comparison *c, const reader *r, cnx_tensor_change *chang
 }
 
 void cnx_measure(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation *permutation,
-                 cnx_tensor_change *change)
+                 struct cnx_permutation *factors, cnx_tensor_change *change)
 {
     change->verdict = CNX_TENSOR_SAME;
     change->detail = "";
@@ -282,7 +215,7 @@ void cnx_measure(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation
         return;
     }
     cnx_arena *scratch = cnx_arena_create(c->arena);
-    reader r = open_reader(c, pair, permutation, scratch);
+    cnx_pair_reader r = cnx_pair_reader_open(c, pair, permutation, factors, scratch);
     sums s = add_all(&r);
     change->norm = sqrt(s.norm);
     change->change = sqrt(s.change);
@@ -296,10 +229,11 @@ void cnx_measure(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation
     cnx_arena_destroy(scratch);
 }
 
-double cnx_squared_distance(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation *permutation)
+double cnx_squared_distance(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation *permutation,
+                            struct cnx_permutation *factors)
 {
     cnx_arena *scratch = cnx_arena_create(c->arena);
-    reader r = open_reader(c, pair, permutation, scratch);
+    cnx_pair_reader r = cnx_pair_reader_open(c, pair, permutation, factors, scratch);
     double change = add_all(&r).change;
     cnx_arena_destroy(scratch);
     return change;

@@ -4,13 +4,14 @@
 
 #include "compare/comparison.h"
 
-/* What differs between the pair's tensors when a's is read under `permutation` (NULL: as it is): sets
- * verdict, detail and the numbers of `change`. The verdict is never CNX_TENSOR_PERMUTED: equal bits are SAME.
- * Streams both tensors in blocks. */
+/* What differs between the pair's tensors when a's is read under `permutation` and b's multiplied by
+ * `factors` (NULL: as it is): sets verdict, detail and the numbers of `change`. The verdict is never
+ * CNX_TENSOR_PERMUTED: what is equal then is SAME. Streams both tensors in blocks. */
 void cnx_measure(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation *permutation,
-                 cnx_tensor_change *change);
+                 struct cnx_permutation *factors, cnx_tensor_change *change);
 
-/* The sum of squared differences of the pair's tensors, a's permuted. */
-double cnx_squared_distance(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation *permutation);
+/* The sum of squared differences of the pair's tensors, a's permuted and b's multiplied. */
+double cnx_squared_distance(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation *permutation,
+                            struct cnx_permutation *factors);
 
 #endif

@@ -1,5 +1,8 @@
 #include "compare/permuted.h"
 
+#include "compare/multiplied.h"
+#include "compare/pair_reader.h"
+
 void cnx_comparison_analyze(cnx_comparison *c)
 {
     if (c->analysis != NULL)
@@ -30,31 +33,27 @@ struct cnx_permutation *cnx_pair_permutation(cnx_comparison *c, cnx_arena *arena
     return cnx_permutation_of(arena, &c->analysis->parameters[pair->parameter], points, c->position);
 }
 
-static bool same_under(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation *permutation)
+const uint32_t *cnx_sequence_source(cnx_arena *arena, const cnx_sequence *sequence, const uint32_t *points,
+                                    uint32_t *position)
 {
-    enum { BLOCK = 1 << 16 };
-    uint8_t block[BLOCK];
-    cnx_tensor *a = pair->a;
-    const uint8_t *b = cnx_tensor_bytes(c->b->model, pair->b);
-    struct cnx_permutation *present = a->permutation;
-    bool same = true;
-    a->permutation = permutation;
-    for (uint64_t at = 0; at < a->size && same; at += BLOCK) {
-        size_t size = a->size - at < BLOCK ? (size_t)(a->size - at) : BLOCK;
-        cnx_tensor_read(c->a->model, a, at, block, size);
-        same = memcmp(block, b + at, size) == 0;
-    }
-    a->permutation = present;
-    return same;
+    uint32_t *source = CNX_NEW_ARRAY(arena, uint32_t, sequence->count);
+    for (uint32_t i = 0; i < sequence->count; i++)
+        position[sequence->points[i]] = i;
+    for (uint32_t i = 0; i < sequence->count; i++)
+        source[position[points[sequence->points[i]]]] = i;
+    return source;
 }
 
-bool cnx_proves_equality(cnx_comparison *c, const uint32_t *points)
+bool cnx_proves_equality(cnx_comparison *c, const uint32_t *points, const cnx_numbers *numbers)
 {
     cnx_arena *scratch = cnx_arena_create(c->arena);
     bool equal = true;
     for (size_t i = 0; i < c->pair_count && equal; i++) {
-        struct cnx_permutation *moved = cnx_pair_permutation(c, scratch, &c->pairs[i], points);
-        equal = moved == NULL ? c->pairs[i].same : same_under(c, &c->pairs[i], moved);
+        const cnx_pair *pair = &c->pairs[i];
+        struct cnx_permutation *moved = cnx_pair_permutation(c, scratch, pair, points);
+        struct cnx_permutation *multiplied = cnx_pair_factors(c, scratch, pair, numbers);
+        equal =
+            moved == NULL && multiplied == NULL ? pair->same : cnx_pair_is_equal(c, pair, moved, multiplied);
     }
     cnx_arena_destroy(scratch);
     return equal;

@@ -12,7 +12,13 @@ void cnx_comparison_analyze(cnx_comparison *c);
 struct cnx_permutation *cnx_pair_permutation(cnx_comparison *c, cnx_arena *arena, const cnx_pair *pair,
                                              const uint32_t *points);
 
-/* Whether every pair is the same bit by bit once a is permuted. */
-bool cnx_proves_equality(cnx_comparison *c, const uint32_t *points);
+/* Where the contents of a sequence's positions come from when points move as `points` says; `position` is
+ * scratch, by point. */
+const uint32_t *cnx_sequence_source(cnx_arena *arena, const cnx_sequence *sequence, const uint32_t *points,
+                                    uint32_t *position);
+
+/* Whether every pair is the same once a is permuted and b is multiplied by what `numbers` do (NULL: nothing):
+ * bit by bit, and nothing was rounded. */
+bool cnx_proves_equality(cnx_comparison *c, const uint32_t *points, const cnx_numbers *numbers);
 
 #endif

@@ -3,24 +3,21 @@
  *   1. both models in structural form; nodes aligned; interface, nodes and wiring compared;
  *   2. weights compared as they stand;
  *   3. if the structure is the same and every tensor holds the same numbers in some order, signs and powers
- * of two aside: both are sorted, as `canon` does. If that makes them equal, one sorting undone after the
- * other is the permutation between them, and the proof is the comparison of every bit under it, not the
- * sorting;
- *   4. if it does not, the canonical forms decide, which know of signs and scales;
+ * of two aside: the symmetry that takes one sorted form to the other is tried, then the one between the
+ * normal forms (normal_forms.h). If it makes them equal, it is the proof;
+ *   4. if it does not, the canonical forms decide;
  *   5. otherwise, weight matching: the symmetry that brings a closest to b. When it happens to make them
- * equal where 4 gave up, that is a proof, too. If not, the verdict is that nothing was decided.
- *
- * There is no witness yet for signs and scales: their place is beside `points` in the comparison. */
+ * equal, that is a proof, too, whatever 4 found. If not, and 4 gave up, nothing was decided. */
 #include "compare/verdict.h"
 
-#include "analyze/verify.h"
+#include "compare/classes.h"
 #include "compare/match.h"
+#include "compare/normal_forms.h"
 #include "compare/permuted.h"
 #include "compare/ways.h"
 #include "compare/weights.h"
 #include "compare/witness.h"
 #include "rewrite/hashes.h"
-#include "rewrite/sort.h"
 
 #include <stdio.h>
 
@@ -81,31 +78,6 @@ static bool same_numbers(const cnx_comparison *c)
     return true;
 }
 
-/* The permutation that takes a's sorted form to b's: by point of a's analysis, or NULL when the analyses
- * differ. */
-static uint32_t *compare_sorted(cnx_comparison *c)
-{
-    cnx_arena *scratch_a = cnx_arena_create(c->a->arena), *scratch_b = cnx_arena_create(c->b->arena);
-    const cnx_sorting *a = cnx_sort_cells(scratch_a, cnx_analyze(scratch_a, c->a->model)),
-                      *b = cnx_sort_cells(scratch_b, cnx_analyze(scratch_b, c->b->model));
-    size_t count = a->analysis->points->point_count;
-    uint32_t *points = NULL;
-    uint32_t witness;
-    if (count == b->analysis->points->point_count && count == c->analysis->points->point_count) {
-        points = CNX_NEW_ARRAY(c->arena, uint32_t, count);
-        uint32_t *back = CNX_NEW_ARRAY(scratch_a, uint32_t, count);
-        for (uint32_t p = 0; p < count; p++)
-            back[b->points[p]] = p;
-        for (uint32_t p = 0; p < count; p++)
-            points[p] = back[a->points[p]];
-        if (!cnx_is_symmetry(cnx_analysis_cells(c->analysis), points, &witness))
-            points = NULL;
-    }
-    cnx_arena_destroy(scratch_b);
-    cnx_arena_destroy(scratch_a);
-    return points;
-}
-
 /* ---- canonical forms ---- */
 
 typedef enum decision { EQUAL, UNEQUAL, UNDECIDED } decision;
@@ -150,7 +122,7 @@ static bool may_be_tied(const cnx_comparison *c)
 
 /* ---- the verdict ---- */
 
-static void find_permutation(cnx_comparison *c)
+static void find_symmetry(cnx_comparison *c)
 {
     cnx_comparison_analyze(c);
     c->points = c->options.keep_place ? NULL : cnx_match_weights(c);
@@ -161,22 +133,33 @@ static void settle(cnx_comparison *c, cnx_verdict verdict)
     c->report->verdict = verdict;
     if (verdict == CNX_VERDICT_EQUIVALENT) {
         cnx_list_equal_weights(c);
+        cnx_list_classes(c);
         cnx_find_ways(c);
         if (c->report->way_count == 0)
             cnx_comparison_way(c, "encoding of the file");
     }
 }
 
-/* Equal canonical forms, though no permutation alone leads from one file to the other. */
+/* Equal canonical forms, though no symmetry was found that leads from one file to the other. */
 static void settle_by_form(cnx_comparison *c)
 {
     c->report->verdict = CNX_VERDICT_EQUIVALENT;
     c->report->undecided = NULL;
     cnx_find_ways(c);
-    cnx_comparison_way(c, "signs or powers of two");
+    cnx_comparison_way(c, "symmetries");
     cnx_comparison_note(
-        c, "the canonical forms are equal; weights differ by signs or powers of two, which a witness "
-           "does not hold");
+        c, "the canonical forms are equal, but the search for a symmetry that takes one model to the other "
+           "was given up: there is no witness");
+}
+
+/* Weights are the same under the symmetry that matching found. */
+static void settle_by_matching(cnx_comparison *c, decision decided)
+{
+    c->report->undecided = NULL;
+    settle(c, CNX_VERDICT_EQUIVALENT);
+    if (decided == UNEQUAL)
+        cnx_comparison_note(c, "hashes differ all the same: the canonical form does not choose all of these "
+                               "signs and scales (docs/FORMAT.md, section 6)");
 }
 
 /* Same structure: whatever differs is in the weights. */
@@ -188,26 +171,23 @@ static void compare_weights(cnx_comparison *c)
     }
     bool numbers = same_numbers(c);
     cnx_comparison_analyze(c);
-    if (numbers) {
-        uint32_t *points = compare_sorted(c);
-        if (points != NULL && cnx_proves_equality(c, points)) {
-            c->points = points;
-            settle(c, CNX_VERDICT_EQUIVALENT);
-            return;
-        }
+    if (numbers && (cnx_match_sorted_forms(c, false) || cnx_match_sorted_forms(c, true))) {
+        settle(c, CNX_VERDICT_EQUIVALENT);
+        return;
     }
     decision decided = numbers ? compare_canonical(c) : UNEQUAL;
     if (decided == EQUAL) {
         settle_by_form(c);
         return;
     }
-    find_permutation(c);
-    if (decided == UNDECIDED && cnx_proves_equality(c, c->points)) {
-        settle(c, CNX_VERDICT_EQUIVALENT);
+    find_symmetry(c);
+    if (numbers && cnx_proves_equality(c, c->points, c->numbers)) {
+        settle_by_matching(c, decided);
         return;
     }
     cnx_measure_weights(c);
     cnx_measure_blocks(c);
+    cnx_list_classes(c);
     if (c->report->tensors_changed == 0)
         c->report->verdict = CNX_VERDICT_TOLERATED;
     else
@@ -229,9 +209,10 @@ static void compare_structures(cnx_comparison *c)
         cnx_list_equal_weights(c);
         return;
     }
-    find_permutation(c);
+    find_symmetry(c);
     cnx_measure_weights(c);
     cnx_measure_blocks(c);
+    cnx_list_classes(c);
 }
 
 const cnx_diff *cnx_compare(cnx_model *a, cnx_model *b, const cnx_diff_options *options)

@@ -2,8 +2,6 @@
  * the messages as they were read. */
 #include "compare/ways.h"
 
-#include "compare/permuted.h"
-
 /* ---- names and order of nodes ---- */
 
 static bool same_text(const char *a, const char *b)
@@ -85,28 +83,26 @@ static bool same_storage(const cnx_comparison *c)
     return same;
 }
 
-/* ---- permutation ---- */
+/* ---- symmetry ---- */
 
-static void add_permutation(cnx_comparison *c)
+static void add_symmetry(cnx_comparison *c, const char *what, size_t classes, size_t tensors)
 {
-    if (c->points == NULL)
-        return;
-    const cnx_cells *cells = cnx_analysis_cells(c->analysis);
-    size_t moved = 0, axes = 0;
-    for (size_t i = 0; i < c->report->tensor_count; i++)
-        axes += c->report->tensors[i].verdict == CNX_TENSOR_PERMUTED;
-    for (uint32_t k = 0; k < cells->cell_count; k++) {
-        bool moves = false;
-        for (uint32_t i = 0; i < cells->cells[k].count && !moves; i++) {
-            uint32_t class = cells->members[cells->cells[k].first + i];
-            uint32_t point = cells->copies[cells->copy_start[class]];
-            moves = cells->class_of[c->points[point]] != class;
-        }
-        moved += moves;
+    if (classes != 0 && tensors != 0)
+        cnx_comparison_way(c, "%s of %zu %s (%zu %s)", what, classes, classes == 1 ? "class" : "classes",
+                           tensors, tensors == 1 ? "tensor" : "tensors");
+}
+
+static void add_symmetries(cnx_comparison *c)
+{
+    size_t permuted = 0, flipped = 0, scaled = 0;
+    for (size_t i = 0; i < c->report->class_count; i++) {
+        permuted += c->report->classes[i].permuted != 0;
+        flipped += c->report->classes[i].flipped != 0;
+        scaled += c->report->classes[i].scaled != 0;
     }
-    if (axes != 0)
-        cnx_comparison_way(c, "permutation of %zu %s (%zu tensors)", moved, moved == 1 ? "class" : "classes",
-                           axes);
+    add_symmetry(c, "permutation", permuted, c->permuted_tensors);
+    add_symmetry(c, "signs", flipped, c->flipped_tensors);
+    add_symmetry(c, "scales", scaled, c->scaled_tensors);
 }
 
 void cnx_find_ways(cnx_comparison *c)
@@ -124,5 +120,5 @@ void cnx_find_ways(cnx_comparison *c)
         cnx_comparison_way(c, "storage of tensors");
     if (c->report->interface_count != 0)
         cnx_comparison_way(c, "remarks");
-    add_permutation(c);
+    add_symmetries(c);
 }

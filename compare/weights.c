@@ -3,6 +3,7 @@
 
 #include "analyze/blocks.h"
 #include "compare/measure.h"
+#include "compare/multiplied.h"
 #include "compare/permuted.h"
 
 #include <math.h>
@@ -20,7 +21,7 @@ static cnx_tensor_change describe_pair(cnx_comparison *c, const cnx_pair *pair)
                                .detail = ""};
 }
 
-/* "axes 0 and 1" */
+/* "axes 0, 1" */
 static const char *axes_text(cnx_arena *arena, const cnx_tensor *tensor,
                              const struct cnx_permutation *permutation)
 {
@@ -32,21 +33,87 @@ static const char *axes_text(cnx_arena *arena, const cnx_tensor *tensor,
     return cnx_print(arena, "%s %s", moved == 1 ? "axis" : "axes", text);
 }
 
+static const char *append_text(cnx_arena *arena, const char *text, const char *more)
+{
+    return text[0] == '\0' ? more : cnx_print(arena, "%s, %s", text, more);
+}
+
+/* What the symmetry does to a tensor besides moving it: "axis 0: 6 of 12 signs, by 0.5 to 4". */
+typedef struct multiplication {
+    const char *text;
+    bool flips;
+    bool scales;
+} multiplication;
+
+static void describe_axis(cnx_arena *arena, uint32_t axis, const double *factors, uint32_t count,
+                          multiplication *found)
+{
+    uint32_t flipped = 0;
+    double least = (double)INFINITY, most = 0;
+    for (uint32_t i = 0; i < count; i++) { /* what b is multiplied by; a by the inverse */
+        double inverse = 1 / fabs(factors[i]);
+        flipped += factors[i] < 0;
+        least = inverse < least ? inverse : least;
+        most = inverse > most ? inverse : most;
+    }
+    bool scaled = least != 1 || most != 1;
+    const char *signs = flipped == 0 ? "" : cnx_print(arena, "%u of %u signs", flipped, count);
+    const char *scales = !scaled ? "" : cnx_print(arena, "by %.9g to %.9g", least, most);
+    const char *both = flipped != 0 && scaled ? cnx_print(arena, "%s, %s", signs, scales)
+                       : scaled               ? scales
+                                              : signs;
+    found->text = append_text(arena, found->text, cnx_print(arena, "axis %u: %s", axis, both));
+    found->flips = found->flips || flipped != 0;
+    found->scales = found->scales || scaled;
+}
+
+static multiplication describe_factors(cnx_comparison *c, const cnx_pair *pair,
+                                       const struct cnx_permutation *factors)
+{
+    multiplication found = {.text = ""};
+    for (uint32_t k = 0; factors != NULL && k < pair->a->rank; k++)
+        if (factors->factors[k].factor != NULL) {
+            const cnx_parameter *parameter = &c->analysis->parameters[pair->parameter];
+            describe_axis(c->arena, k, factors->factors[k].factor,
+                          cnx_parameter_labels(parameter, k)->sequence->count, &found);
+        }
+    return found;
+}
+
+/* The verdict on a tensor that the symmetry explains, as far as it was the same under it. */
+static void describe_symmetry(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation *permutation,
+                              const struct cnx_permutation *factors, cnx_tensor_change *row)
+{
+    multiplication multiplied = describe_factors(c, pair, factors);
+    c->permuted_tensors += permutation != NULL;
+    c->flipped_tensors += multiplied.flips;
+    c->scaled_tensors += multiplied.scales;
+    if (row->verdict == CNX_TENSOR_SAME)
+        row->verdict = multiplied.scales     ? CNX_TENSOR_SCALED
+                       : multiplied.flips    ? CNX_TENSOR_SIGN_FLIPPED
+                       : permutation != NULL ? CNX_TENSOR_PERMUTED
+                                             : CNX_TENSOR_SAME;
+    if (multiplied.text[0] != '\0')
+        row->detail = append_text(c->arena, row->detail, multiplied.text);
+    if (permutation != NULL) {
+        const char *axes = axes_text(c->arena, pair->a, permutation);
+        row->detail =
+            row->detail[0] == '\0' ? axes : cnx_print(c->arena, "%s, %s permuted", row->detail, axes);
+    }
+}
+
 static void measure_pair(cnx_comparison *c, const cnx_pair *pair, cnx_tensor_change *row)
 {
     struct cnx_permutation *permutation = cnx_pair_permutation(c, c->arena, pair, c->points);
-    cnx_measure(c, pair, permutation, row);
-    if (permutation == NULL || pair->same)
-        return;
-    const char *axes = axes_text(c->arena, pair->a, permutation);
-    if (row->verdict == CNX_TENSOR_SAME)
-        row->verdict = CNX_TENSOR_PERMUTED;
-    row->detail = row->detail[0] == '\0' ? axes : cnx_print(c->arena, "%s, %s permuted", row->detail, axes);
+    struct cnx_permutation *factors = cnx_pair_factors(c, c->arena, pair, c->numbers);
+    cnx_measure(c, pair, permutation, factors, row);
+    if (!pair->same)
+        describe_symmetry(c, pair, permutation, factors, row);
 }
 
 bool cnx_is_changed(const cnx_comparison *c, const cnx_tensor_change *row)
 {
-    if (row->verdict == CNX_TENSOR_SAME || row->verdict == CNX_TENSOR_PERMUTED)
+    if (row->verdict != CNX_TENSOR_CHANGED && row->differing == 0)
         return false;
     return !(c->options.tolerance > 0 && row->relative <= c->options.tolerance);
 }
@@ -85,13 +152,11 @@ void cnx_list_equal_weights(cnx_comparison *c)
 {
     cnx_tensor_change *rows = CNX_NEW_ARRAY(c->arena, cnx_tensor_change, c->pair_count);
     for (size_t i = 0; i < c->pair_count; i++) {
-        rows[i] = describe_pair(c, &c->pairs[i]);
-        struct cnx_permutation *moved =
-            c->pairs[i].same ? NULL : cnx_pair_permutation(c, c->arena, &c->pairs[i], c->points);
-        if (moved == NULL)
-            continue;
-        rows[i].verdict = CNX_TENSOR_PERMUTED;
-        rows[i].detail = axes_text(c->arena, c->pairs[i].a, moved);
+        const cnx_pair *pair = &c->pairs[i];
+        rows[i] = describe_pair(c, pair);
+        if (!pair->same)
+            describe_symmetry(c, pair, cnx_pair_permutation(c, c->arena, pair, c->points),
+                              cnx_pair_factors(c, c->arena, pair, c->numbers), &rows[i]);
     }
     c->report->tensors = rows;
     c->report->tensor_count = c->pair_count;

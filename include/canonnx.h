@@ -420,7 +420,7 @@ typedef enum cnx_verdict {
 
 typedef struct cnx_diff_options {
     double tolerance; /* a tensor whose relative change is at most this counts as equal; 0: equal bits only */
-    bool keep_place;  /* look for no permutation when the weights differ as they stand */
+    bool keep_place;  /* look for no symmetry when the weights differ as they stand */
 } cnx_diff_options;
 
 /* Something outside of the nodes. `before` and `after` are NULL where it is absent. */
@@ -448,7 +448,7 @@ typedef enum cnx_tensor_verdict {
     CNX_TENSOR_PERMUTED,     /* bit by bit the same under the permutation */
     CNX_TENSOR_SIGN_FLIPPED, /* (and permuted) the same but for signs, of all of it or of positions of an axis
                               */
-    CNX_TENSOR_SCALED,       /* idem, but for factors, up to rounding */
+    CNX_TENSOR_SCALED,       /* (and permuted, and flipped) the same but for factors, up to rounding */
     CNX_TENSOR_CHANGED,
 } cnx_tensor_verdict;
 
@@ -461,14 +461,24 @@ typedef struct cnx_tensor_change {
     const char *shape; /* "64 x 3 x 7 x 7" */
     uint64_t elements;
     cnx_tensor_verdict verdict;
-    const char
-        *detail;     /* "axes 0 and 1", "axis 0: 12 of 64 signs", "by 2"; "" when there is nothing to say */
-    double largest;  /* max |a - b|, a permuted; infinite where a number became none */
-    double change;   /* the Euclidean norm of a - b */
-    double norm;     /* of a */
-    double relative; /* change / norm; infinite when only a is zero */
-    uint64_t differing; /* elements with other bits */
+    const char *detail; /* "axes 0, 1", "axis 0: 12 of 64 signs", "by 2"; "" when there is nothing to say */
+    double largest;     /* max |a - b|, aligned by the symmetry (see cnx_diff.classes), in the units of a;
+                           infinite where a number became none */
+    double change;      /* the Euclidean norm of a - b */
+    double norm;        /* of a */
+    double relative;    /* change / norm; infinite when only a is zero */
+    uint64_t differing; /* elements that are not the same once aligned: 0 when only the symmetry differs */
 } cnx_tensor_change;
+
+/* What the symmetry that aligns the models does to one class of a's units; what is inside of its members is
+ * counted along. */
+typedef struct cnx_class_change {
+    const char *name;  /* the parameter axis that shows it first, such as "conv1.weight:0" */
+    uint64_t extent;   /* units */
+    uint64_t permuted; /* of them, those that change place */
+    uint64_t flipped;  /* in sign */
+    uint64_t scaled;   /* by powers of two */
+} cnx_class_change;
 
 /* A block of `a` (see cnx_inspect), with the tensors its nodes read. */
 typedef struct cnx_block_change {
@@ -477,19 +487,22 @@ typedef struct cnx_block_change {
     const char *node; /* its first */
     uint64_t parameters;
     size_t tensor_count;
-    size_t changed_count; /* of them, those that are neither the same nor permuted */
+    size_t changed_count; /* of them, those that differ once aligned */
     double largest;
     double relative; /* over all of its tensors */
 } cnx_block_change;
 
-/* What a permutation does to one axis of a tensor, as one node reads it. */
+/* What a symmetry does to one axis of a tensor, as one node reads it: position i gets what was at source[i],
+ * times signs[i] * 2^exponents[i]. Each of the three is NULL when it would change nothing. */
 typedef struct cnx_witness_axis {
     uint32_t use;       /* the number of the use among all parameters, in canonical order */
     const char *tensor; /* its name in the model that is permuted */
     uint32_t axis;
-    const char *name;       /* of the class that moves, such as "conv1.weight:0" */
-    size_t count;           /* positions: the axis's extent, times the blocks that it varies over */
-    const uint32_t *source; /* position i gets what was at source[i] */
+    const char *name; /* of the class, such as "conv1.weight:0" */
+    size_t count;     /* positions: the axis's extent, times the blocks that it varies over */
+    const uint32_t *source;
+    const int32_t *signs; /* 1 or -1 */
+    const int32_t *exponents;
 } cnx_witness_axis;
 
 /* A symmetry of a model, written down axis by axis; axes that stay as they are are left out. */
@@ -503,7 +516,8 @@ typedef struct cnx_diff {
     cnx_verdict verdict;
     size_t way_count;
     const char *const *ways; /* of equivalent models: "names", "order of nodes", "storage of tensors",
-                                "permutation of 3 classes" ...; what differs although it means nothing */
+                                "permutation of 3 classes (7 tensors)", "signs of 1 class (3 tensors)",
+                                "scales of ..."; what differs although it means nothing */
     const char *undecided;   /* why, for CNX_VERDICT_UNDECIDED; else NULL */
     size_t interface_count;
     const cnx_interface_change *interface;
@@ -516,7 +530,9 @@ typedef struct cnx_diff {
     bool unrelated; /* most nodes have no partner: details about nodes say little */
     size_t tensor_count;
     const cnx_tensor_change *tensors;
-    size_t tensors_changed; /* neither the same nor permuted */
+    size_t tensors_changed; /* those that differ once aligned */
+    size_t class_count;     /* classes that the symmetry which aligns the models does something to */
+    const cnx_class_change *classes;
     size_t block_count;
     const cnx_block_change *blocks; /* those with parameters */
     double largest;                 /* over all tensors */
@@ -537,7 +553,8 @@ CNX_API cnx_code cnx_same_bytes(const char *a, const char *b, bool *same, const 
 CNX_API cnx_code cnx_diff_models(cnx_model *a, cnx_model *b, const cnx_diff_options *options,
                                  const cnx_diff **diff, cnx_model **culprit, cnx_error *error);
 
-/* Permutes the model in memory as the witness says, after checking that this is a symmetry of it. */
+/* Permutes and multiplies the weights of the model in memory as the witness says, after checking that this is
+ * a symmetry of it. Fails where a weight would be rounded. */
 CNX_API cnx_code cnx_apply_witness(cnx_model *model, const cnx_witness *witness, cnx_error *error);
 
 /* ---- text --------------------------------------------------------------------------------------- */
