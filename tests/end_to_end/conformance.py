@@ -73,14 +73,14 @@ def specification(name, tensor):
     return {"name": name, "type": TYPES[tensor.data_type], "shape": list(tensor.dims), "data": flat}
 
 
-def agree(reference, other, inputs):
+def agree(reference, other, inputs, limit=LARGEST_DIFFERENCE):
     answer = JUDGE.ask({"reference": str(reference), "other": str(other), "inputs": inputs, "rounds": 1,
                         "stamp": str(reference.stat().st_mtime_ns)})
     if not answer["ok"] and (answer["stage"].endswith("reference") or reference == other):
         raise CannotRun("ONNX Runtime does not run the original")
     check(answer["ok"], f"{other.stem}: {answer.get('stage')}: {answer.get('error')}")
     for output in answer["outputs"]:
-        close = output["difference"] <= LARGEST_DIFFERENCE * max(output["scale"], 1e-30)
+        close = output["difference"] <= limit * max(output["scale"], 1e-30)
         if reference == other and not close:
             raise CannotRun("its outputs are random")
         check(close, f"{other.stem}: output {output['name']} differs by {output['difference']:.3g} "

@@ -7,7 +7,6 @@ import functools
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import tempfile
@@ -93,14 +92,21 @@ def sample(model, seed, out, elements="", **options):
 
 
 @functools.cache
-def more_elements():
-    """All kinds of group elements that `canonnx sample` offers beside permutations, as its --with takes them; $CANONNX_WITH
-    replaces them. "" when there are none."""
+def kinds_of_elements():
+    """What the tests of random members give --with of `canonnx sample`: permutations; all exact kinds; all kinds, for
+    changes of basis round. $CANONNX_WITH replaces them, separated by spaces."""
     if "CANONNX_WITH" in os.environ:
-        return os.environ["CANONNX_WITH"]
-    help_text = run("sample", "--help", expect=0).output
-    offered = [kind for kind in ("permute", "sign", "scale", "linear") if re.search(rf"\b{kind}\b", help_text)]
-    return ",".join(offered) if "--with" in help_text and len(offered) > 1 else ""
+        return tuple(os.environ["CANONNX_WITH"].split())
+    return "permute", "permute,sign,scale", "permute,sign,scale,linear"
+
+
+LEFT = ("left as they are", "not canonical")  # words of canon's notes on factors that are no part of the form
+
+
+def canonical_and_whole(model, out):
+    """The canonical form, and whether signs and scales are part of it (docs/FORMAT.md, 6.4, 6.7, 6.8)."""
+    notes = " ".join(run("canon", model, "-o", out, expect=0).output.split())
+    return out, not any(words in notes for words in LEFT)
 
 
 def hash_of(model, **options):

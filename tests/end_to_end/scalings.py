@@ -11,14 +11,13 @@ import functools
 import onnx
 
 import catalogue
-from harness import (JUDGE, CannotRun, Failure, canonical, check, check_equal, check_same_bytes, run, run_json, sample,
-                     scratch)
+from harness import (JUDGE, CannotRun, Failure, canonical, canonical_and_whole, check, check_equal, check_same_bytes,
+                     run_json, sample, scratch)
 
 import random_architectures
 from builder import Builder
 
 RANDOM = 24  # random architectures
-LEFT = ("left as they are", "not canonical")
 
 
 def perceptron(activation, hidden=5, deep=1):
@@ -146,9 +145,8 @@ def written(make, form_too=True):
 
 def hold(model, form_too=True):
     with scratch() as folder:
-        form = canonical(model.path, folder / "canonical.onnx")
-        notes = run("canon", model.path, "-o", folder / "again.onnx", expect=0).output
-        whole = form_too and not any(words in " ".join(notes.split()) for words in LEFT)
+        form, whole = canonical_and_whole(model.path, folder / "canonical.onnx")
+        whole = whole and form_too
         for kinds in ("sign", "scale", "permute,sign,scale", "linear"):
             member = sample(model.path, 1, folder / "member.onnx", elements=kinds)
             if whole and kinds != "linear":

@@ -3,8 +3,9 @@
 Models: random architectures, every block of theirs on its own, small nets of PyTorch in every form of export, exports of
 torchvision, and every model of ONNX's own test data whose float parameters are in the file. (Samples, hand-made, npm's
 and larger exports: equivalence.py asks the same of them.) For each: outputs vary, or the test has failed; the canonical
-form agrees; three samples agree and have the same canonical form; and the canonical form of the canonical form is
-itself. scripts/soundness runs more of everything, with every kind of group element that `canonnx sample` knows.
+form agrees; three samples of every kind of group element that `canonnx sample` knows agree, and have the same canonical
+form where the form says that they do; and the canonical form of the canonical form is itself. scripts/soundness runs
+more of everything, all models of the catalogue included, with every kind alone and all at once.
 """
 
 import collections
@@ -18,8 +19,8 @@ import onnx
 
 import catalogue
 import conformance
-from harness import (BUILD, JUDGE, LARGEST_DIFFERENCE, ROOT, CannotRun, Failure, canonical, check, check_same_bytes,
-                     more_elements, sample, scratch)
+from harness import (BUILD, JUDGE, LARGEST_DIFFERENCE, ROOT, CannotRun, Failure, canonical, canonical_and_whole, check,
+                     check_same_bytes, kinds_of_elements, sample, scratch)
 
 import make
 import random_architectures
@@ -30,6 +31,7 @@ RANDOM = int(os.environ.get("CANONNX_RANDOM", 60))  # random architectures, 0, 1
 SINGLES = int(os.environ.get("CANONNX_SINGLES", 1))  # of every block on its own
 FIRST = int(os.environ.get("CANONNX_FIRST", 0))  # seed of the first of either
 LEAST_RANDOM = 40  # that must really have been compared
+WHOLE_CATALOGUE = "CANONNX_CATALOGUE" in os.environ  # also what equivalence.py asks less of
 EXPORT_LIMIT = 900  # seconds
 LARGEST_MESSAGE = 1 << 31  # bytes that protobuf reads as one message
 REDRAWN = 5  # times a random net is drawn at most until its outputs vary
@@ -52,6 +54,9 @@ def cases():
                 lambda number: random_architectures.single_block(kind, name, number, table), seed, "block")
     for name in zoo_names():
         yield f"torchvision/{name}", lambda name=name: exported(name)
+    if WHOLE_CATALOGUE:
+        for model in catalogue.everything():
+            yield f"{model.label}", lambda model=model: of_the_catalogue(model)
     for path in with_parameters():
         yield f"testdata/{path.parent.name}", lambda path=path: shipped(path)
 
@@ -122,6 +127,14 @@ def exported(name):
             shutil.rmtree(path.parent)
 
 
+def of_the_catalogue(model):
+    """The models that equivalence.py draws one member of each kind of."""
+    if model.not_runnable:
+        raise CannotRun(model.not_runnable)
+    with scratch(6 * model.size) as folder:
+        hold(model.path, model.inputs(), folder)
+
+
 def export(name, where):
     try:
         run = subprocess.run([sys.executable, str(ROOT / "tests/models/zoo.py"), name, where], capture_output=True,
@@ -138,15 +151,12 @@ def shipped(path):
     """ONNX's own model on its example data; its outputs may be constant, since it is one operator."""
     inputs = [conformance.specification(name, tensor) for name, tensor in example(path).items()]
     with scratch() as folder:
-        form = canonical(path, folder / "canonical.onnx")
+        form, whole = canonical_and_whole(path, folder / "canonical.onnx")
         runs = JUDGE.ask({"reference": str(path), "other": str(path), "inputs": inputs, "rounds": 1})
         if not runs["ok"]:
             raise CannotRun(f"ONNX Runtime does not run it: {reason(runs['error'])}")
         conformance.agree(path, form, inputs)
-        for seed in SEEDS:
-            member = sample(path, seed, folder / "sample.onnx")
-            conformance.agree(path, member, inputs)
-            check_same_bytes(form, canonical(member, folder / "moved.onnx"), f"canonical form of sample {seed}")
+        members(path, form, whole, lambda member, what, limit: conformance.agree(path, member, inputs, limit))
 
 
 def example(path):
@@ -177,7 +187,7 @@ def holds_floats(path):
 
 def hold(path, inputs, folder, canonical_limit=LARGEST_DIFFERENCE):
     """Runs the model against its canonical form and random members of its class."""
-    form = canonical(path, folder / "canonical.onnx")
+    form, whole = canonical_and_whole(path, folder / "canonical.onnx")
     if form.stat().st_size >= LARGEST_MESSAGE:
         raise CannotRun("its canonical form is one file of 2 GiB or more, which ONNX Runtime does not read")
     runs = JUDGE.ask({"reference": str(path), "other": str(path), "inputs": inputs,
@@ -186,14 +196,21 @@ def hold(path, inputs, folder, canonical_limit=LARGEST_DIFFERENCE):
         raise CannotRun(f"ONNX Runtime does not run it: {reason(runs['error'])}")
     canonical_agrees(path, form, inputs, canonical_limit)
     check_same_bytes(form, canonical(form, folder / "again.onnx"), "canonical form of the canonical form")
-    for seed in SEEDS:
-        member = sample(path, seed, folder / "sample.onnx")
-        agree(path, member, inputs, f"sample {seed}")
-        check_same_bytes(form, canonical(member, folder / "moved.onnx"), f"canonical form of sample {seed}")
-        if more_elements():
-            member = sample(path, seed, folder / "sample.onnx", elements=more_elements())
-            agree(path, member, inputs, f"sample {seed} with {more_elements()}",
-                  LINEAR if "linear" in more_elements() else LARGEST_DIFFERENCE)
+    members(path, form, whole, lambda member, what, limit: agree(path, member, inputs, what, limit))
+
+
+def members(path, form, whole, judge):
+    """Three random members of every kind: judge(member, what it is, largest difference) fails when one computes something
+    else; those that only exact elements moved have the model's canonical form, unless that is not whole."""
+    folder = form.parent
+    for kinds in kinds_of_elements():
+        exact = "linear" not in kinds
+        for seed in SEEDS:
+            what = f"sample {seed} with {kinds}"
+            member = sample(path, seed, folder / "sample.onnx", elements=kinds)
+            judge(member, what, LARGEST_DIFFERENCE if exact else LINEAR)
+            if kinds == "permute" or (exact and whole):
+                check_same_bytes(form, canonical(member, folder / "moved.onnx"), f"canonical form of {what}")
 
 
 def canonical_agrees(path, form, inputs, limit):
