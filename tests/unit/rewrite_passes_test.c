@@ -127,6 +127,29 @@ static void reshapes(void **state)
     UNCHANGED("reshapes", "in x\na = Cast(x) to=11\ny = Relu(a)\nout y\n");
 }
 
+static void reshapes_there_and_back(void **state)
+{
+    (void)state;
+    const char *relu = "in x\ny = Relu(x)\nout y\n";
+    check_passes("reshapes,dead", "in x\na = Cast(x) to=11\nb = Cast(a) to=1\ny = Relu(b)\nout y\n", relu);
+    check_passes("reshapes,dead",
+                 "in x\ns = int64[3]{1 -1 1}\nf = int64[1]{-1}\na = Reshape(x, s)\nb = Cast(a) to=11\n"
+                 "c = Reshape(b, f)\nd = Cast(c) to=1\ny = Relu(d)\nout y\n",
+                 relu);
+    check_passes("reshapes,dead",
+                 "in x\ns = int64[1]{0}\na = Unsqueeze(x, s)\nb = Squeeze(a, s)\ny = Relu(b)\nout y\n", relu);
+    /* what goes there, back, and there again stays one node */
+    check_passes("reshapes,dead",
+                 "in x\ns = int64[2]{-1 1}\nf = int64[1]{-1}\na = Reshape(x, s)\nb = Reshape(a, f)\n"
+                 "c = Reshape(b, s)\ny = Add(a, c)\nout y\n",
+                 "in x\ns = int64[2]{-1 1}\na = Reshape(x, s)\ny = Add(a, a)\nout y\n");
+    /* numbers are lost on the way, or elements reordered */
+    UNCHANGED("reshapes", "in x\na = Cast(x) to=10\nb = Cast(a) to=1\ny = Relu(b)\nout y\n");
+    UNCHANGED("reshapes", "in x\na = Cast(x) to=7\nb = Cast(a) to=1\ny = Relu(b)\nout y\n");
+    UNCHANGED("reshapes", "in x\nf = int64[2]{2 -1}\ns = int64[1]{-1}\na = Reshape(x, f)\n"
+                          "b = Transpose(a)\nc = Reshape(b, s)\ny = Relu(c)\nout y\n");
+}
+
 static void fold_constants(void **state)
 {
     (void)state;
@@ -421,6 +444,7 @@ int main(void)
         cmocka_unit_test(hoisting),
         cmocka_unit_test(transposes),
         cmocka_unit_test(reshapes),
+        cmocka_unit_test(reshapes_there_and_back),
         cmocka_unit_test(fold_constants),
         cmocka_unit_test(fuse_gemm),
         cmocka_unit_test(fold_batch_normalization),
