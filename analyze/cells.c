@@ -511,17 +511,12 @@ double cnx_cell_log10_order(const cnx_cells *cells, uint32_t cell)
     return c->count * inside + lgamma((double)c->count + 1) / log(10.0);
 }
 
-/* Pins the cell of a class that could not be verified; when that is no cell's, every cell of the phase. */
-static void pin_cells(cnx_cells *cells, uint32_t class, uint32_t phase)
+static void pin_cells(cnx_cells *cells, const bool *guilty)
 {
     uint32_t reason = cnx_reason(cells->points, "exact check failed: copies do not move in step", NULL, NULL);
-    for (uint32_t k = 0; k < cells->cell_count; k++) {
-        const cnx_cell *cell = &cells->cells[k];
-        bool guilty =
-            cells->cell_of[class] == k || (cells->cell_of[class] == CNX_NONE && cell->phase == phase);
-        for (uint32_t i = 0; i < cell->count && guilty && cell->count > 1; i++)
-            cells->pinned[cells->members[cell->first + i]] = reason;
-    }
+    for (uint32_t k = 0; k < cells->cell_count; k++)
+        for (uint32_t i = 0; i < cells->cells[k].count && guilty[k]; i++)
+            cells->pinned[cells->members[cells->cells[k].first + i]] = reason;
 }
 
 static void pin_everything(cnx_cells *cells)
@@ -544,11 +539,11 @@ static bool build(cnx_cells *cells, colouring *colours, cnx_arena *arena)
         pin_everything(cells);
         return false;
     }
-    uint32_t witness, phase;
-    if (cnx_verify_cells(cells, &witness, &phase))
-        return true;
-    pin_cells(cells, witness, phase);
-    return false;
+    bool *guilty = CNX_NEW_ARRAY(arena, bool, cells->cell_count);
+    bool good = cnx_verify_cells(cells, guilty);
+    if (!good)
+        pin_cells(cells, guilty);
+    return good;
 }
 
 cnx_cells *cnx_find_cells(cnx_arena *arena, cnx_points *points)

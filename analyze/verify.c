@@ -4,8 +4,9 @@
  * condition on a position involves the class found there, the class of the block it lies in, and nothing
  * else. Members of cells of one phase never contain each other, so exchanging 0-1, 2-3, 4-5 ... of all cells
  * of a phase at once is a symmetry exactly when each of these exchanges is. Two such rounds a phase (0-1, 2-3
- * ... and 1-2, 3-4 ...) cover all generators; each costs one pass over all positions.
- */
+ * ... and 1-2, 3-4 ...) cover all generators; each costs one pass over all positions. For the same reason
+ * the culprits of a round that fails are found by halves: exchange only in half of its cells, and look
+ * further only where that fails. */
 #include "analyze/verify.h"
 
 typedef struct check {
@@ -122,39 +123,79 @@ bool cnx_is_symmetry(const cnx_cells *cells, const uint32_t *permutation, uint32
     return holds;
 }
 
-/* Exchanges neighbours in every cell of a phase, starting with the first or the second member. */
-static bool exchange_neighbours(const cnx_cells *cells, uint32_t phase, uint32_t start, uint32_t *image)
+/* Rounds of one call that may be tried to find culprits one by one. */
+enum { MOST_TRIES = 512 };
+
+typedef struct trial {
+    const cnx_cells *cells;
+    uint32_t start;        /* exchanges start with the first or the second member */
+    uint32_t *image;       /* by class */
+    uint32_t *permutation; /* by point */
+    uint32_t tries;
+} trial;
+
+/* Exchanges neighbours in all of these cells; whether that is a symmetry. */
+static bool passes(trial *t, const uint32_t *chosen, uint32_t count)
 {
+    const cnx_cells *cells = t->cells;
     bool any = false;
     for (uint32_t c = 0; c < cells->class_count; c++)
-        image[c] = c;
-    for (uint32_t k = 0; k < cells->cell_count; k++) {
-        const cnx_cell *cell = &cells->cells[k];
+        t->image[c] = c;
+    for (uint32_t k = 0; k < count; k++) {
+        const cnx_cell *cell = &cells->cells[chosen[k]];
         const uint32_t *members = cells->members + cell->first;
-        for (uint32_t i = start; cell->phase == phase && i + 1 < cell->count; i += 2) {
-            image[members[i]] = members[i + 1];
-            image[members[i + 1]] = members[i];
+        for (uint32_t i = t->start; i + 1 < cell->count; i += 2) {
+            t->image[members[i]] = members[i + 1];
+            t->image[members[i + 1]] = members[i];
             any = true;
         }
     }
-    return any;
+    if (!any)
+        return true;
+    uint32_t witness;
+    t->tries++;
+    cnx_carry_classes(cells, t->image);
+    cnx_permute_points(cells, t->image, t->permutation);
+    return cnx_is_symmetry(cells, t->permutation, &witness);
 }
 
-bool cnx_verify_cells(const cnx_cells *cells, uint32_t *witness, uint32_t *phase)
+/* Marks the culprits among cells that do not pass together. When both halves pass, against the reasoning
+ * above, all are taken for culprits. */
+static void accuse(trial *t, const uint32_t *chosen, uint32_t count, bool *guilty)
+{
+    uint32_t half = count / 2;
+    bool first = count > 1 && passes(t, chosen, half);
+    bool second = count > 1 && passes(t, chosen + half, count - half);
+    if (count == 1 || (first && second) || t->tries > MOST_TRIES) {
+        for (uint32_t i = 0; i < count; i++)
+            guilty[chosen[i]] = true;
+        return;
+    }
+    if (!first)
+        accuse(t, chosen, half, guilty);
+    if (!second)
+        accuse(t, chosen + half, count - half, guilty);
+}
+
+bool cnx_verify_cells(const cnx_cells *cells, bool *guilty)
 {
     cnx_arena *scratch = cnx_arena_create(cells->points->arena);
-    uint32_t *image = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
-    uint32_t *permutation = CNX_NEW_ARRAY(scratch, uint32_t, cells->points->point_count);
+    uint32_t *chosen = CNX_NEW_ARRAY(scratch, uint32_t, cells->cell_count);
+    trial t = {.cells = cells,
+               .image = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count),
+               .permutation = CNX_NEW_ARRAY(scratch, uint32_t, cells->points->point_count)};
     bool holds = true;
-    for (uint32_t at = 0; at < cells->phase_count && holds; at++)
-        for (uint32_t start = 0; start < 2 && holds; start++) {
-            *phase = at;
-            if (!exchange_neighbours(cells, at, start, image))
-                continue;
-            cnx_carry_classes(cells, image);
-            cnx_permute_points(cells, image, permutation);
-            holds = cnx_is_symmetry(cells, permutation, witness);
+    for (uint32_t phase = 0; phase < cells->phase_count && holds; phase++) {
+        uint32_t count = 0;
+        for (uint32_t k = 0; k < cells->cell_count; k++)
+            if (cells->cells[k].phase == phase && cells->cells[k].count > 1)
+                chosen[count++] = k;
+        for (t.start = 0; t.start < 2 && holds; t.start++) {
+            holds = passes(&t, chosen, count);
+            if (!holds)
+                accuse(&t, chosen, count, guilty);
         }
+    }
     cnx_arena_destroy(scratch);
     return holds;
 }

@@ -9,7 +9,8 @@
 bool cnx_is_symmetry(const cnx_cells *cells, const uint32_t *permutation, uint32_t *witness);
 
 /* Whether generators of the cells' group are symmetries: all exchanges of neighbouring members. When not,
- * *phase is the phase of the cells among which the culprit is, too. */
-bool cnx_verify_cells(const cnx_cells *cells, uint32_t *witness, uint32_t *phase);
+ * guilty[cell] is set for every cell one of whose exchanges is none (for others too where that would take too
+ * many tries). `guilty` is an array of `cell_count`, all false. */
+bool cnx_verify_cells(const cnx_cells *cells, bool *guilty);
 
 #endif
