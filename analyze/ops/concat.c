@@ -35,6 +35,16 @@ static bool is_of_part(const joining *j, uint32_t i, uint32_t k)
     return axis.labels->over == NULL && is_one(j, part);
 }
 
+/* Whether all positions are known to be the same: two tensors that met elsewhere may have labels of their own
+ * for one axis. */
+static bool is_same_axis(const joining *j, const cnx_sequence *a, const cnx_sequence *b)
+{
+    bool same = a->count == b->count;
+    for (uint32_t i = 0; i < a->count && same && a != b; i++)
+        same = cnx_point_twin(j->rule->points, a->points[i]) == cnx_point_twin(j->rule->points, b->points[i]);
+    return same;
+}
+
 /* Whether axis `k` is another one in every part, and can be followed as such. */
 static bool differs_by_part(const joining *j, uint32_t k)
 {
@@ -44,7 +54,8 @@ static bool differs_by_part(const joining *j, uint32_t k)
     for (uint32_t i = 0; i < j->count; i++) {
         if (!is_of_part(j, i, k) || j->facts[i].axes[k].labels->extent != j->facts[0].axes[k].labels->extent)
             return false;
-        differs = differs || j->facts[i].axes[k].labels->sequence != j->facts[0].axes[k].labels->sequence;
+        differs = differs || !is_same_axis(j, j->facts[i].axes[k].labels->sequence,
+                                           j->facts[0].axes[k].labels->sequence);
     }
     return differs;
 }

@@ -6,8 +6,8 @@ import hashlib
 import onnx
 
 import catalogue
-from harness import (JUDGE, CannotRun, Failure, canonical, check, check_equal, check_same_bytes, hash_of, run_json,
-                     sample, scratch)
+from harness import (JUDGE, CannotRun, Failure, canonical, check, check_equal, check_group_kept, check_same_bytes, hash_of,
+                     run_json, sample, scratch)
 
 SEEDS = (1, 2, 3)
 LARGE = 1 << 26  # bytes; the checker reads larger models by path
@@ -22,6 +22,7 @@ def cases():
                 yield f"{label}/canon-computes-the-same", bench.canon_computes_the_same
             yield f"{label}/canon-is-valid", bench.canon_is_valid
             yield f"{label}/canon-twice", bench.canon_twice
+            yield f"{label}/group", bench.group_is_kept
             yield f"{label}/hash", bench.hash_is_of_the_canonical
             for seed in SEEDS:
                 if not model.not_runnable:
@@ -86,6 +87,9 @@ class Bench:
         same = filecmp.cmp(self.canonical(), again, shallow=False)
         again.unlink()
         check(same, "canon of the canonical form differs from it")
+
+    def group_is_kept(self):
+        check_group_kept(self.model.path, self.canonical())
 
     def hash_is_of_the_canonical(self):
         check_equal(hash_of(self.canonical()), hash_of(self.model.path), "digest of the canonical form")

@@ -109,6 +109,18 @@ def canonical_and_whole(model, out):
     return out, not any(words in notes for words in LEFT)
 
 
+def check_group_kept(model, form):
+    """The canonical form's group holds the model's: operands in another order, names and idle nodes hide none of it, and
+    constants that are shared no more can only give more freedom."""
+    before, after = (run_json("symmetry", path)["log10_order"] for path in (model, form))
+    if after < before:  # what nobody reads has a group too
+        with scratch(2 * pathlib.Path(model).stat().st_size) as folder:
+            run("canon", "--passes=dead", model, "-o", folder / "alive.onnx", expect=0)
+            before = run_json("symmetry", folder / "alive.onnx")["log10_order"]
+    check(after >= before * (1 - 1e-12) - 1e-9,
+          f"the group of the canonical form has log10 {after!r}, that of the model {before!r}")
+
+
 def hash_of(model, **options):
     """The digest that `canonnx hash` prints for one model, its line checked."""
     line = run("hash", model, expect=0, **options).output

@@ -4,8 +4,8 @@ Models: random architectures, every block of theirs on its own, small nets of Py
 torchvision, and every model of ONNX's own test data whose float parameters are in the file. (Samples, hand-made, npm's
 and larger exports: equivalence.py asks the same of them.) For each: outputs vary, or the test has failed; the canonical
 form agrees; three samples of every kind of group element that `canonnx sample` knows agree, and have the same canonical
-form where the form says that they do; and the canonical form of the canonical form is itself. scripts/soundness runs
-more of everything, all models of the catalogue included, with every kind alone and all at once.
+form where the form says that they do; the canonical form of the canonical form is itself; and its group is no smaller.
+scripts/soundness runs more of everything, all models of the catalogue included, with every kind alone and all at once.
 """
 
 import collections
@@ -20,7 +20,7 @@ import onnx
 import catalogue
 import conformance
 from harness import (BUILD, JUDGE, LARGEST_DIFFERENCE, ROOT, CannotRun, Failure, canonical, canonical_and_whole, check,
-                     check_same_bytes, kinds_of_elements, sample, scratch)
+                     check_group_kept, check_same_bytes, kinds_of_elements, sample, scratch)
 
 import make
 import random_architectures
@@ -196,6 +196,7 @@ def hold(path, inputs, folder, canonical_limit=LARGEST_DIFFERENCE):
         raise CannotRun(f"ONNX Runtime does not run it: {reason(runs['error'])}")
     canonical_agrees(path, form, inputs, canonical_limit)
     check_same_bytes(form, canonical(form, folder / "again.onnx"), "canonical form of the canonical form")
+    check_group_kept(path, form)
     members(path, form, whole, lambda member, what, limit: agree(path, member, inputs, what, limit))
 
 
