@@ -304,7 +304,7 @@ static void mark_only_self(cnx_family *family)
 cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena)
 {
     cnx_families *f = CNX_NEW(arena, cnx_families);
-    *f = (cnx_families){.c = c, .cells = cnx_analysis_cells(c->analysis)};
+    *f = (cnx_families){.c = c, .cells = cnx_analysis_cells(c->analysis), .blas = cnx_blas_load(arena)};
     list_families(f, arena);
     uint32_t *rank_of = CNX_NEW_ARRAY(arena, uint32_t, c->analysis->points->point_count);
     for (uint32_t class = 0; class < f->cells->class_count; class ++)

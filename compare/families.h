@@ -7,6 +7,7 @@
 #ifndef CNX_COMPARE_FAMILIES_H
 #define CNX_COMPARE_FAMILIES_H
 
+#include "base/blas.h"
 #include "compare/slices.h"
 
 typedef struct cnx_kind {
@@ -42,6 +43,7 @@ typedef struct cnx_family {
 typedef struct cnx_families {
     cnx_comparison *c;
     const cnx_cells *cells;
+    const cnx_blas *blas; /* for sums over many elements */
     size_t count, capacity;
     cnx_family *items;   /* in the order of their first members */
     uint32_t *family_of; /* by class: number, or CNX_NONE when it cannot move */

@@ -5,8 +5,6 @@
 
 #include "compare/permuted.h"
 
-#include <cblas.h>
-
 /* Numbers in a chunk of either matrix. */
 #define CHUNK ((uint64_t)1 << 21)
 
@@ -137,6 +135,7 @@ static void walk_kind(const walk *w, const cnx_family *family, uint32_t kind)
 /* ---- products ---- */
 
 typedef struct products {
+    const cnx_blas *blas;
     double *gain;
     double work;
 } products;
@@ -145,8 +144,8 @@ static void add_products(void *state, const cnx_evidence *evidence, const chunk 
 {
     products *p = state;
     int rows = (int)part->rows, columns = (int)part->columns;
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, evidence->weight, part->a,
-                columns, part->b, columns, 1, p->gain, rows);
+    p->blas->dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, evidence->weight, part->a,
+                   columns, part->b, columns, 1, p->gain, rows);
     p->work += (double)part->rows * part->rows * (double)part->columns;
 }
 
@@ -154,7 +153,7 @@ double cnx_add_similarity(cnx_families *f, const cnx_family *family, uint32_t ki
                           const cnx_view_of_evidence *view, const uint32_t *rows, const uint32_t *columns,
                           uint32_t count, double *gain)
 {
-    products p = {.gain = gain};
+    products p = {.blas = f->blas, .gain = gain};
     walk w = {f, view, rows, columns, count, 0, add_products, &p};
     walk_kind(&w, family, kind);
     return p.work;
@@ -162,9 +161,10 @@ double cnx_add_similarity(cnx_families *f, const cnx_family *family, uint32_t ki
 
 static void add_own_products(void *state, const cnx_evidence *evidence, const chunk *part)
 {
+    products *p = state;
     int rows = (int)part->rows, columns = (int)part->columns;
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, evidence->weight, part->a,
-                columns, part->a, columns, 1, state, rows);
+    p->blas->dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, evidence->weight, part->a,
+                   columns, part->a, columns, 1, p->gain, rows);
 }
 
 void cnx_add_gram(cnx_families *f, const cnx_family *family, uint32_t kind, const cnx_view_of_evidence *view,
@@ -173,7 +173,8 @@ void cnx_add_gram(cnx_families *f, const cnx_family *family, uint32_t kind, cons
     uint64_t some = GRAM_WORK / ((uint64_t)count * count);
     some = some < LEAST_COLUMNS ? LEAST_COLUMNS : some;
     uint64_t share = 2 * some / (family->evidence_count + 1) + 16;
-    walk w = {f, view, rows, rows, count, share < some ? share : some, add_own_products, gram};
+    products p = {.blas = f->blas, .gain = gram};
+    walk w = {f, view, rows, rows, count, share < some ? share : some, add_own_products, &p};
     walk_kind(&w, family, kind);
 }
 

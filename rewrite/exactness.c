@@ -1,48 +1,52 @@
 #include "rewrite/exactness.h"
 
-#include "onnx/mapping.h"
-#include "rewrite/permute.h"
+#include "rewrite/factors.h"
 
-#include <math.h>
+#include <float.h>
+#include <limits.h>
 
-/* Whether every element is zero, or a number with all of its bits: finite and not subnormal. */
-static bool has_room(const uint8_t *bytes, int32_t type, uint64_t count)
+/* Exponents, as frexp gives them, of numbers that are neither subnormal nor infinite. */
+static void find_limits(int32_t type, int *least, int *most)
 {
-    uint64_t trouble = 0;
-    for (uint64_t i = 0; i < count && type == CNX_TYPE_FLOAT; i++) {
-        uint32_t bits;
-        memcpy(&bits, bytes + i * sizeof bits, sizeof bits);
-        bits &= 0x7fffffff;
-        trouble += (bits != 0) & (bits - 0x00800000u >= 0x7f000000u);
-    }
-    for (uint64_t i = 0; i < count && type == CNX_TYPE_DOUBLE; i++) {
-        double value;
-        memcpy(&value, bytes + i * sizeof value, sizeof value);
-        trouble += value != 0 && !isnormal(value);
-    }
-    for (uint64_t i = 0; i < count && type == CNX_TYPE_BFLOAT16; i++) {
-        unsigned bits = (unsigned)(bytes[2 * i + 1] & 0x7f) << 8 | bytes[2 * i];
-        trouble += bits != 0 && (bits < 0x80 || bits >= 0x7f80);
-    }
-    return trouble == 0;
+    *least = type == CNX_TYPE_DOUBLE ? DBL_MIN_EXP : FLT_MIN_EXP; /* bfloat16 has those of float */
+    *most = type == CNX_TYPE_DOUBLE ? DBL_MAX_EXP : FLT_MAX_EXP;
 }
 
-bool cnx_has_room(cnx_arena *arena, cnx_model *model, cnx_tensor *tensor)
+static bool lies_within_limits(const cnx_tensor *tensor, int smallest, int largest)
 {
-    enum { BLOCK = 1 << 18 };
-    cnx_arena *scratch = cnx_arena_create(arena);
-    uint8_t *block = cnx_alloc(scratch, BLOCK);
-    bool mapped = cnx_tensor_is_view(model, tensor), exact = true;
-    for (uint64_t offset = 0, size; offset < tensor->size && exact; offset += size) {
-        size = tensor->size - offset < BLOCK ? tensor->size - offset : BLOCK;
-        const uint8_t *stored = cnx_tensor_bytes(model, tensor) + offset;
-        if (mapped)
-            cnx_view_prefetch(stored, size);
-        cnx_tensor_read(model, tensor, offset, block, size);
-        if (mapped)
-            cnx_view_release(stored, size);
-        exact = has_room(block, tensor->type, size * 8 / cnx_type_bits(tensor->type));
+    int least, most;
+    find_limits(tensor->type, &least, &most);
+    return largest == INT_MIN || (smallest >= least && largest <= most);
+}
+
+cnx_exponents cnx_exponents_of(const cnx_tensor *tensor, const cnx_slice *slices, uint32_t count)
+{
+    cnx_exponents e = {.known = true, .smallest = INT_MAX, .largest = INT_MIN};
+    uint64_t elements = 0;
+    int least, most;
+    for (uint32_t i = 0; i < count; i++) {
+        e.known = e.known && slices[i].finite && slices[i].exact;
+        e.smallest = slices[i].smallest < e.smallest ? slices[i].smallest : e.smallest;
+        e.largest = slices[i].largest > e.largest ? slices[i].largest : e.largest;
+        elements += slices[i].count;
     }
-    cnx_arena_destroy(scratch);
-    return exact;
+    e.known = e.known && elements == tensor->count;
+    if (!e.known || e.largest == INT_MIN)
+        return e;
+    cnx_factors_range(tensor, &least, &most);
+    e.smallest -= most;
+    e.largest -= least;
+    return e;
+}
+
+bool cnx_has_room(cnx_slice_reading *reading, cnx_tensor *tensor, const cnx_exponents *known)
+{
+    int least, most;
+    cnx_factors_range(tensor, &least, &most);
+    if (known->known && (known->largest == INT_MIN ||
+                         (lies_within_limits(tensor, known->smallest, known->largest) &&
+                          lies_within_limits(tensor, known->smallest + least, known->largest + most))))
+        return true;
+    cnx_slice whole = cnx_measure_tensor(reading, tensor);
+    return whole.finite && whole.exact && lies_within_limits(tensor, whole.smallest, whole.largest);
 }

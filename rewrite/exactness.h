@@ -2,11 +2,22 @@
 #ifndef CNX_REWRITE_EXACTNESS_H
 #define CNX_REWRITE_EXACTNESS_H
 
-#include "onnx/model.h"
+#include "rewrite/slices.h"
 
-/* Whether every element of a float, double or bfloat16 tensor, as it reads now, is zero or has room for all
- * of its bits: it is finite and not subnormal. The tensor is read once, in blocks; scratch memory from
- * `arena`. */
-bool cnx_has_room(cnx_arena *arena, cnx_model *model, cnx_tensor *tensor);
+/* What is known of a tensor's elements as they are stored, from a time when all of them were read. */
+typedef struct cnx_exponents {
+    bool known; /* all of them are finite, and not subnormal; exponents, as frexp gives them, lie between: */
+    int smallest; /* INT_MAX when all are zero */
+    int largest;  /* INT_MIN when all are zero */
+} cnx_exponents;
+
+/* What `slices` say of a tensor that they make up, and that was multiplied by its present factors when they
+ * were measured. */
+cnx_exponents cnx_exponents_of(const cnx_tensor *tensor, const cnx_slice *slices, uint32_t count);
+
+/* Whether every element of a float, double or bfloat16 tensor, multiplied by its present factors, is zero or
+ * has all of its bits: it is finite and not subnormal. Reads the tensor once, unless what is known of it says
+ * enough. */
+bool cnx_has_room(cnx_slice_reading *reading, cnx_tensor *tensor, const cnx_exponents *known);
 
 #endif

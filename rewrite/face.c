@@ -2,6 +2,7 @@
 #include "rewrite/fingerprint_internal.h"
 
 #include "base/mix.h"
+#include "base/wide.h"
 #include "onnx/reader.h"
 #include "rewrite/permute.h"
 
@@ -36,18 +37,19 @@ typedef struct face_sums {
 } face_sums;
 
 #define SUM_FACE(name, type)                                                                                 \
-    static void name(const face_sums *f)                                                                     \
+    CNX_WIDE static void name(const face_sums *f)                                                            \
     {                                                                                                        \
         for (uint64_t o = 0; o < f->outer; o++)                                                              \
             for (uint64_t k = 0; k < f->extent; k++) {                                                       \
                 if (!f->wanted[k])                                                                           \
                     continue;                                                                                \
                 const uint8_t *at = f->bytes + (o * f->extent + k) * f->inner * sizeof(type);                \
-                uint64_t sum = 0, outer = f->outer_tokens[o];                                                \
-                for (uint64_t i = 0; i < f->inner; i++) {                                                    \
+                uint64_t sum = 0, outer = f->outer_tokens[o], count = f->inner;                              \
+                const uint64_t *restrict tokens = f->inner_tokens;                                           \
+                for (uint64_t i = 0; i < count; i++) {                                                       \
                     type value;                                                                              \
                     memcpy(&value, at + i * sizeof(type), sizeof(type));                                     \
-                    sum += entry_hash((uint64_t)value, outer + f->inner_tokens[i]);                          \
+                    sum += entry_hash((uint64_t)value, outer + tokens[i]);                                   \
                 }                                                                                            \
                 f->sums[k] += sum;                                                                           \
             }                                                                                                \

@@ -5,11 +5,21 @@
  */
 #include "rewrite/linear.h"
 
+#include "base/blas.h"
+#include "base/intern.h"
+#include "onnx/element.h"
 #include "rewrite/permute.h"
 #include "rewrite/random.h"
 
-#include <cblas.h>
 #include <math.h>
+
+typedef struct mixer {
+    cnx_analysis *analysis;
+    const cnx_scalings *scalings;
+    const cnx_blas *blas;
+    uint64_t *state;   /* of the random numbers */
+    cnx_intern copied; /* tensors whose bytes are their own, and may be written to */
+} mixer;
 
 typedef struct mixing {
     uint32_t size;
@@ -20,46 +30,48 @@ typedef struct mixing {
 
 /* A unit vector of uniformly random direction: normal numbers by the method of Box and Muller, divided by
  * their norm. */
-static double *random_direction(cnx_arena *arena, uint32_t size, uint64_t *state)
+static double *random_direction(mixer *x, cnx_arena *arena, uint32_t size)
 {
     double *vector = CNX_NEW_ARRAY(arena, double, size), norm;
     for (uint32_t i = 0; i < size; i++) {
-        double radius = sqrt(-2 * log(1 - cnx_random_fraction(state)));
-        vector[i] = radius * cos(8 * atan(1) * cnx_random_fraction(state));
+        double radius = sqrt(-2 * log(1 - cnx_random_fraction(x->state)));
+        vector[i] = radius * cos(8 * atan(1) * cnx_random_fraction(x->state));
     }
-    norm = cblas_dnrm2((int)size, vector, 1);
+    norm = x->blas->dnrm2((int)size, vector, 1);
     if (norm == 0)
         vector[0] = norm = 1;
-    cblas_dscal((int)size, 1 / norm, vector, 1);
+    x->blas->dscal((int)size, 1 / norm, vector, 1);
     return vector;
 }
 
-static mixing random_mixing(cnx_arena *arena, uint32_t size, uint64_t *state)
+static mixing random_mixing(mixer *x, cnx_arena *arena, uint32_t size)
 {
     mixing m = {.size = size};
-    m.left = random_direction(arena, size, state);
-    m.right = random_direction(arena, size, state);
+    m.left = random_direction(x, arena, size);
+    m.right = random_direction(x, arena, size);
     m.diagonal = CNX_NEW_ARRAY(arena, double, size);
     for (uint32_t i = 0; i < size; i++)
-        m.diagonal[i] = exp2(2 * cnx_random_fraction(state) - 1);
+        m.diagonal[i] = exp2(2 * cnx_random_fraction(x->state) - 1);
     return m;
 }
 
 /* rows -= 2 v (v' rows); `rows` is size x columns */
-static void reflect(const double *v, double *rows, uint32_t size, uint32_t columns, double *scratch)
+static void reflect(const cnx_blas *blas, const double *v, double *rows, uint32_t size, uint32_t columns,
+                    double *scratch)
 {
-    cblas_dgemv(CblasRowMajor, CblasTrans, (int)size, (int)columns, 1, rows, (int)columns, v, 1, 0, scratch,
+    blas->dgemv(CblasRowMajor, CblasTrans, (int)size, (int)columns, 1, rows, (int)columns, v, 1, 0, scratch,
                 1);
-    cblas_dger(CblasRowMajor, (int)size, (int)columns, -2, v, 1, scratch, 1, rows, (int)columns);
+    blas->dger(CblasRowMajor, (int)size, (int)columns, -2, v, 1, scratch, 1, rows, (int)columns);
 }
 
-static void mix_rows(const mixing *m, bool inverse, double *rows, uint32_t columns, double *scratch)
+static void mix_rows(const cnx_blas *blas, const mixing *m, bool inverse, double *rows, uint32_t columns,
+                     double *scratch)
 {
-    reflect(m->right, rows, m->size, columns, scratch);
+    reflect(blas, m->right, rows, m->size, columns, scratch);
     for (uint32_t i = 0; i < m->size; i++)
-        cblas_dscal((int)columns, inverse ? 1 / m->diagonal[i] : m->diagonal[i], rows + (size_t)i * columns,
+        blas->dscal((int)columns, inverse ? 1 / m->diagonal[i] : m->diagonal[i], rows + (size_t)i * columns,
                     1);
-    reflect(m->left, rows, m->size, columns, scratch);
+    reflect(blas, m->left, rows, m->size, columns, scratch);
 }
 
 /* The elements of a tensor at the places of one action, along one axis: everything before the axis apart. */
@@ -74,18 +86,6 @@ typedef struct slab {
     uint64_t governor_stride; /* in outer indices, when the governor comes before the axis */
 } slab;
 
-static double read_element(const slab *s, uint64_t index)
-{
-    if (s->tensor->type == CNX_TYPE_DOUBLE) {
-        double value;
-        memcpy(&value, s->bytes + index * sizeof value, sizeof value);
-        return value;
-    }
-    float value;
-    memcpy(&value, s->bytes + index * sizeof value, sizeof value);
-    return (double)value;
-}
-
 static void write_element(const slab *s, uint64_t index, double value)
 {
     float rounded = (float)value;
@@ -96,34 +96,45 @@ static void write_element(const slab *s, uint64_t index, double value)
 }
 
 /* One outer index: rows are the members' positions, columns the elements after the axis. */
-static void mix_outer(const slab *s, uint64_t outer, const cnx_scaling_place *places, const mixing *m,
-                      bool inverse, double *rows, double *scratch)
+static void mix_outer(const cnx_blas *blas, const slab *s, uint64_t outer, const cnx_scaling_place *places,
+                      const mixing *m, bool inverse, double *rows, double *scratch)
 {
     uint64_t extent = (uint64_t)s->tensor->dims[s->axis];
     for (uint32_t i = 0; i < m->size; i++)
-        for (uint64_t k = 0; k < s->inner; k++)
-            rows[places[i].member * s->inner + k] =
-                read_element(s, (outer * extent + places[i].position % extent) * s->inner + k);
-    mix_rows(m, inverse, rows, (uint32_t)s->inner, scratch);
+        cnx_elements_read(s->tensor->type, s->bytes,
+                          (outer * extent + places[i].position % extent) * s->inner, s->inner,
+                          rows + places[i].member * s->inner);
+    mix_rows(blas, m, inverse, rows, (uint32_t)s->inner, scratch);
     for (uint32_t i = 0; i < m->size; i++)
         for (uint64_t k = 0; k < s->inner; k++)
             write_element(s, (outer * extent + places[i].position % extent) * s->inner + k,
                           rows[places[i].member * s->inner + k]);
 }
 
-static slab open_slab(cnx_analysis *analysis, const cnx_parameter *parameter, uint32_t axis)
+/* The tensor's bytes, to be written to: copied when the tensor is first mixed. */
+static uint8_t *own_bytes(mixer *x, cnx_tensor *tensor)
+{
+    cnx_model *model = x->analysis->model;
+    uint8_t *bytes = (uint8_t *)(uintptr_t)cnx_tensor_bytes(model, tensor);
+    if (cnx_intern_find(&x->copied, &tensor, sizeof tensor) != CNX_NONE)
+        return bytes;
+    cnx_intern_add(&x->copied, &tensor, sizeof tensor);
+    tensor->bytes = memcpy(cnx_alloc(model->arena, tensor->size), bytes, tensor->size);
+    cnx_tensor_store_raw(model, tensor);
+    return (uint8_t *)(uintptr_t)tensor->bytes;
+}
+
+static slab open_slab(mixer *x, const cnx_parameter *parameter, uint32_t axis)
 {
     slab s = {.tensor = parameter->tensor, .axis = axis, .outer = 1, .inner = 1, .governor_stride = 1};
-    cnx_model *model = analysis->model;
-    cnx_need_governor(analysis->arena, parameter, axis, &s.governor, &s.block);
+    cnx_need_governor(x->analysis->arena, parameter, axis, &s.governor, &s.block);
     for (uint32_t k = 0; k < axis; k++)
         s.outer *= (uint64_t)s.tensor->dims[k];
     for (uint32_t k = axis + 1; k < s.tensor->rank; k++)
         s.inner *= (uint64_t)s.tensor->dims[k];
     for (uint32_t k = s.governor + 1; s.governor != CNX_NONE && k < axis; k++)
         s.governor_stride *= (uint64_t)s.tensor->dims[k];
-    s.bytes = cnx_alloc(model->arena, s.tensor->size);
-    memcpy(s.bytes, cnx_tensor_bytes(model, s.tensor), s.tensor->size);
+    s.bytes = own_bytes(x, s.tensor);
     return s;
 }
 
@@ -136,21 +147,17 @@ static bool governs(const slab *s, uint64_t outer, uint32_t position)
     return at / s->block == position / (uint64_t)s->tensor->dims[s->axis];
 }
 
-static void mix_axis(cnx_analysis *analysis, const cnx_scalings *scalings, size_t p, uint32_t axis,
-                     const cnx_scaling_action *action, const mixing *m)
+static void mix_axis(mixer *x, size_t p, uint32_t axis, const cnx_scaling_action *action, const mixing *m)
 {
-    const cnx_parameter *parameter = &analysis->parameters[p];
-    cnx_arena *scratch = cnx_arena_create(analysis->arena);
+    cnx_arena *scratch = cnx_arena_create(x->analysis->arena);
     uint32_t count;
-    const cnx_scaling_place *places = cnx_scaling_places(scratch, scalings, action, axis, &count);
-    slab s = open_slab(analysis, parameter, axis);
+    const cnx_scaling_place *places = cnx_scaling_places(scratch, x->scalings, action, axis, &count);
+    slab s = open_slab(x, &x->analysis->parameters[p], axis);
     double *rows = CNX_NEW_ARRAY(scratch, double, m->size *s.inner);
     double *row = CNX_NEW_ARRAY(scratch, double, s.inner);
     for (uint64_t outer = 0; outer < s.outer && count == m->size; outer++)
         if (governs(&s, outer, places[0].position))
-            mix_outer(&s, outer, places, m, action->parts[0].factor < 0, rows, row);
-    s.tensor->bytes = s.bytes;
-    cnx_tensor_store_raw(analysis->model, s.tensor);
+            mix_outer(x->blas, &s, outer, places, m, action->parts[0].factor < 0, rows, row);
     cnx_arena_destroy(scratch);
 }
 
@@ -175,24 +182,29 @@ static bool can_mix(cnx_analysis *analysis, const cnx_scalings *scalings, uint32
     return true;
 }
 
-static void mix_cell(cnx_analysis *analysis, const cnx_scalings *scalings, uint32_t cell, uint64_t *state)
+static void mix_cell(mixer *x, uint32_t cell)
 {
+    cnx_analysis *analysis = x->analysis;
     cnx_arena *scratch = cnx_arena_create(analysis->arena);
-    mixing m = random_mixing(scratch, cnx_analysis_cells(analysis)->cells[cell].count, state);
+    mixing m = random_mixing(x, scratch, cnx_analysis_cells(analysis)->cells[cell].count);
     for (size_t p = 0; p < analysis->parameter_count; p++)
         for (uint32_t k = 0, count; k < analysis->parameters[p].tensor->rank; k++) {
-            const cnx_scaling_action *actions = cnx_scaling_actions(scalings, p, k, &count);
+            const cnx_scaling_action *actions = cnx_scaling_actions(x->scalings, p, k, &count);
             for (uint32_t i = 0; i < count; i++)
                 if (actions[i].cell == cell && actions[i].kind == CNX_SCALE)
-                    mix_axis(analysis, scalings, p, k, &actions[i], &m);
+                    mix_axis(x, p, k, &actions[i], &m);
         }
     cnx_arena_destroy(scratch);
 }
 
 void cnx_mix_linear_cells(cnx_analysis *analysis, const cnx_scalings *scalings, uint64_t *state)
 {
+    cnx_arena *scratch = cnx_arena_create(analysis->arena);
+    mixer x = {.analysis = analysis, .scalings = scalings, .blas = cnx_blas_load(scratch), .state = state};
+    cnx_intern_init(&x.copied, scratch);
     cnx_settle_permutations(analysis->model);
     for (uint32_t c = 0; c < cnx_analysis_cells(analysis)->cell_count; c++)
         if (cnx_scaling_of_cell(scalings, c).linear && can_mix(analysis, scalings, c))
-            mix_cell(analysis, scalings, c, state);
+            mix_cell(&x, c);
+    cnx_arena_destroy(scratch);
 }

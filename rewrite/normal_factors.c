@@ -61,7 +61,8 @@ typedef struct normalizer {
     bool *open;     /* by number: a slice that is not zero left it undecided */
     int32_t *numbers;
     cnx_slice_reading reading;
-    uint64_t spread; /* members that keep their numbers */
+    cnx_exponents *exponents; /* by parameter */
+    uint64_t spread;          /* members that keep their numbers */
 } normalizer;
 
 /* ---- deciding ---- */
@@ -107,6 +108,14 @@ static uint32_t *members_of_anchor(const normalizer *n, cnx_arena *scratch, uint
     return members;
 }
 
+/* Where slices are all of a tensor, it need not be read again to see whether its elements have room. */
+static void note_exponents(const normalizer *n, const cnx_slicing *s, const cnx_slice *slices)
+{
+    cnx_exponents *known = &n->exponents[s->parameter - n->analysis->parameters];
+    if (!known->known)
+        *known = cnx_exponents_of(s->parameter->tensor, slices, s->member_count);
+}
+
 static void read_slices(normalizer *n, const cnx_slicing *s, cnx_slice *slices)
 {
     bool with_sums = n->kind == CNX_SIGN, balanced = false;
@@ -114,6 +123,8 @@ static void read_slices(normalizer *n, const cnx_slicing *s, cnx_slice *slices)
         cnx_walk_slices(s, with_sums, slices);
     else
         cnx_measure_slices(&n->reading, s->parameter, s->axis, s->members, s->member_count, slices);
+    if (s->left_out == NULL && !with_sums)
+        note_exponents(n, s, slices);
     if (s->left_out == NULL && with_sums)
         cnx_add_up_slices(&n->reading, s->parameter, s->axis, s->members, s->member_count, slices);
     for (uint32_t i = 0; i < s->member_count && with_sums; i++)
@@ -442,7 +453,7 @@ static uint64_t normalize(normalizer *n, size_t *changed)
 /* ---- the passes ---- */
 
 /* Whether all that the scales act on has room for its bits now. */
-static bool scales_are_exact(const normalizer *n)
+static bool scales_are_exact(normalizer *n)
 {
     for (size_t p = 0; p < n->analysis->parameter_count; p++) {
         cnx_tensor *tensor = n->analysis->parameters[p].tensor;
@@ -452,7 +463,8 @@ static bool scales_are_exact(const normalizer *n)
             for (uint32_t i = 0; i < count; i++)
                 scaled = scaled || actions[i].kind == CNX_SCALE;
         }
-        if (scaled && tensor->type != CNX_TYPE_FLOAT16 && !cnx_has_room(n->arena, n->analysis->model, tensor))
+        if (scaled && tensor->type != CNX_TYPE_FLOAT16 &&
+            !cnx_has_room(&n->reading, tensor, &n->exponents[p]))
             return false;
     }
     return true;
@@ -473,7 +485,8 @@ static normalizer begin(cnx_rewrite *rewrite, cnx_scaling_kind kind)
                         .scalings = cnx_rewrite_scalings(rewrite),
                         .cells = cnx_analysis_cells(analysis),
                         .kind = kind,
-                        .reading = {.arena = arena, .model = rewrite->model}};
+                        .reading = {.arena = arena, .analysis = analysis},
+                        .exponents = CNX_NEW_ARRAY(arena, cnx_exponents, analysis->parameter_count)};
 }
 
 static void note_spread(cnx_rewrite *rewrite, const normalizer *n, const char *what)

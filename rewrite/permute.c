@@ -109,7 +109,7 @@ static uint32_t origin_of(const cnx_axis_permutation *axis, uint32_t extent, uin
 /* Along one axis: the factors of the positions after they have moved. */
 static double *moved_axis(cnx_arena *arena, const cnx_tensor *tensor,
                           const struct cnx_permutation *permutation, uint32_t axis,
-                          const cnx_axis_factors *factors)
+                          const cnx_axis_factors *factors, uint32_t *count)
 {
     uint32_t extent = (uint32_t)tensor->dims[axis], blocks = 1;
     const cnx_axis_permutation *governor = NULL;
@@ -119,7 +119,8 @@ static double *moved_axis(cnx_arena *arena, const cnx_tensor *tensor,
         if (governor->governor != CNX_NONE)
             cnx_fail(arena, CNX_ERROR_LIMIT, NULL, "factors vary over blocks inside blocks");
     }
-    double *moved = CNX_NEW_ARRAY(arena, double, (size_t)blocks *extent);
+    *count = blocks * extent;
+    double *moved = CNX_NEW_ARRAY(arena, double, *count);
     for (uint32_t b = 0; b < blocks; b++) {
         uint32_t from = governor != NULL ? origin_of(governor, 0, 0, b * factors->block) / factors->block : b;
         for (uint32_t i = 0; i < extent; i++)
@@ -136,8 +137,12 @@ static cnx_axis_factors *moved_factors(cnx_arena *arena, const cnx_tensor *tenso
     cnx_axis_factors *moved = CNX_NEW_ARRAY(arena, cnx_axis_factors, tensor->rank);
     for (uint32_t k = 0; k < tensor->rank; k++) {
         moved[k] = factors[k];
-        if (factors[k].factor != NULL)
-            moved[k].factor = moved_axis(arena, tensor, permutation, k, &factors[k]);
+        if (factors[k].factor == NULL)
+            continue;
+        uint32_t count;
+        moved[k].factor = moved_axis(arena, tensor, permutation, k, &factors[k], &count);
+        moved[k].steps = NULL;
+        cnx_prepare_factors(arena, &moved[k], count);
     }
     return moved;
 }

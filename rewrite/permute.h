@@ -50,6 +50,10 @@ void cnx_apply_permutation(cnx_analysis *analysis, const uint32_t *points);
 /* Reads the packed little-endian form of a tensor with its permutation and its factors applied. */
 extern const cnx_tensor_reader cnx_permuted_reader;
 
+/* What the reader does; returns whether no element lost any of its bits to a factor. */
+bool cnx_read_permuted(const cnx_tensor *tensor, const cnx_unpermuted *from, uint64_t offset, uint8_t *out,
+                       size_t size);
+
 /* Bytes [offset, offset + size) of the packed little-endian form of a tensor, permuted or not. Fails where
  * cnx_tensor_bytes does. */
 void cnx_tensor_read(cnx_model *model, cnx_tensor *tensor, uint64_t offset, uint8_t *out, size_t size);

@@ -226,8 +226,8 @@ static void read_packed(const reader *r, uint64_t offset, uint8_t *out, size_t s
     }
 }
 
-static void read_permuted(const cnx_tensor *tensor, const cnx_unpermuted *from, uint64_t offset, uint8_t *out,
-                          size_t size)
+bool cnx_read_permuted(const cnx_tensor *tensor, const cnx_unpermuted *from, uint64_t offset, uint8_t *out,
+                       size_t size)
 {
     reader r = make_reader(tensor, from);
     if (tensor->rank == 0)
@@ -236,8 +236,13 @@ static void read_permuted(const cnx_tensor *tensor, const cnx_unpermuted *from, 
         read_bytes(&r, offset, out, size);
     else
         read_packed(&r, offset, out, size);
-    if (tensor->permutation->factors != NULL)
-        cnx_multiply_by_factors(tensor, offset, out, size);
+    return tensor->permutation->factors == NULL || cnx_multiply_by_factors(tensor, offset, out, size);
+}
+
+static void read_permuted(const cnx_tensor *tensor, const cnx_unpermuted *from, uint64_t offset, uint8_t *out,
+                          size_t size)
+{
+    (void)cnx_read_permuted(tensor, from, offset, out, size);
 }
 
 /* Where nothing moves and only factors apply, any piece will do for a row. */
@@ -267,5 +272,5 @@ void cnx_tensor_read(cnx_model *model, cnx_tensor *tensor, uint64_t offset, uint
     if (tensor->permutation == NULL)
         memcpy(out, from.bytes + offset, size);
     else
-        read_permuted(tensor, &from, offset, out, size);
+        cnx_read_permuted(tensor, &from, offset, out, size);
 }

@@ -4,13 +4,14 @@
 #include "rewrite/slice_walk.h"
 
 #include "base/mix.h"
-#include "onnx/mapping.h"
+#include "onnx/element.h"
 #include "rewrite/permute.h"
+#include "rewrite/tensor_blocks.h"
 
 #include <limits.h>
 #include <math.h>
 
-enum { BLOCK = 1 << 18, MOST_AXES = 64 };
+enum { MOST_AXES = 64 };
 
 static void measure(cnx_slice *s, double value, uint64_t key)
 {
@@ -40,31 +41,6 @@ static void add_hash(cnx_slice *s, double value, uint64_t key)
 }
 
 typedef void visitor(cnx_slice *s, double value, uint64_t key);
-
-/* ---- reading ---- */
-
-/* Calls `use` for one block of elements after the other. */
-static void read_blocks(const cnx_slicing *slicing, void *state,
-                        void (*use)(void *state, const uint8_t *block, uint64_t first, uint64_t count))
-{
-    cnx_model *model = slicing->analysis->model;
-    cnx_tensor *tensor = slicing->parameter->tensor;
-    cnx_arena *scratch = cnx_arena_create(slicing->arena);
-    uint8_t *block = cnx_alloc(scratch, BLOCK);
-    uint64_t each = cnx_type_bits(tensor->type) / 8;
-    bool mapped = cnx_tensor_is_view(model, tensor);
-    for (uint64_t e = 0, count; e < tensor->count; e += count) {
-        count = tensor->count - e < BLOCK / each ? tensor->count - e : BLOCK / each;
-        const uint8_t *stored = cnx_tensor_bytes(model, tensor) + e * each;
-        if (mapped)
-            cnx_view_prefetch(stored, count * each);
-        cnx_tensor_read(model, tensor, e * each, block, count * each);
-        if (mapped)
-            cnx_view_release(stored, count * each);
-        use(state, block, e, count);
-    }
-    cnx_arena_destroy(scratch);
-}
 
 /* ---- element by element: where it lies on every axis ---- */
 
@@ -112,21 +88,26 @@ static void visit_element(walk *w, double value)
         w->visit(&w->slices[member], value, key);
 }
 
-static void visit_elements(void *state, const uint8_t *block, uint64_t first, uint64_t count)
+static void visit_elements(void *state, const cnx_tensor_block *block)
 {
     walk *w = state;
     const cnx_tensor *tensor = w->slicing->parameter->tensor;
-    uint64_t each = cnx_type_bits(tensor->type) / 8;
-    if (first == 0)
+    if (block->first == 0)
         memset(w->at, 0, sizeof w->at);
-    for (uint64_t i = 0; i < count; i++) {
-        visit_element(w, cnx_element_value(tensor->type, block + i * each));
+    for (uint64_t i = 0; i < block->count; i++) {
+        visit_element(w, cnx_element_float(tensor->type, block->bytes, i));
         for (uint32_t k = tensor->rank; k-- > 0;) {
             if (++w->at[k] < (uint64_t)tensor->dims[k])
                 break;
             w->at[k] = 0;
         }
     }
+}
+
+static void visit_all(walk *w)
+{
+    cnx_read_blocks(w->slicing->arena, w->slicing->analysis->model, w->slicing->parameter->tensor, NULL,
+                    visit_elements, w);
 }
 
 static walk walk_of(const cnx_slicing *slicing, cnx_slice *slices, visitor *visit)
@@ -158,19 +139,19 @@ void cnx_hash_slices(const cnx_slicing *slicing, cnx_slice *slices)
     walk w = walk_of(slicing, slices, NULL);
     for (uint32_t k = 0; k < slicing->parameter->tensor->rank; k++)
         begin_keys(&w, scratch, k, &w.keys[k]);
-    read_blocks(slicing, &w, visit_elements);
+    visit_all(&w);
     w.visit = add_hash;
-    read_blocks(slicing, &w, visit_elements);
+    visit_all(&w);
     cnx_arena_destroy(scratch);
 }
 
 void cnx_walk_slices(const cnx_slicing *slicing, bool with_sums, cnx_slice *slices)
 {
     for (uint32_t i = 0; i < slicing->member_count; i++)
-        slices[i] = (cnx_slice){.largest = INT_MIN, .finite = true};
+        slices[i] = (cnx_slice){.largest = INT_MIN, .smallest = INT_MAX, .finite = true};
     walk w = walk_of(slicing, slices, measure);
-    read_blocks(slicing, &w, visit_elements);
+    visit_all(&w);
     w.visit = add_up;
     if (with_sums)
-        read_blocks(slicing, &w, visit_elements);
+        visit_all(&w);
 }

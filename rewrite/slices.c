@@ -1,36 +1,14 @@
 #include "rewrite/slices.h"
 
-#include "onnx/reader.h"
+#include "base/wide.h"
+#include "onnx/element.h"
 #include "rewrite/permute.h"
+#include "rewrite/tensor_blocks.h"
 
 #include <limits.h>
 #include <math.h>
 
 enum { SUM_BITS = 40 };
-
-double cnx_element_value(int32_t type, const uint8_t *at)
-{
-    float narrow = 0;
-    double value = 0;
-    if (type == CNX_TYPE_DOUBLE) {
-        memcpy(&value, at, sizeof value);
-        return value;
-    }
-    if (type == CNX_TYPE_FLOAT) {
-        memcpy(&narrow, at, sizeof narrow);
-        return (double)narrow;
-    }
-    if (type == CNX_TYPE_BFLOAT16) {
-        uint8_t wide[4] = {0, 0, at[0], at[1]};
-        memcpy(&narrow, wide, sizeof narrow);
-        return (double)narrow;
-    }
-    int exponent = (at[1] >> 2) & 31, mantissa = (at[1] & 3) << 8 | at[0];
-    value = exponent == 31  ? (double)INFINITY
-            : exponent == 0 ? ldexp(mantissa, -24)
-                            : ldexp(mantissa + 1024, exponent - 25);
-    return (at[1] & 0x80) != 0 ? -value : value;
-}
 
 void cnx_slice_measure(cnx_slice *s, double value)
 {
@@ -41,6 +19,7 @@ void cnx_slice_measure(cnx_slice *s, double value)
         return;
     frexp(value, &exponent);
     s->largest = exponent > s->largest ? exponent : s->largest;
+    s->smallest = exponent < s->smallest ? exponent : s->smallest;
 }
 
 /* ldexp, which is slow, for the exponents that a slice of floats can have. */
@@ -121,30 +100,38 @@ static void next_run(const strip *s, uint64_t element, uint64_t *position, uint6
     *run = run_of(s, element);
 }
 
-/* The largest magnitude of a run of floats, by its bits: infinite and not a number are larger than the rest.
- */
-static void measure_floats(cnx_slice *s, const uint8_t *at, uint64_t count)
+/* The largest magnitude of a run of floats, by its bits (infinite and not a number are larger than the rest),
+ * and the smallest one that is not zero, less 1 (INT32_MAX, which zero less 1 becomes, when there is none).
+ * Signed, and without conditions: that compares in wide loops everywhere. */
+CNX_WIDE static void find_extremes(const uint8_t *at, uint64_t count, int32_t *most, int32_t *least)
 {
-    int32_t largest = 0; /* signed: that compares in wide loops everywhere */
+    int32_t largest = 0, smallest = INT32_MAX;
     for (uint64_t i = 0; i < count; i++) {
-        int32_t bits;
+        int32_t bits, less;
         memcpy(&bits, at + i * sizeof bits, sizeof bits);
-        bits &= 0x7fffffff;
+        bits &= INT32_MAX;
+        less = (bits - 1) & INT32_MAX;
         largest = bits > largest ? bits : largest;
+        smallest = less < smallest ? less : smallest;
     }
-    int32_t exponent = largest >> 23;
-    s->count += count;
-    if (exponent != 0 && exponent != 255) {
-        s->largest = exponent - 126 > s->largest ? exponent - 126 : s->largest;
-        return;
-    }
-    float value; /* subnormal, or not finite */
-    memcpy(&value, &largest, sizeof value);
-    cnx_slice_measure(s, (double)value);
-    s->count--;
+    *most = largest;
+    *least = smallest;
 }
 
-enum { BLOCK = 1 << 18 };
+static void measure_floats(cnx_slice *s, const uint8_t *at, uint64_t count)
+{
+    int32_t extremes[2];
+    find_extremes(at, count, &extremes[0], &extremes[1]);
+    extremes[1] += extremes[0] != 0;
+    for (int i = 0; i < 2 && extremes[0] != 0; i++) { /* not all of them are zero */
+        float value;
+        memcpy(&value, &extremes[i], sizeof value);
+        cnx_slice_measure(s, (double)value);
+        s->count--;
+    }
+    s->count += count;
+}
+
 /* Threads get slices of their own, added up in the end, as long as these take no more than this. */
 #define MOST_SLICES ((size_t)16 << 20)
 
@@ -152,48 +139,46 @@ typedef void (*slice_visitor)(cnx_slice *, double);
 
 /* A walk over the elements of a parameter, block by block. */
 typedef struct walk {
-    const cnx_tensor *tensor;
-    cnx_unpermuted from;
+    int32_t type;
     strip strip;
     const uint32_t *members; /* by position of the axis's sequence: the member's number, or CNX_NONE */
     uint32_t member_count;
     cnx_slice *slices; /* by slot and member */
-    uint8_t *blocks;
-    uint64_t step; /* elements in a block */
     slice_visitor visit;
 } walk;
 
-/* Reads one block, in any thread. */
-static void visit_block(void *state, size_t item, size_t slot)
+/* Elements [first, first + count). */
+static void visit_run(const walk *w, cnx_slice *s, const uint8_t *bytes, uint64_t first, uint64_t count)
 {
-    const walk *w = state;
-    uint64_t each = cnx_type_bits(w->tensor->type) / 8, first = (uint64_t)item * w->step;
-    uint64_t count = w->tensor->count - first < w->step ? w->tensor->count - first : w->step;
-    uint8_t *block = w->blocks + slot * BLOCK;
-    cnx_slice *slices = w->slices + slot * w->member_count;
-    bool wide = w->visit == cnx_slice_measure && w->tensor->type == CNX_TYPE_FLOAT;
-    if (w->tensor->permutation != NULL)
-        cnx_permuted_reader.read(w->tensor, &w->from, first * each, block, (size_t)(count * each));
-    else if (w->from.view != NULL)
-        cnx_view_copy(w->from.view, w->from.bytes + first * each, (size_t)(count * each), block);
-    else
-        memcpy(block, w->from.bytes + first * each, (size_t)(count * each));
-    uint64_t position = position_of(&w->strip, first), run = run_of(&w->strip, first);
-    for (uint64_t i = 0; i < count; i += run, next_run(&w->strip, first + i, &position, &run)) {
-        uint32_t member = w->members[position];
-        run = run < count - i ? run : count - i;
-        if (member == CNX_NONE)
-            continue;
-        if (wide)
-            measure_floats(&slices[member], block + i * each, run);
-        for (uint64_t k = i; k < i + run && !wide; k++)
-            w->visit(&slices[member], cnx_element_value(w->tensor->type, block + k * each));
+    enum { FEW = 256 };
+    double values[FEW];
+    for (uint64_t at = 0; at < count; at += FEW) {
+        size_t few = count - at < FEW ? (size_t)(count - at) : FEW;
+        cnx_elements_read(w->type, bytes, first + at, few, values);
+        for (size_t i = 0; i < few; i++)
+            w->visit(s, values[i]);
     }
 }
 
-static void nothing(void *state, size_t item, size_t slot)
+/* Looks at one block, in any thread. */
+static void visit_block(void *state, const cnx_tensor_block *block)
 {
-    (void)state, (void)item, (void)slot;
+    const walk *w = state;
+    uint64_t each = cnx_type_bits(w->type) / 8;
+    cnx_slice *slices = w->slices + block->slot * w->member_count;
+    bool wide = w->visit == cnx_slice_measure && w->type == CNX_TYPE_FLOAT;
+    uint64_t position = position_of(&w->strip, block->first), run = run_of(&w->strip, block->first);
+    for (uint64_t i = 0; i < block->count; i += run, next_run(&w->strip, block->first + i, &position, &run)) {
+        uint32_t member = w->members[position];
+        run = run < block->count - i ? run : block->count - i;
+        if (member == CNX_NONE)
+            continue;
+        slices[member].exact = slices[member].exact && block->exact;
+        if (wide)
+            measure_floats(&slices[member], block->bytes + i * each, run);
+        else
+            visit_run(w, &slices[member], block->bytes, i, run);
+    }
 }
 
 /* What several threads found of one slice, put together. */
@@ -201,56 +186,70 @@ static void add_slice(cnx_slice *s, const cnx_slice *part)
 {
     s->count += part->count;
     s->largest = part->largest > s->largest ? part->largest : s->largest;
+    s->smallest = part->smallest < s->smallest ? part->smallest : s->smallest;
     s->finite = s->finite && part->finite;
+    s->exact = s->exact && part->exact;
     s->sum = wrapping_sum(s->sum, part->sum);
 }
 
 /* None of what is found depends on the order of the elements. */
-static void visit_slices(cnx_slice_reading *reading, const cnx_parameter *parameter, uint32_t axis,
-                         const uint32_t *members, uint32_t member_count, cnx_slice *slices,
-                         slice_visitor visit)
+static void visit_slices(cnx_slice_reading *reading, cnx_tensor *tensor, walk *w)
 {
-    cnx_tensor *tensor = parameter->tensor;
     cnx_arena *scratch = cnx_arena_create(reading->arena);
-    walk w = {.tensor = tensor,
-              .strip = strip_of(reading->arena, parameter, axis),
-              .members = members,
-              .member_count = member_count,
-              .slices = slices,
-              .step = BLOCK / (cnx_type_bits(tensor->type) / 8),
-              .visit = visit};
-    w.from.bytes = cnx_tensor_bytes(reading->model, tensor);
-    w.from.view = cnx_tensor_view(reading->model, tensor);
-    size_t blocks = (size_t)((tensor->count + w.step - 1) / w.step), slots = 1;
-    if (blocks > 1 && reading->lanes == NULL)
+    cnx_slice *slices = w->slices;
+    size_t slots = 1;
+    bool several = tensor->count > cnx_block_length(tensor);
+    if (several && reading->lanes == NULL)
         reading->lanes = cnx_lanes_start(reading->arena);
-    if (blocks > 1 && cnx_lanes_slots(reading->lanes) * member_count * sizeof(cnx_slice) <= MOST_SLICES)
+    if (several && cnx_lanes_slots(reading->lanes) * w->member_count * sizeof(cnx_slice) <= MOST_SLICES)
         slots = cnx_lanes_slots(reading->lanes);
-    w.blocks = cnx_alloc(scratch, slots * BLOCK);
-    if (slots > 1) {
-        w.slices = CNX_NEW_ARRAY(scratch, cnx_slice, slots * member_count);
-        for (size_t i = 0; i < slots * member_count; i++)
-            w.slices[i] = (cnx_slice){.largest = slices[i % member_count].largest,
-                                      .finite = slices[i % member_count].finite};
-        cnx_lanes_run(reading->lanes, blocks, visit_block, nothing, &w);
-        for (size_t i = 0; i < slots * member_count; i++)
-            add_slice(&slices[i % member_count], &w.slices[i]);
+    if (slots > 1)
+        w->slices = CNX_NEW_ARRAY(scratch, cnx_slice, slots * w->member_count);
+    for (size_t i = 0; i < slots * w->member_count && slots > 1; i++) {
+        w->slices[i] = slices[i % w->member_count];
+        w->slices[i].count = 0;
     }
-    for (size_t item = 0; item < blocks && slots == 1; item++)
-        visit_block(&w, item, 0);
+    cnx_read_blocks(scratch, reading->analysis->model, tensor, slots > 1 ? reading->lanes : NULL, visit_block,
+                    w);
+    for (size_t i = 0; i < slots * w->member_count && slots > 1; i++)
+        add_slice(&slices[i % w->member_count], &w->slices[i]);
     cnx_arena_destroy(scratch);
+}
+
+static cnx_slice no_slice(void)
+{
+    return (cnx_slice){.largest = INT_MIN, .smallest = INT_MAX, .finite = true, .exact = true};
 }
 
 void cnx_measure_slices(cnx_slice_reading *reading, const cnx_parameter *parameter, uint32_t axis,
                         const uint32_t *members, uint32_t member_count, cnx_slice *slices)
 {
+    walk w = {
+        parameter->tensor->type, strip_of(reading->arena, parameter, axis), members, member_count, slices,
+        cnx_slice_measure};
     for (uint32_t i = 0; i < member_count; i++)
-        slices[i] = (cnx_slice){.largest = INT_MIN, .finite = true};
-    visit_slices(reading, parameter, axis, members, member_count, slices, cnx_slice_measure);
+        slices[i] = no_slice();
+    visit_slices(reading, parameter->tensor, &w);
 }
 
 void cnx_add_up_slices(cnx_slice_reading *reading, const cnx_parameter *parameter, uint32_t axis,
                        const uint32_t *members, uint32_t member_count, cnx_slice *slices)
 {
-    visit_slices(reading, parameter, axis, members, member_count, slices, cnx_slice_add);
+    walk w = {parameter->tensor->type,
+              strip_of(reading->arena, parameter, axis),
+              members,
+              member_count,
+              slices,
+              cnx_slice_add};
+    visit_slices(reading, parameter->tensor, &w);
+}
+
+cnx_slice cnx_measure_tensor(cnx_slice_reading *reading, cnx_tensor *tensor)
+{
+    static const uint32_t all = 0;
+    cnx_slice whole = no_slice();
+    strip one = {.extent = 1, .inner = tensor->count, .governor = CNX_NONE};
+    walk w = {tensor->type, one, &all, 1, &whole, cnx_slice_measure};
+    visit_slices(reading, tensor, &w);
+    return whole;
 }
