@@ -67,6 +67,7 @@ typedef struct cnx_walk {
 typedef struct cnx_analysis {
     cnx_arena *arena;
     cnx_model *model;
+    bool only_shapes; /* see cnx_infer_shapes */
     cnx_dims *dims;
     cnx_fact *facts; /* of the main graph, by value id */
     struct cnx_points *points;
@@ -92,6 +93,10 @@ typedef struct cnx_analysis {
 /* Walks the main graph once in topological order and applies every operator's rule. Memory from `arena`,
  * which has to be the model's or a child of it. */
 cnx_analysis *cnx_analyze(cnx_arena *arena, cnx_model *model);
+
+/* The same without symmetry, which takes most of the time: of the result only the types, shapes and contents
+ * of the facts mean something. */
+cnx_analysis *cnx_infer_shapes(cnx_arena *arena, cnx_model *model);
 
 /* ---- what an operator is ---- */
 

@@ -86,6 +86,8 @@ static cnx_fact input_fact(sweep *s, const cnx_value *value)
 static bool carries_weights(const sweep *s, uint32_t id, int32_t type)
 {
     cnx_type_kind kind = cnx_type_kind_of(type);
+    if (s->analysis->only_shapes)
+        return false;
     return kind == CNX_KIND_FLOAT || kind == CNX_KIND_COMPLEX ||
            (kind == CNX_KIND_INTEGER && (cnx_type_bits(type) <= 8 || cnx_is_parameter(s->graph, id)));
 }
@@ -154,7 +156,7 @@ static cnx_fact tensor_fact(sweep *s, uint32_t id, cnx_tensor *tensor)
         }
     }
     read_content(s, tensor, &fact);
-    if (may_be_multiplied(tensor->type))
+    if (may_be_multiplied(tensor->type) && !a->only_shapes)
         fact.scaling = cnx_scaling_parameter(a->scaling, &fact);
     add_parameter(s, id, fact.axes, fact.scaling, false);
     cnx_intern_add(&a->swept_tensors, &tensor, sizeof tensor);
@@ -453,7 +455,8 @@ static void visit_node(sweep *s, const cnx_node *node)
     for (uint32_t g = 0; g < node->subgraph_count && !rule.follows_bodies; g++)
         pin_captured(s, &rule, node->subgraphs[g].graph);
     finish_outputs(s, &rule);
-    cnx_follow_scaling(&rule);
+    if (!s->analysis->only_shapes)
+        cnx_follow_scaling(&rule);
     store_outputs(s, &rule);
 }
 
@@ -570,11 +573,12 @@ cnx_fact *cnx_sweep_body(cnx_rule *rule, const cnx_graph *body, const cnx_fact *
     return outputs;
 }
 
-cnx_analysis *cnx_analyze(cnx_arena *arena, cnx_model *model)
+static cnx_analysis *analyze(cnx_arena *arena, cnx_model *model, bool only_shapes)
 {
     const cnx_graph *graph = model->graph;
     cnx_analysis *a = CNX_NEW(arena, cnx_analysis);
-    *a = (cnx_analysis){.arena = arena, .model = model, .dims = cnx_dims_create(arena)};
+    *a = (cnx_analysis){
+        .arena = arena, .model = model, .only_shapes = only_shapes, .dims = cnx_dims_create(arena)};
     a->points = cnx_points_create(arena, a->dims);
     a->scaling = cnx_scaling_log_create(arena);
     cnx_intern_init(&a->swept_tensors, arena);
@@ -585,4 +589,14 @@ cnx_analysis *cnx_analyze(cnx_arena *arena, cnx_model *model)
     visit_nodes(&s);
     pin_outputs(&s);
     return a;
+}
+
+cnx_analysis *cnx_analyze(cnx_arena *arena, cnx_model *model)
+{
+    return analyze(arena, model, false);
+}
+
+cnx_analysis *cnx_infer_shapes(cnx_arena *arena, cnx_model *model)
+{
+    return analyze(arena, model, true);
 }

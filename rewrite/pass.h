@@ -36,8 +36,9 @@ typedef struct cnx_rewrite {
     bool keep_metadata;
     bool keep_scales;
     struct cnx_report_builder *report;
-    struct cnx_trace *trace;    /* NULL: nobody asked what passes do; see rewrite/trace.h */
-    struct cnx_analysis *facts; /* see cnx_rewrite_facts; NULL when a pass made them stale */
+    struct cnx_trace *trace;     /* NULL: nobody asked what passes do; see rewrite/trace.h */
+    struct cnx_analysis *facts;  /* see cnx_rewrite_facts; NULL when a pass made them stale */
+    struct cnx_analysis *shapes; /* see cnx_rewrite_shapes; the same */
     cnx_arena *facts_arena;
     const struct cnx_scalings *scalings; /* of the facts */
     size_t tie_count;                    /* left by `commute` for `ties` */
@@ -74,8 +75,11 @@ void cnx_rewrite_class(cnx_rewrite *rewrite, const char *name, uint64_t extent, 
  * The array is in the run's arena. */
 cnx_graph **cnx_rewrite_graphs(cnx_rewrite *rewrite, size_t *count);
 
-/* Types and shapes of the main graph's values as it was when the pass began. Computed when first asked for.
- */
+/* Types, shapes and small contents of the main graph's values as it was when the pass began, and nothing
+ * else. Found when first asked for. */
+const struct cnx_analysis *cnx_rewrite_shapes(cnx_rewrite *rewrite);
+
+/* The whole analysis of the graph as it was when the pass began, which takes longer. */
 struct cnx_analysis *cnx_rewrite_facts(cnx_rewrite *rewrite);
 
 /* What its values can be multiplied by, as long as the facts are valid. */

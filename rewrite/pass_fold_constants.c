@@ -370,7 +370,7 @@ size_t cnx_pass_fold_constants(cnx_rewrite *rewrite)
         const cnx_node *node = &graph->nodes[graph->order[i]];
         if (!is_candidate(&work, node))
             continue;
-        cnx_tensor *result = fold_node(&work, cnx_rewrite_facts(rewrite), node);
+        cnx_tensor *result = fold_node(&work, cnx_rewrite_shapes(rewrite), node);
         if (result == NULL)
             continue;
         work.constants[node->outputs[0]] = result;

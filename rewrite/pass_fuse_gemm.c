@@ -73,7 +73,7 @@ size_t cnx_pass_fuse_gemm(cnx_rewrite *rewrite)
     bool any = false;
     for (uint32_t i = 0; i < graph->order_count && !any; i++)
         any = cnx_node_is(&graph->nodes[graph->order[i]], "MatMul");
-    const cnx_analysis *analysis = any ? cnx_rewrite_facts(rewrite) : NULL;
+    const cnx_analysis *analysis = any ? cnx_rewrite_shapes(rewrite) : NULL;
     for (uint32_t i = 0; any && i < graph->order_count; i++) {
         cnx_node *add = &graph->nodes[graph->order[i]];
         for (uint32_t slot = 0; slot < 2 && is_sum(add); slot++) {

@@ -104,7 +104,7 @@ size_t cnx_pass_reshapes(cnx_rewrite *rewrite)
         any = is_candidate(&graph->nodes[graph->order[i]]);
     if (!any)
         return 0;
-    const cnx_analysis *analysis = cnx_rewrite_facts(rewrite);
+    const cnx_analysis *analysis = cnx_rewrite_shapes(rewrite);
     cnx_edits *edits = cnx_edits_begin(rewrite, graph);
     for (uint32_t i = 0; i < graph->order_count; i++) {
         const cnx_node *node = &graph->nodes[graph->order[i]];

@@ -117,7 +117,7 @@ static void settle(cnx_rewrite *rewrite)
 #endif
     cnx_arena_destroy(rewrite->facts_arena);
     rewrite->facts_arena = NULL;
-    rewrite->facts = NULL;
+    rewrite->facts = rewrite->shapes = NULL;
 }
 
 static size_t run_row(cnx_rewrite *rewrite, const pass_row *row, unsigned *properties)
@@ -237,12 +237,26 @@ cnx_graph **cnx_rewrite_graphs(cnx_rewrite *rewrite, size_t *count)
     return graphs;
 }
 
+static cnx_arena *facts_arena(cnx_rewrite *rewrite)
+{
+    if (rewrite->facts_arena == NULL)
+        rewrite->facts_arena = cnx_arena_create(rewrite->arena);
+    return rewrite->facts_arena;
+}
+
+const cnx_analysis *cnx_rewrite_shapes(cnx_rewrite *rewrite)
+{
+    if (rewrite->shapes == NULL)
+        rewrite->shapes =
+            rewrite->facts != NULL ? rewrite->facts : cnx_infer_shapes(facts_arena(rewrite), rewrite->model);
+    return rewrite->shapes;
+}
+
 cnx_analysis *cnx_rewrite_facts(cnx_rewrite *rewrite)
 {
     if (rewrite->facts == NULL) {
         rewrite->scalings = NULL;
-        rewrite->facts_arena = cnx_arena_create(rewrite->arena);
-        rewrite->facts = cnx_analyze(rewrite->facts_arena, rewrite->model);
+        rewrite->facts = cnx_analyze(facts_arena(rewrite), rewrite->model);
     }
     return rewrite->facts;
 }
