@@ -88,6 +88,7 @@ struct cnx_permutation *cnx_parameter_factors(cnx_arena *arena, const cnx_analys
             made = CNX_NEW_ARRAY(arena, cnx_axis_factors, of->tensor->rank);
         uint32_t count = cnx_parameter_labels(of, k)->sequence->count;
         made[k].factor = factors_of_axis(arena, signs, exponents, count);
+        cnx_prepare_factors(arena, &made[k], count);
         cnx_need_governor(arena, of, k, &made[k].governor, &made[k].block);
     }
     if (made == NULL)
