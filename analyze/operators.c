@@ -4,6 +4,7 @@
 /* The rule of a row that pins on purpose. */
 #define cnx_apply_pins NULL
 #define cnx_scale_fixes NULL
+#define cnx_scale_unfollowed NULL
 
 static const cnx_operator operators[] = {
 #define OP(domain_, name_, since_, rule_, scaling_, class_, commutative_)                                    \

@@ -159,6 +159,16 @@ cnx_fact cnx_rule_fact(cnx_rule *rule, int32_t type, uint32_t rank)
     return fact;
 }
 
+void cnx_rule_keep_step(cnx_rule *rule, cnx_rule_step step, cnx_fact fact)
+{
+    cnx_axis *axes = CNX_NEW_ARRAY(rule->arena, cnx_axis, fact.rank);
+    if (fact.rank != 0)
+        memcpy(axes, fact.axes, fact.rank * sizeof *axes);
+    fact.axes = axes;
+    fact.scaling = 0;
+    rule->steps[step] = fact;
+}
+
 void cnx_rule_output(cnx_rule *rule, uint32_t output, cnx_fact fact)
 {
     if (output < rule->output_count)

@@ -11,6 +11,21 @@
 #include "analyze/analysis.h"
 #include "analyze/points.h"
 
+/* What rules of attention make on the way and scaling/attention.c goes on with: heads in the frame of
+ * ops/attention.h, packed projections, and first and second members of rotated pairs along the last axis. */
+typedef enum cnx_rule_step {
+    CNX_STEP_PACKED,
+    CNX_STEP_QUERY,
+    CNX_STEP_KEY,
+    CNX_STEP_VALUE,
+    CNX_STEP_ANSWERS,
+    CNX_STEP_QUERY_PAIRS, /* the first members; the second ones follow */
+    CNX_STEP_QUERY_PAIRS_SECOND,
+    CNX_STEP_KEY_PAIRS,
+    CNX_STEP_KEY_PAIRS_SECOND,
+    CNX_STEP_COUNT,
+} cnx_rule_step;
+
 typedef struct cnx_rule {
     cnx_analysis *analysis;
     cnx_arena *arena;
@@ -28,6 +43,7 @@ typedef struct cnx_rule {
     uint64_t *read; /* by input: a bit per axis that the rule has read */
     uint32_t output_count;
     cnx_fact *outputs;
+    cnx_fact steps[CNX_STEP_COUNT]; /* known = false: not made */
 } cnx_rule;
 
 /* ---- reading ---- */
@@ -68,6 +84,8 @@ cnx_axis cnx_rule_same(cnx_rule *rule, cnx_axis a, cnx_axis b);
 /* A fact of `rank` axes, all of extent 1, to be filled in. */
 cnx_fact cnx_rule_fact(cnx_rule *rule, int32_t type, uint32_t rank);
 void cnx_rule_output(cnx_rule *rule, uint32_t output, cnx_fact fact);
+/* Keeps a copy of `fact`, which is made on the way. */
+void cnx_rule_keep_step(cnx_rule *rule, cnx_rule_step step, cnx_fact fact);
 /* Input facts combined position by position with broadcasting from the right. */
 cnx_fact cnx_rule_broadcast(cnx_rule *rule, const cnx_fact *facts, size_t count, int32_t type);
 /* Removes the axes whose bit is set in `dropped` (summed or contracted away); with `keep`, they stay with

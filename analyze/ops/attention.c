@@ -73,6 +73,8 @@ cnx_fact cnx_attention_scores(cnx_rule *rule, cnx_fact query, cnx_fact key, cons
                               cnx_heads heads)
 {
     static const uint32_t of_query[] = {0, 1, 2, 3, 5}, of_key[] = {0, 1, 2, 4, 5};
+    cnx_rule_keep_step(rule, CNX_STEP_QUERY, query);
+    cnx_rule_keep_step(rule, CNX_STEP_KEY, key);
     cnx_fact left = cnx_fact_place(rule, share_size(rule, query), of_query, 6);
     cnx_fact scores = cnx_fact_contract(rule, left, cnx_fact_place(rule, key, of_key, 6), 1u << 5);
     if (mask == NULL || mask->rank == 0) {
@@ -96,8 +98,11 @@ cnx_fact cnx_attention_scores(cnx_rule *rule, cnx_fact query, cnx_fact key, cons
 cnx_fact cnx_attention_answers(cnx_rule *rule, cnx_fact scores, cnx_fact value)
 {
     static const uint32_t of_scores[] = {0, 1, 2, 3, 4}, of_value[] = {0, 1, 2, 4, 5};
-    return cnx_fact_contract(rule, cnx_fact_place(rule, scores, of_scores, 6),
-                             cnx_fact_place(rule, value, of_value, 6), 1u << 4);
+    cnx_fact answers = cnx_fact_contract(rule, cnx_fact_place(rule, scores, of_scores, 6),
+                                         cnx_fact_place(rule, value, of_value, 6), 1u << 4);
+    cnx_rule_keep_step(rule, CNX_STEP_VALUE, value);
+    cnx_rule_keep_step(rule, CNX_STEP_ANSWERS, answers);
+    return answers;
 }
 
 /* ---- the operator ---- */

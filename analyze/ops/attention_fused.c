@@ -109,6 +109,7 @@ static cnx_fact projected(cnx_rule *rule, uint32_t bias)
     cnx_fact input = cnx_rule_input(rule, 0), weights = cnx_rule_input(rule, 1);
     cnx_fact packed = cnx_fact_matmul(rule, input, weights);
     cnx_fact_scaled_along(rule, &packed, packed.rank - 1, bias);
+    cnx_rule_keep_step(rule, CNX_STEP_PACKED, packed);
     return packed;
 }
 
@@ -293,7 +294,9 @@ static bool rotate_inside(fused_attention *a)
         return false;
     cnx_rotation rotation = {.interleaved = cnx_rule_int(rule, "rotary_interleaved", 0) != 0,
                              .size = 2 * pairs};
+    rotation.step = CNX_STEP_QUERY_PAIRS;
     cnx_fact_rotate(rule, &a->query, 4, cosine, sine, rotation);
+    rotation.step = CNX_STEP_KEY_PAIRS;
     cnx_fact_rotate(rule, &a->key, 4, cosine, sine, rotation);
     return true;
 }

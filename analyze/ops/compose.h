@@ -65,8 +65,9 @@ bool cnx_fact_pool(cnx_rule *rule, bool last, cnx_fact *output);
 /* ---- ops/rotary.c ---- */
 
 typedef struct cnx_rotation {
-    bool interleaved; /* pairs are neighbours; otherwise the two halves */
-    int64_t size;     /* rotated positions; 0: all */
+    bool interleaved;   /* pairs are neighbours; otherwise the two halves */
+    int64_t size;       /* rotated positions; 0: all */
+    cnx_rule_step step; /* which the pairs' members are kept as */
 } cnx_rotation;
 
 /* Rotates pairs of positions along axis `k` by angles whose tables have the axes `cosine` and `sine`. */

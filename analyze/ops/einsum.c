@@ -1,17 +1,11 @@
 /* Einsum: the equation names every axis by a letter; equal letters are the same axis. */
+#include "analyze/ops/einsum.h"
+
 #include "analyze/ops/compose.h"
 
-/* The axes of an equation: 52 letters and the places of an ellipsis, counted from the right. */
 #define ELLIPSIS 52
-#define MOST_PLACES 8
-#define FRAME (ELLIPSIS + MOST_PLACES)
 
-/* One operand, or the output: which place of the frame each of its axes is. */
-typedef struct term {
-    uint32_t count;    /* of letters, without the ellipsis */
-    uint32_t ellipsis; /* letters before it; CNX_NONE when there is none */
-    uint8_t letters[64];
-} term;
+typedef cnx_einsum_term term;
 
 static bool letter_place(char c, uint8_t *place)
 {
@@ -74,31 +68,30 @@ static bool read_equation(const char *text, term *operands, uint32_t count, term
     return *text == '\0' && implicit_output(operands, count, output);
 }
 
-/* The place in the frame of axis `k` of a term that has `rank` axes. */
-static uint32_t place_of(const term *t, uint32_t rank, uint32_t k)
+uint32_t cnx_einsum_place(const term *t, uint32_t rank, uint32_t k)
 {
     uint32_t covered = rank - t->count;
     if (t->ellipsis == CNX_NONE || k < t->ellipsis)
         return t->letters[k];
     if (k >= t->ellipsis + covered)
         return t->letters[k - covered];
-    return ELLIPSIS + MOST_PLACES - covered + (k - t->ellipsis);
+    return ELLIPSIS + CNX_EINSUM_MOST_PLACES - covered + (k - t->ellipsis);
 }
 
 static bool fits(const term *t, uint32_t rank)
 {
     if (t->ellipsis == CNX_NONE)
         return rank == t->count;
-    return rank >= t->count && rank - t->count <= MOST_PLACES;
+    return rank >= t->count && rank - t->count <= CNX_EINSUM_MOST_PLACES;
 }
 
 /* The operand in the frame; the axes of a letter that it repeats (a diagonal) are the same. */
 static cnx_fact in_frame(cnx_rule *rule, const term *t, cnx_fact fact)
 {
-    cnx_fact framed = cnx_rule_fact(rule, fact.type, FRAME);
+    cnx_fact framed = cnx_rule_fact(rule, fact.type, CNX_EINSUM_FRAME);
     uint64_t taken = 0;
     for (uint32_t k = 0; k < fact.rank; k++) {
-        uint32_t place = place_of(t, fact.rank, k);
+        uint32_t place = cnx_einsum_place(t, fact.rank, k);
         framed.axes[place] =
             (taken >> place & 1) != 0 ? cnx_rule_same(rule, framed.axes[place], fact.axes[k]) : fact.axes[k];
         taken |= UINT64_C(1) << place;
@@ -137,7 +130,7 @@ static bool output_order(const term *output, uint32_t covered, uint32_t *order, 
     *rank = output->count + (output->ellipsis != CNX_NONE ? covered : 0);
     *kept = 0;
     for (uint32_t k = 0; k < *rank; k++) {
-        order[k] = place_of(output, *rank, k);
+        order[k] = cnx_einsum_place(output, *rank, k);
         if ((*kept >> order[k] & 1) != 0)
             return false;
         *kept |= UINT64_C(1) << order[k];
@@ -145,30 +138,41 @@ static bool output_order(const term *output, uint32_t covered, uint32_t *order, 
     return true;
 }
 
-void cnx_apply_einsum(cnx_rule *rule)
+bool cnx_einsum_read(const cnx_rule *rule, cnx_einsum *einsum)
 {
     const char *equation = cnx_attribute_text(rule->graph, rule->node, "equation", "");
-    term *terms = CNX_NEW_ARRAY(rule->arena, term, rule->input_count), output;
-    cnx_fact *facts = CNX_NEW_ARRAY(rule->arena, cnx_fact, rule->input_count);
-    uint32_t order[FRAME], rank, covered = 0;
-    uint64_t kept;
-    bool readable = rule->input_count != 0 && read_equation(equation, terms, rule->input_count, &output);
-    for (uint32_t i = 0; i < rule->input_count && readable; i++) {
+    *einsum = (cnx_einsum){.covered = 0};
+    einsum->operands = CNX_NEW_ARRAY(rule->arena, term, rule->input_count);
+    if (rule->input_count == 0 ||
+        !read_equation(equation, einsum->operands, rule->input_count, &einsum->output))
+        return false;
+    for (uint32_t i = 0; i < rule->input_count; i++) {
         uint32_t own = rule->inputs[i].rank;
-        readable = cnx_rule_has(rule, i) && fits(&terms[i], own);
-        if (readable && own - terms[i].count > covered)
-            covered = own - terms[i].count;
+        if (!cnx_rule_has(rule, i) || !fits(&einsum->operands[i], own))
+            return false;
+        if (own - einsum->operands[i].count > einsum->covered)
+            einsum->covered = own - einsum->operands[i].count;
     }
-    if (!readable || !output_order(&output, covered, order, &rank, &kept)) {
+    return true;
+}
+
+void cnx_apply_einsum(cnx_rule *rule)
+{
+    cnx_einsum einsum;
+    cnx_fact *facts = CNX_NEW_ARRAY(rule->arena, cnx_fact, rule->input_count);
+    uint32_t order[CNX_EINSUM_FRAME], rank;
+    uint64_t kept;
+    if (!cnx_einsum_read(rule, &einsum) ||
+        !output_order(&einsum.output, einsum.covered, order, &rank, &kept)) {
         cnx_rule_pin_all(rule, "equation that is not understood");
         return;
     }
     for (uint32_t i = 0; i < rule->input_count; i++) {
         cnx_fact fact = cnx_rule_input(rule, i);
-        refine(rule, &fact, terms, rule->input_count, i, &output);
-        facts[i] = in_frame(rule, &terms[i], fact);
+        refine(rule, &fact, einsum.operands, rule->input_count, i, &einsum.output);
+        facts[i] = in_frame(rule, &einsum.operands[i], fact);
     }
     cnx_fact product = cnx_rule_broadcast(rule, facts, rule->input_count, rule->inputs[0].type);
-    product = cnx_rule_reduce(rule, product, ~kept & ((UINT64_C(1) << FRAME) - 1), true);
+    product = cnx_rule_reduce(rule, product, ~kept & ((UINT64_C(1) << CNX_EINSUM_FRAME) - 1), true);
     cnx_rule_output(rule, 0, cnx_fact_reorder(rule, product, order, rank));
 }

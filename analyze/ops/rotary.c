@@ -11,6 +11,14 @@ static cnx_axis members(cnx_rule *rule, cnx_axis axis, int64_t pairs, bool secon
                            cnx_rule_reason(rule, "rotated pairs"));
 }
 
+/* One axis as a fact of its own. */
+static cnx_fact line(cnx_rule *rule, const cnx_fact *fact, cnx_axis axis)
+{
+    cnx_fact result = cnx_rule_fact(rule, fact->type, 1);
+    result.axes[0] = axis;
+    return result;
+}
+
 /* y1 = cos * x1 - sin * x2 and y2 = sin * x1 + cos * x2: both members of a pair move with the pair's column
  * of the tables, so Y's positions move as X's do. */
 void cnx_fact_rotate(cnx_rule *rule, cnx_fact *fact, uint32_t k, cnx_axis cosine, cnx_axis sine,
@@ -31,6 +39,8 @@ void cnx_fact_rotate(cnx_rule *rule, cnx_fact *fact, uint32_t k, cnx_axis cosine
     }
     cnx_axis first = members(rule, axis, size / 2, false, rotation.interleaved);
     cnx_axis second = members(rule, axis, size / 2, true, rotation.interleaved);
+    cnx_rule_keep_step(rule, rotation.step, line(rule, fact, first));
+    cnx_rule_keep_step(rule, rotation.step + 1, line(rule, fact, second));
     cnx_rule_same(rule, first, second);
     cnx_rule_same(rule, first, table);
     cnx_rule_same(rule, second, table);
@@ -64,7 +74,8 @@ static int64_t count_heads(const cnx_rule *rule, uint32_t cosine, int64_t size)
 static void apply_rotary(cnx_rule *rule, uint32_t cosine, uint32_t sine, uint32_t positions)
 {
     cnx_rotation rotation = {.interleaved = cnx_rule_int(rule, "interleaved", 0) != 0,
-                             .size = cnx_rule_int(rule, "rotary_embedding_dim", 0)};
+                             .size = cnx_rule_int(rule, "rotary_embedding_dim", 0),
+                             .step = CNX_STEP_QUERY_PAIRS};
     uint32_t rank = rule->inputs[0].rank;
     bool fits = (rank == 3 || rank == 4) && cnx_rule_has(rule, cosine) && cnx_rule_has(rule, sine) &&
                 rule->inputs[cosine].rank != 0 && rule->inputs[sine].rank != 0;

@@ -1,5 +1,4 @@
 /* Signs and scales through operators that treat every position alike. */
-#include "analyze/activations.h"
 #include "analyze/constants.h"
 #include "analyze/scaling/scaling.h"
 
@@ -93,30 +92,45 @@ void cnx_scale_divide(cnx_rule *rule)
     multiply(rule, -1);
 }
 
+/* to = degree * from, axis by axis. */
+static void multiple(cnx_rule *rule, cnx_scaling_kind kind, uint32_t from, uint32_t to, int32_t degree)
+{
+    for (uint32_t k = 0; k < rule->outputs[0].rank; k++) {
+        cnx_scaling_term terms[2] = {{to, k, 1}, {from, k, -degree}};
+        cnx_scaling_equation(rule->analysis->scaling, kind, terms, 2);
+    }
+}
+
+void cnx_scaling_activate(cnx_rule *rule, const cnx_activation *activation, uint32_t from, uint32_t to)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    if (activation->homogeneous && fabs(activation->degree) <= 8 &&
+        activation->degree == rint(activation->degree)) {
+        multiple(rule, CNX_SCALE, from, to, (int32_t)activation->degree);
+    } else {
+        cnx_scaling_fix(log, CNX_SCALE, from);
+        cnx_scaling_fix(log, CNX_SCALE, to);
+    }
+    if (activation->flip.kind == CNX_FLIP_ODD)
+        multiple(rule, CNX_SIGN, from, to, 1);
+    else
+        cnx_scaling_fix(log, CNX_SIGN, to);
+    if (activation->flip.kind != CNX_FLIP_ODD && activation->flip.kind != CNX_FLIP_EVEN)
+        cnx_scaling_fix(log, CNX_SIGN, from);
+    cnx_scaling_separate(log, from);
+    cnx_scaling_separate(log, to);
+}
+
 void cnx_scale_activation(cnx_rule *rule)
 {
     cnx_activation activation;
-    cnx_scaling_log *log = rule->analysis->scaling;
     if (!cnx_activation_of_node(rule->graph, rule->node, &activation) ||
         rule->inputs[0].rank != rule->outputs[0].rank) {
         cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
-    bool power = activation.homogeneous && fabs(activation.degree) <= 8 &&
-                 activation.degree == rint(activation.degree);
-    if (power)
-        multiple_of_first(rule, CNX_SCALE, 1, (int32_t)activation.degree);
-    else
-        cnx_scaling_fix_node(rule, CNX_SCALE);
-    if (activation.flip.kind == CNX_FLIP_ODD)
-        multiple_of_first(rule, CNX_SIGN, 1, 1);
-    else if (activation.flip.kind == CNX_FLIP_EVEN)
-        cnx_scaling_fix(log, CNX_SIGN, rule->outputs[0].scaling);
-    else
-        cnx_scaling_fix_node(rule, CNX_SIGN);
+    cnx_scaling_activate(rule, &activation, rule->inputs[0].scaling, rule->outputs[0].scaling);
     cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 1);
-    cnx_scaling_separate(log, rule->inputs[0].scaling);
-    cnx_scaling_separate(log, rule->outputs[0].scaling);
 }
 
 /* A constant exponent that is a whole or half number. */
@@ -182,6 +196,18 @@ void cnx_scale_slopes(cnx_rule *rule)
     else
         cnx_scaling_fix_node(rule, CNX_SCALE);
     cnx_scaling_separate(rule->analysis->scaling, rule->inputs[0].scaling);
+}
+
+/* SwiGLU: the Swish of input 0, which fixes it, times input 1. */
+void cnx_scale_gate(cnx_rule *rule)
+{
+    if (!is_aligned(rule) || rule->input_count != 2 || !rule->present[1]) {
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
+        return;
+    }
+    cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->inputs[0].scaling);
+    equal_input(rule, CNX_SIGN_AND_SCALE, 1);
+    cnx_scaling_separate(rule->analysis->scaling, rule->outputs[0].scaling);
 }
 
 static bool is_plain_float(int32_t type)

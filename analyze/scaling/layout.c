@@ -79,3 +79,27 @@ void cnx_scale_resizes(cnx_rule *rule)
     }
     carry_first(rule, false);
 }
+
+/* RoiAlign, MaxRoiPool: X[n, c, h, w] -> Y[regions, c, height, width]. Averages of samples are linear in a
+ * channel, the largest of them is homogeneous. */
+void cnx_scale_regions(cnx_rule *rule)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    bool averages = strcmp(rule->node->op_type, "RoiAlign") == 0 &&
+                    strcmp(cnx_attribute_text(rule->graph, rule->node, "mode", "avg"), "avg") == 0;
+    if (rule->inputs[0].rank != 4 || rule->outputs[0].rank != 4) {
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
+        return;
+    }
+    for (uint32_t k = 0; k < 4; k++)
+        if (k == 1)
+            cnx_scaling_equal(log, CNX_SIGN_AND_SCALE, rule->inputs[0].scaling, k, rule->outputs[0].scaling,
+                              k);
+        else
+            cnx_scaling_fix_axis(log, CNX_SIGN_AND_SCALE, rule->inputs[0].scaling, k);
+    if (!averages) {
+        cnx_scaling_fix(log, CNX_SIGN, rule->inputs[0].scaling);
+        cnx_scaling_separate(log, rule->inputs[0].scaling);
+    }
+    cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 1);
+}

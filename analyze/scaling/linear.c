@@ -1,5 +1,8 @@
 /* Signs and scales through products: along an axis that is summed over, the factors cancel. */
+#include "analyze/ops/einsum.h"
 #include "analyze/scaling/scaling.h"
+
+#include <math.h>
 
 /* a + b = 0: the two sides of a sum over products. */
 static void cancel(cnx_rule *rule, uint32_t a, uint32_t a_axis, uint32_t b, uint32_t b_axis)
@@ -35,7 +38,8 @@ void cnx_scale_gemm(cnx_rule *rule)
                           k + rank >= 2 ? rule->inputs[2].scaling : 0, k + rank - 2);
 }
 
-void cnx_scale_matmul(cnx_rule *rule)
+/* A stack of matrices A[..., m, k] times B[..., k, n]; either may have its last two axes exchanged. */
+static void multiply_matrices(cnx_rule *rule, bool turned_a, bool turned_b)
 {
     cnx_scaling_log *log = rule->analysis->scaling;
     uint32_t left = rule->inputs[0].rank, right = rule->inputs[1].rank, rank = rule->outputs[0].rank;
@@ -46,11 +50,11 @@ void cnx_scale_matmul(cnx_rule *rule)
         cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
-    cancel(rule, 0, left - 1, 1, right > 1 ? right - 2 : 0);
+    cancel(rule, 0, turned_a && rows != 0 ? left - 2 : left - 1, 1, columns == 0 ? 0 : right - 2 + turned_b);
     if (rows != 0)
-        pass(rule, batch, 0, left - 2);
+        pass(rule, batch, 0, left - 2 + turned_a);
     if (columns != 0)
-        pass(rule, batch + rows, 1, right - 1);
+        pass(rule, batch + rows, 1, right - 1 - turned_b);
     for (uint32_t k = 0; k < batch; k++) {
         cnx_scaling_term terms[3] = {{rule->outputs[0].scaling, k, -1}};
         uint32_t count = 1;
@@ -63,6 +67,60 @@ void cnx_scale_matmul(cnx_rule *rule)
             cnx_scaling_separate_axis(log, terms[t].value, terms[t].axis);
     }
 }
+
+void cnx_scale_matmul(cnx_rule *rule)
+{
+    multiply_matrices(rule, false, false);
+}
+
+/* ---- Einsum ---- */
+
+typedef struct place {
+    uint32_t count;
+    uint32_t labelled; /* terms whose positions have names: along the others a value is constant */
+    cnx_scaling_term *terms;
+} place;
+
+static void add_axes(const cnx_einsum_term *term, const cnx_fact *fact, int32_t factor, place *places)
+{
+    for (uint32_t k = 0; k < fact->rank; k++) {
+        place *p = &places[cnx_einsum_place(term, fact->rank, k)];
+        p->terms[p->count++] = (cnx_scaling_term){fact->scaling, k, factor};
+        p->labelled += fact->axes[k].kind == CNX_AXIS_LABELS;
+    }
+}
+
+/* Along every letter the factors of all operands make that of the output, or cancel where it is summed over.
+ * A letter that two have is a contraction, or passes; with three it is a product position by position. */
+void cnx_scale_einsum(cnx_rule *rule)
+{
+    cnx_einsum einsum;
+    cnx_scaling_log *log = rule->analysis->scaling;
+    const cnx_fact *output = &rule->outputs[0];
+    uint32_t axes = output->rank;
+    if (!cnx_einsum_read(rule, &einsum) || !output->known ||
+        output->rank != einsum.output.count + (einsum.output.ellipsis != CNX_NONE ? einsum.covered : 0)) {
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
+        return;
+    }
+    for (uint32_t i = 0; i < rule->input_count; i++)
+        axes += rule->inputs[i].rank;
+    place *places = CNX_NEW_ARRAY(rule->arena, place, CNX_EINSUM_FRAME);
+    for (uint32_t p = 0; p < CNX_EINSUM_FRAME; p++)
+        places[p].terms = CNX_NEW_ARRAY(rule->arena, cnx_scaling_term, axes);
+    for (uint32_t i = 0; i < rule->input_count; i++)
+        add_axes(&einsum.operands[i], &rule->inputs[i], 1, places);
+    add_axes(&einsum.output, output, -1, places);
+    for (uint32_t p = 0; p < CNX_EINSUM_FRAME; p++) {
+        const cnx_scaling_term *terms = places[p].terms;
+        cnx_scaling_equation(log, CNX_SIGN_AND_SCALE, terms, places[p].count);
+        bool diagonal = places[p].count == 2 && terms[0].value == terms[1].value;
+        for (uint32_t t = 0; t < places[p].count && (places[p].labelled > 2 || diagonal); t++)
+            cnx_scaling_separate_axis(log, terms[t].value, terms[t].axis);
+    }
+}
+
+/* ---- convolutions ---- */
 
 static bool has_extent(const cnx_rule *rule, uint32_t i, uint32_t k, int64_t extent)
 {
@@ -138,4 +196,87 @@ void cnx_scale_conv_transpose(cnx_rule *rule)
     }
     cancel(rule, 0, 1, 1, 0);
     pass(rule, 1, 1, 1);
+}
+
+/* ---- with an activation inside (com.microsoft) ---- */
+
+/* The first output's number from now on stands for what comes before the activation. Returns its own. */
+static uint32_t before_activation(cnx_rule *rule)
+{
+    uint32_t output = rule->outputs[0].scaling;
+    rule->outputs[0].scaling = cnx_scaling_value(rule->analysis->scaling, &rule->outputs[0]);
+    return output;
+}
+
+/* The activation called `name`, with its parameters where the operator's attributes keep them. */
+static bool find_activation(const cnx_rule *rule, const char *name, cnx_activation *activation)
+{
+    cnx_activation_parameters given = CNX_ACTIVATION_DEFAULTS;
+    const Onnx__AttributeProto *list = cnx_attribute(rule->node, "activation_params");
+    given.alpha = cnx_attribute_float(rule->graph, rule->node, "activation_alpha", NAN);
+    given.beta = cnx_attribute_float(rule->graph, rule->node, "activation_beta", NAN);
+    if (list != NULL && list->n_floats > 0)
+        given.alpha = (double)list->floats[0];
+    if (list != NULL && list->n_floats > 1)
+        given.beta = (double)list->floats[1];
+    given.minimum = given.alpha;
+    given.maximum = given.beta;
+    if (strcmp(name, "Clip") == 0 && (isnan(given.minimum) || isnan(given.maximum)))
+        return false;
+    return cnx_activation_find("", name, NULL, 0, &given, activation);
+}
+
+/* The attribute `activation` between what was stated and the output; without it, what was stated is the
+ * output.
+ */
+static void after_activation(cnx_rule *rule, uint32_t output, const char *otherwise)
+{
+    const char *name = cnx_attribute_text(rule->graph, rule->node, "activation", otherwise);
+    uint32_t before = rule->outputs[0].scaling;
+    cnx_activation activation;
+    rule->outputs[0].scaling = output;
+    if (!find_activation(rule, name[0] != '\0' ? name : "Identity", &activation)) {
+        cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, before);
+        cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, output);
+        return;
+    }
+    if (name[0] != '\0')
+        cnx_scaling_activate(rule, &activation, before, output);
+    else
+        for (uint32_t k = 0; k < rule->outputs[0].rank; k++)
+            cnx_scaling_equal(rule->analysis->scaling, CNX_SIGN_AND_SCALE, before, k, output, k);
+}
+
+void cnx_scale_fused_gemm(cnx_rule *rule)
+{
+    uint32_t output = before_activation(rule);
+    cnx_scale_gemm(rule);
+    after_activation(rule, output, "");
+}
+
+/* FusedMatMul, FusedMatMulActivation and GemmFastGelu: A, B, and a bias along the columns */
+void cnx_scale_fused_matmul(cnx_rule *rule)
+{
+    uint32_t output = before_activation(rule);
+    if (cnx_rule_int(rule, "transBatchA", 0) != 0 || cnx_rule_int(rule, "transBatchB", 0) != 0)
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
+    else
+        multiply_matrices(rule, cnx_rule_int(rule, "transA", 0) != 0, cnx_rule_int(rule, "transB", 0) != 0);
+    cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 2);
+    after_activation(rule, output, strcmp(rule->node->op_type, "GemmFastGelu") == 0 ? "Gelu" : "");
+}
+
+/* X, W, B, and Z, which is added before the activation */
+void cnx_scale_fused_conv(cnx_rule *rule)
+{
+    uint32_t output = before_activation(rule);
+    cnx_scale_conv(rule);
+    for (uint32_t k = 0; k < rule->outputs[0].rank && cnx_rule_has(rule, 3); k++)
+        if (rule->inputs[3].rank == rule->outputs[0].rank)
+            pass(rule, k, 3, k);
+        else
+            cnx_scaling_fix_axis(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->outputs[0].scaling, k);
+    if (cnx_rule_has(rule, 3) && rule->inputs[3].rank != rule->outputs[0].rank)
+        cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 3);
+    after_activation(rule, output, "");
 }

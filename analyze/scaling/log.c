@@ -32,19 +32,20 @@ uint32_t cnx_scaling_parameter(cnx_scaling_log *log, const cnx_fact *fact)
     return value;
 }
 
-uint32_t cnx_scaling_rows(cnx_scaling_log *log, cnx_points *points, uint32_t value, uint32_t axis,
-                          uint32_t from, uint32_t count)
+/* The axes of positions [from, from + count) of axis `axis` of `value`; NULL when they cannot be named. */
+static const cnx_axis *cut_axes(cnx_scaling_log *log, cnx_points *points, uint32_t value, uint32_t axis,
+                                uint32_t from, uint32_t count)
 {
     cnx_scaled_value whole = log->values[value];
-    if (!whole.parameter || axis >= whole.rank)
-        return 0;
+    if (axis >= whole.rank)
+        return NULL;
     cnx_axis kept = whole.axes[axis];
     if (kept.kind != CNX_AXIS_LABELS || kept.repeats != NULL)
-        return 0;
+        return NULL;
     if (kept.labels->finer != NULL)
         kept.labels = kept.labels->finer;
     if ((uint64_t)from + count > kept.labels->extent)
-        return 0;
+        return NULL;
     uint32_t *index = CNX_NEW_ARRAY(log->arena, uint32_t, count);
     for (uint32_t i = 0; i < count; i++)
         index[i] = from + i;
@@ -52,9 +53,19 @@ uint32_t cnx_scaling_rows(cnx_scaling_log *log, cnx_points *points, uint32_t val
     for (uint32_t k = 0; k < whole.rank; k++)
         axes[k] = (cnx_axis){.kind = CNX_AXIS_ANY};
     axes[axis] = cnx_axis_gather(points, kept, index, count, CNX_NONE);
+    return axes;
+}
+
+uint32_t cnx_scaling_rows(cnx_scaling_log *log, cnx_points *points, uint32_t value, uint32_t axis,
+                          uint32_t from, uint32_t count)
+{
+    uint32_t rank = log->values[value].rank;
+    const cnx_axis *axes =
+        log->values[value].parameter ? cut_axes(log, points, value, axis, from, count) : NULL;
+    if (axes == NULL)
+        return 0;
     return add_value(
-        log,
-        (cnx_scaled_value){.rank = whole.rank, .axes = axes, .whole = value, .from = from, .count = count});
+        log, (cnx_scaled_value){.rank = rank, .axes = axes, .whole = value, .from = from, .count = count});
 }
 
 static void add_statement(cnx_scaling_log *log, cnx_scaling_statement statement)
@@ -124,6 +135,20 @@ void cnx_scaling_carry(cnx_scaling_log *log, cnx_scaling_kind kind, uint32_t fro
                                                .kind = kind,
                                                .term_count = 2,
                                                .terms = terms});
+}
+
+uint32_t cnx_scaling_cut(cnx_scaling_log *log, cnx_points *points, uint32_t value, uint32_t axis,
+                         uint32_t from, uint32_t count)
+{
+    uint32_t rank = log->values[value].rank;
+    const cnx_axis *axes = cut_axes(log, points, value, axis, from, count);
+    if (axes == NULL) {
+        cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, value);
+        return 0;
+    }
+    uint32_t part = add_value(log, (cnx_scaled_value){.rank = rank, .axes = axes});
+    cnx_scaling_carry(log, CNX_SIGN_AND_SCALE, value, part, 1, true);
+    return part;
 }
 
 void cnx_scaling_join(cnx_scaling_log *log, const cnx_scaling_term *terms, uint32_t count)

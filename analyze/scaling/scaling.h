@@ -29,6 +29,7 @@
 #ifndef CNX_ANALYZE_SCALING_SCALING_H
 #define CNX_ANALYZE_SCALING_SCALING_H
 
+#include "analyze/activations.h"
 #include "analyze/cells.h"
 #include "analyze/rule.h"
 
@@ -56,6 +57,11 @@ uint32_t cnx_scaling_parameter(cnx_scaling_log *log, const cnx_fact *fact);
  * when the value is computed, or the positions cannot be named. */
 uint32_t cnx_scaling_rows(cnx_scaling_log *log, cnx_points *points, uint32_t value, uint32_t axis,
                           uint32_t from, uint32_t count);
+
+/* A new value: positions [from, from + count) of axis `axis` of `value`, as a slice. 0, with all of the value
+ * fixed, when they cannot be named. */
+uint32_t cnx_scaling_cut(cnx_scaling_log *log, cnx_points *points, uint32_t value, uint32_t axis,
+                         uint32_t from, uint32_t count);
 
 /* The sum over `terms` is zero, for every cell on any of the axes; an axis that a cell is not on adds
  * nothing. */
@@ -89,6 +95,9 @@ void cnx_scaling_join(cnx_scaling_log *log, const cnx_scaling_term *terms, uint3
  * linear: they cannot be mixed. */
 void cnx_scaling_separate_axis(cnx_scaling_log *log, uint32_t value, uint32_t axis);
 void cnx_scaling_separate(cnx_scaling_log *log, uint32_t value);
+
+/* Value `to` is the activation of value `from`; both have the axes of the node's first output. */
+void cnx_scaling_activate(cnx_rule *rule, const cnx_activation *activation, uint32_t from, uint32_t to);
 
 /* ---- the driver: analyze.c ---- */
 

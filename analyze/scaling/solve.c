@@ -44,6 +44,8 @@ static uint32_t generator_of(cnx_scalings *s, cnx_scaling_system *system, uint32
         size_t count = system->generator_count;
         cnx_generator generator = {.cell = cell, .first = system->number_count};
         CNX_PUSH(s->arena, system->generators, count, system->generator_capacity, generator);
+        count = system->generator_count;
+        CNX_PUSH(s->arena, system->unknown_of, count, system->unknown_capacity, unknown);
         system->generator_count = (uint32_t)count;
         system->number_count += s->cells->cells[cell].count;
         system->generator_of[unknown] = (uint32_t)count;
@@ -98,8 +100,10 @@ static void find_actions(cnx_scalings *s)
         s->actions[p] = CNX_NEW_ARRAY(s->arena, cnx_axis_actions, rank);
         capacity[p] = CNX_NEW_ARRAY(s->arena, size_t, rank);
     }
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 2; i++) {
         s->systems[i].generator_of = CNX_NEW_ARRAY(s->arena, uint32_t, s->unknown_count);
+        s->systems[i].generator_count = s->systems[i].number_count = 0;
+    }
     for (uint32_t v = 1; v < s->log->value_count; v++) {
         const cnx_scaled_value *value = &s->log->values[v];
         uint32_t p = parameter_of[value->whole != 0 ? value->whole : v];
@@ -127,6 +131,8 @@ cnx_scalings *cnx_find_scalings(cnx_arena *arena, cnx_analysis *analysis)
         cnx_state_log(s, system);
     }
     find_actions(s);
+    if (cnx_drop_redundant(s))
+        find_actions(s);
     cnx_measure_scalings(s);
     return s;
 }

@@ -26,6 +26,8 @@ typedef struct cnx_scaling_system {
     size_t generator_capacity;
     cnx_generator *generators;
     uint32_t *generator_of; /* by unknown: number + 1 */
+    size_t unknown_capacity;
+    uint32_t *unknown_of; /* by generator */
 } cnx_scaling_system;
 
 typedef struct cnx_axis_actions {
@@ -77,6 +79,12 @@ void cnx_state_zero(cnx_scaling_system *system, uint32_t unknown);
  * cnx_scaling_carry and cnx_scaling_join. */
 void cnx_state_carry(cnx_scalings *s, cnx_scaling_system *system, const cnx_scaling_statement *statement);
 void cnx_state_join(cnx_scalings *s, cnx_scaling_system *system, const cnx_scaling_statement *statement);
+
+/* ---- redundant.c ---- */
+
+/* Sets factors of blocks to zero that factors inside them can undo, in the systems' equations; generators and
+ * actions have to be found again then. Returns whether there were any. */
+bool cnx_drop_redundant(cnx_scalings *s);
 
 /* ---- size.c ---- */
 

@@ -8,14 +8,17 @@ architectures only the outputs are compared: rotary tables in them can keep a si
 
 import functools
 
+import numpy
 import onnx
 
 import catalogue
 from harness import (JUDGE, CannotRun, Failure, canonical, canonical_and_whole, check, check_equal, check_same_bytes,
                      run_json, sample, scratch)
 
+import operator_models
 import random_architectures
 from builder import Builder
+from operator_models import bytes_of
 
 RANDOM = 24  # random architectures
 
@@ -83,6 +86,95 @@ def computed_cell():
     return net.model()
 
 
+def unit_vectors(width=6):
+    """Tanh, vectors of norm 1, Gemm."""
+    net = Builder(7)
+    value = net.node("Tanh", net.gemm(net.input("x", ["N", 4]), 4, width))
+    value = net.node("LpNormalization", value, axis=1, p=2)
+    net.output(net.gemm(value, width, 3), ["N", 3])
+    return net.model()
+
+
+def standardized(width=6):
+    """Conv, mean 0 and variance 1 for each channel of an image, Conv."""
+    net = Builder(8)
+    value = net.conv(net.input("x", ["N", 2, 5, 5]), 2, width)
+    value = net.node("MeanVarianceNormalization", value, axes=[2, 3])
+    net.output(net.conv(value, width, 3), ["N", 3, 5, 5])
+    return net.model()
+
+
+def stored_in_bytes(width=6):
+    """Relu between weights that are stored as bytes with a scale for each row and each column."""
+    net = Builder(9)
+    rows, columns = bytes_of(net, width, 4), bytes_of(net, 3, width)
+    first, second = (net.constant(net.random.uniform(0.01, 0.02, width)) for _ in range(2))
+    value = net.node("Gemm", net.input("x", ["N", 4]), net.node("DequantizeLinear", rows, first, axis=0),
+                     net.weight(width), transB=1)
+    value = net.node("Relu", value)
+    net.output(net.node("Gemm", value, net.node("DequantizeLinear", columns, second, axis=1), net.weight(3), transB=1),
+               ["N", 3])
+    return net.model()
+
+
+def quantized_on_the_way(width=6):
+    """Products with bytes whose columns have scales and biases, both ways that ONNX Runtime writes them."""
+    net = Builder(10)
+    net.extra_opsets = [onnx.helper.make_opsetid("com.microsoft", 1)]
+    value = net.input("x", ["N", 4])
+    for into, out in ((4, width), (width, 5)):
+        table, zeros = bytes_of(net, into, out), net.constant(numpy.zeros(out, numpy.int8))
+        scales = net.constant(net.random.uniform(0.01, 0.02, out))
+        if out == width:
+            value = net.node("DynamicQuantizeMatMul", value, table, scales, zeros, net.weight(out),
+                             domain="com.microsoft")
+            value = net.node("Relu", net.gemm(net.node("Relu", value), width, width))
+        else:
+            value, scale, zero = net.node("DynamicQuantizeLinear", value, outputs=3)
+            value = net.node("MatMulIntegerToFloat", value, table, scale, scales, zero, zeros, net.weight(out),
+                             domain="com.microsoft")
+    net.output(net.gemm(net.node("Relu", value), 5, 3), ["N", 3])
+    return net.model()
+
+
+def fused(activation, limits=()):
+    """FusedConv with an activation, FusedGemm with Relu, FusedMatMul with a turned weight."""
+    net = Builder(11)
+    net.extra_opsets = [onnx.helper.make_opsetid("com.microsoft", 1)]
+    given = {"activation_params": list(limits)} if limits else {}
+    value = net.node("FusedConv", net.input("x", ["N", 2, 4, 4]), net.weight(6, 2, 3, 3), net.weight(6),
+                     domain="com.microsoft", kernel_shape=[3, 3], activation=activation, **given)
+    value = net.node("Flatten", value)
+    value = net.node("FusedGemm", value, net.weight(5, 24), net.weight(5), domain="com.microsoft", transB=1,
+                     activation="Relu")
+    value = net.node("FusedMatMul", value, net.weight(3, 5), domain="com.microsoft", transB=1, alpha=0.5)
+    net.output(value, ["N", 3])
+    return net.model()
+
+
+def sampled_image(width=6):
+    """Relu, an image looked at elsewhere, Conv."""
+    net = Builder(12, opset=16, ir_version=8)
+    value = net.relu(net.conv(net.input("x", [1, 2, 5, 5]), 2, width))
+    where = net.constant(net.random.uniform(-1.2, 1.2, (1, 4, 4, 2)))
+    net.output(net.conv(net.node("GridSample", value, where), width, 3), [1, 3, 4, 4])
+    return net.model()
+
+
+def regions_of_image(mode, width=6):
+    """Conv, numbers from two regions of the image, Conv."""
+    net = Builder(13, opset=16, ir_version=8)
+    value = net.conv(net.input("x", [1, 2, 6, 6]), 2, width)
+    boxes = net.constant([[0.5, 0.5, 4.0, 4.5], [1.0, 2.0, 5.0, 5.0]])
+    if mode == "pool":
+        corners = net.constant([[0.0, 0.0, 0.0, 4.0, 4.0], [0.0, 1.0, 2.0, 5.0, 5.0]])
+        value = net.node("MaxRoiPool", value, corners, pooled_shape=[2, 2])
+    else:
+        value = net.node("RoiAlign", value, boxes, net.integers(0, 0), mode=mode, output_height=2, output_width=2)
+    net.output(net.conv(value, width, 3), [2, 3, 2, 2])
+    return net.model()
+
+
 # name: (model, signs, dimension)
 SIZES = {
     # Relu lets a positive factor through for each of 5 units, in each of 2 layers.
@@ -102,12 +194,69 @@ SIZES = {
     "twice": (twice, 5, 0),
     # `up` is linear in a product with what is fixed: a sign and a scale for each unit.
     "gated": (gated, 5, 5),
+    # Odd, and a norm does not see signs: one for each of 6 units.
+    "unit-vectors": (unit_vectors, 6, 0),
+    # A sign for each of 6 channels, which mean and variance of its own image keep; an epsilon keeps its scale.
+    "standardized": (standardized, 6, 0),
+    # The scales beside 6 rows of bytes and the bias take what the scales beside 6 columns undo; they stay positive.
+    "stored-in-bytes": (stored_in_bytes, 0, 6),
+    # 6 units behind the first product, and 5 behind the second; the 6 in front of that are quantized on the way.
+    "quantized-on-the-way": (quantized_on_the_way, 0, 11),
+    # The 6 channels of a fused convolution as those of the activation, and 5 units of Relu.
+    "fused-leaky": (lambda: fused("LeakyRelu", [0.1]), 0, 11),
+    "fused-tanh": (lambda: fused("Tanh"), 6, 5),
+    "fused-clip": (lambda: fused("Clip", [0.0, 0.5]), 0, 5),
+    # Weighted sums over pixels keep the scale of each of 6 channels.
+    "sampled-image": (sampled_image, 0, 6),
+    # Averages are linear: all of GL(6). A largest number keeps 6 scales.
+    "aligned-regions": (lambda: regions_of_image("avg"), 6, 36),
+    "largest-in-regions": (lambda: regions_of_image("max"), 0, 6),
+    "pooled-regions": (lambda: regions_of_image("pool"), 0, 6),
     # A unit's sign would be that of one of four rows of W, and no parameter has just these rows.
     "computed-cell": (computed_cell, 0, 0),
 }
 
 
+# Of models in tests/models/operator_models.py, whose comments say what they are: (signs, dimension). A head whose
+# scores see only products has GL(n) on its n query and key positions, of dimension n^2, another on its values; its
+# diagonals have n signs. (That their members compute the same is tested in operators.py.)
+OPERATOR_SIZES = {
+    "einsum_layers": (6 + 5 + 4, 0),  # three times Tanh
+    "einsum_heads": (3 * (4 + 5) + 6, 3 * (4**2 + 5**2) + 6**2),  # the features that come back are linear, too
+    "einsum_diagonal": (6 + 6, 0),  # both layers; the product takes both signs to the head
+    "expert_stacks": (0, 3 * 7),  # Relu; a factor of an expert is one of all of its units, and not counted again
+    "attention_rows": (3 * (4 + 5), 3 * (4**2 + 5**2)),
+    "attention_grouped": (2 * (4 + 5), 2 * (4**2 + 5**2)),  # what queries of a group have in common with its key
+    "attention_shared_key": (4 + 5, 4**2 + 5**2),
+    "attention_stacks": (3 * (4 + 4), 3 * (4**2 + 4**2)),
+    "attention_grouped_stacks": (2 * (4 + 4), 2 * (4**2 + 4**2)),
+    "attention_cached": (2 * (4 + 5), 2 * (4**2 + 5**2)),  # earlier keys and values are multiplied along
+    "rotary_halves": (2 * (3 + 4), 2 * (3 + 4**2)),  # one factor for each of 3 pairs of a head
+    "rotary_interleaved": (2 * (3 + 4), 2 * (3 + 4**2)),
+    "rotary_part": (2 * (2 + 2 + 4), 2 * (2 + 2**2 + 4**2)),  # 2 pairs, and 2 positions that are not turned
+    "fused_attention_masked": (3 * (4 + 5), 3 * (4**2 + 5**2)),
+    "fused_multi_head": (3 * (4 + 5), 3 * (4**2 + 5**2)),
+    "fused_grouped": (2 * (16 + 16), 2 * (16**2 + 16**2)),
+    "fused_grouped_packed": (2 * (16 + 16), 2 * (16**2 + 16**2)),
+    "fused_grouped_rotated": (2 * (8 + 16), 2 * (8 + 16**2)),
+    "fused_rotary": (2 * (3 + 4), 2 * (3 + 4**2)),
+    "fused_quantized_attention": (0, 2 * (4 + 4)),  # only the scales of columns, which stay positive
+    "fused_encoder": (2 * (4 + 4) + 8, 2 * (4**2 + 4**2) + 8),  # the last gamma and beta, read by the head
+    "fused_stream": (8, 7 + 6),  # behind the first normalization the stream has signs; Relu has scales
+    "group_normalization_21": (0, 8),  # gamma and beta of each channel, before Relu
+    "swiglu": (7, 7),  # what is gated, by a gate that fixes itself
+    "pick_slices": (6, 6**2),  # rows are chosen whole, the 6 columns are linear
+    "tensor_scatter": (6, 6**2),
+}
+
+
+def operator_model(name):
+    return operator_models.MODELS[name][0]().model()
+
+
 def cases():
+    for name, (signs, dimension) in OPERATOR_SIZES.items():
+        yield f"sizes/{name}", functools.partial(count, functools.partial(operator_model, name), signs, dimension)
     for name, row in SIZES.items():
         yield f"sizes/{name}", functools.partial(count, *row)
         yield f"members/{name}", functools.partial(written, row[0])
