@@ -114,13 +114,23 @@ static void count_model(cnx_rewrite *rewrite, bool after)
         count_graph(&now, graphs[i]);
 }
 
+/* Of the file, and of what it refers to elsewhere. */
+static uint64_t bytes_before(const cnx_model *model)
+{
+    uint64_t bytes = model->file_size;
+    for (size_t i = 0; i < model->tensor_count; i++)
+        if (model->tensors[i]->external)
+            bytes += model->tensors[i]->size;
+    return bytes;
+}
+
 struct cnx_report_builder *cnx_report_begin(cnx_rewrite *rewrite)
 {
     struct cnx_report_builder *report = CNX_NEW(rewrite->model->arena, struct cnx_report_builder);
     cnx_intern_init(&report->operators, rewrite->model->arena);
     rewrite->report = report;
     count_model(rewrite, false);
-    report->fixed[FILE_BYTES].before = rewrite->model->file_size;
+    report->fixed[FILE_BYTES].before = bytes_before(rewrite->model);
     return report;
 }
 
