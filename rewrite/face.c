@@ -4,6 +4,7 @@
 #include "base/mix.h"
 #include "base/wide.h"
 #include "onnx/reader.h"
+#include "rewrite/hashes.h"
 #include "rewrite/permute.h"
 
 #include <stdlib.h>
@@ -398,6 +399,8 @@ static uint64_t role_of(const cnx_parameter *parameter, uint32_t axis)
     const cnx_node *reader = cnx_first_reader(parameter, &slot);
     if (reader == NULL)
         return role;
+    /* The order of a commutative operator's inputs comes from all that is above it. */
+    slot = cnx_node_commutes(reader) ? 0 : slot;
     for (const char *letter = reader->op_type; *letter != '\0'; letter++)
         role = cnx_mix(role ^ (uint8_t)*letter);
     return cnx_mix(role + slot);

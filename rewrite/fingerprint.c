@@ -98,6 +98,18 @@ static void list_nested(cnx_prints *prints)
                 prints->nested[prints->nested_count++] = c;
 }
 
+/* Adds to the print of a block what a class inside it looks like, if that is news. How often this is called,
+ * which depends on the whole graph, does not enter. */
+static void tell_home(cnx_prints *prints, uint32_t class)
+{
+    if (prints->told[class] == prints->token[class])
+        return;
+    uint32_t home = prints->cells->home[class];
+    prints->told[class] = prints->token[class];
+    prints->print[home] += cnx_mix(prints->token[class]);
+    cnx_set_stale(prints, prints->cells->cell_of[home]);
+}
+
 /* Gives blocks the prints of what is inside them, innermost first; then marks all ties. Returns the number of
  * different keys over all cells. */
 static uint64_t look_again(cnx_prints *prints)
@@ -106,12 +118,9 @@ static uint64_t look_again(cnx_prints *prints)
     for (uint32_t i = 0, end; i < prints->nested_count; i = end) {
         uint32_t depth = cells->depth[prints->nested[i]];
         for (end = i; end < prints->nested_count && cells->depth[prints->nested[end]] == depth; end++)
-            prints->print[cells->home[prints->nested[end]]] += cnx_mix(prints->token[prints->nested[end]]);
-        for (uint32_t k = i; k < end; k++) {
-            uint32_t home = cells->home[prints->nested[k]];
-            cnx_set_token(prints, home);
-            cnx_set_stale(prints, cells->cell_of[home]);
-        }
+            tell_home(prints, prints->nested[end]);
+        for (uint32_t k = i; k < end; k++)
+            cnx_set_token(prints, cells->home[prints->nested[k]]);
     }
     return cnx_mark_ties(prints);
 }
@@ -126,6 +135,7 @@ static cnx_prints *new_prints(cnx_arena *arena, cnx_analysis *analysis)
     prints->bias = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count);
     prints->print = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count);
     prints->token = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count);
+    prints->told = CNX_NEW_ARRAY(arena, uint64_t, cells->class_count);
     prints->tied = CNX_NEW_ARRAY(arena, bool, cells->class_count);
     prints->unit = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
     for (uint32_t c = 0; c < cells->class_count; c++)

@@ -24,6 +24,7 @@ typedef struct cnx_prints {
     uint64_t *bias;  /* by class: sort key, ascending for descending bias; 0 without a bias */
     uint64_t *print; /* by class: accumulated fingerprint */
     uint64_t *token; /* by class: what others see of it: a hash of its cell's colour, bias and print */
+    uint64_t *told;  /* by class: its token when it was last added to the print of the block it lives in */
     uint32_t *unit; /* by class: a member of its cell that it may change places with at no cost; see ties.h */
     bool *tied;     /* by class: a member of its cell, of another unit, has the same bias and print */
     const cnx_parameter **bias_of; /* by cell: the parameter that gave the biases, or NULL */

@@ -38,8 +38,10 @@ void cnx_search_restore(cnx_search_state *state, const uint64_t *print)
 {
     const cnx_component *component = state->component;
     for (size_t i = 0; i < component->class_count; i++) {
-        state->prints->print[component->classes[i]] = print[i];
-        cnx_set_token(state->prints, component->classes[i]);
+        uint32_t class = component->classes[i];
+        state->prints->print[class] = print[i];
+        cnx_set_token(state->prints, class);
+        state->prints->told[class] = state->prints->token[class]; /* what was saved was refined to the end */
     }
     for (size_t i = 0; i < component->cell_count; i++)
         cnx_set_stale(state->prints, component->cells[i]);

@@ -1,6 +1,7 @@
 /* Tokens: what the rest of the graph sees of a position on a parameter's axis, whatever its number is. */
 #include "rewrite/fingerprint_internal.h"
 
+#include "base/intern.h"
 #include "base/mix.h"
 
 void cnx_set_token(cnx_prints *prints, uint32_t class)
@@ -15,17 +16,24 @@ static uint32_t outermost_cell(const cnx_cells *cells, uint32_t class)
     return cells->cell_of[class];
 }
 
-/* What tells one copy of a class on an axis from its other copies there: how it occurs in the graph, and its
- * blocks. */
-static uint64_t copy_token(const cnx_prints *prints, uint32_t point)
+/* What tells one copy of a class on an axis from its other copies there: its kind, which says how it occurs
+ * in the graph, and its blocks. A relation goes by its place among those that hold the copy, which is the
+ * same for all copies of a kind: its number would bring in the whole graph. */
+static uint64_t copy_token(const cnx_prints *prints, uint32_t point, uint32_t kind)
 {
     const cnx_cells *cells = prints->cells;
-    uint64_t key = cells->occurrence[point];
-    uint32_t twin = cells->twin_of[point];
-    for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
-        key += cnx_mix(prints->token[cells->class_of[cells->parent_point[e]]] ^
-                       cnx_mix(cells->parent_relation[e]));
+    uint64_t key = cnx_mix(kind);
+    uint32_t twin = cells->twin_of[point], first = cells->parent_start[twin], place = 0;
+    for (uint32_t e = first; e < cells->parent_start[twin + 1]; e++) {
+        place += e != first && cells->parent_relation[e] != cells->parent_relation[e - 1];
+        key += cnx_mix(prints->token[cells->class_of[cells->parent_point[e]]] ^ cnx_mix(place));
+    }
     return cnx_mix(key);
+}
+
+static uint32_t kind_of(const cnx_prints *prints, cnx_intern *kinds, uint32_t point)
+{
+    return cnx_intern_add(kinds, &prints->cells->occurrence[point], sizeof(uint64_t));
 }
 
 /* The blocks of an only copy, whatever they are called. */
@@ -65,6 +73,8 @@ uint64_t *cnx_axis_tokens(const cnx_prints *prints, cnx_arena *arena, const cnx_
     uint32_t count = labels != NULL ? labels->sequence->count : (uint32_t)parameter->tensor->dims[axis];
     uint64_t *tokens = CNX_NEW_ARRAY(arena, uint64_t, count);
     const cnx_print_scratch *at = &prints->scratch;
+    cnx_intern kinds; /* of copies that occur alike, numbered by the first of them on the axis */
+    cnx_intern_init(&kinds, arena);
     for (uint32_t i = count; i-- > 0 && labels != NULL;) {
         uint32_t class = cells->class_of[labels->sequence->points[i]];
         at->copies[class]++;
@@ -78,12 +88,14 @@ uint64_t *cnx_axis_tokens(const cnx_prints *prints, cnx_arena *arena, const cnx_
         tokens[i] = cnx_mix(i + UINT64_C(0x706f73));
         if (labels != NULL && cells->cell_of[class] != CNX_NONE) {
             uint32_t outer = outermost_cell(cells, class);
-            uint64_t copy = at->copies[class] > 1 ? copy_token(prints, point) : block_token(prints, point);
+            uint64_t copy = at->copies[class] > 1 ? copy_token(prints, point, kind_of(prints, &kinds, point))
+                                                  : block_token(prints, point);
             tokens[i] =
                 cnx_mix(prints->token[class] + copy + cnx_mix(outer != CNX_NONE ? at->begin[outer] : i));
         }
         if (labels != NULL && cells->cell_of[class] == CNX_NONE && is_carried(cells, point))
-            tokens[i] = cnx_mix(copy_token(prints, point) + cnx_mix(at->first[class]));
+            tokens[i] = cnx_mix(copy_token(prints, point, kind_of(prints, &kinds, point)) +
+                                cnx_mix(at->first[class]));
         tokens[i] = cnx_mix(tokens[i] + cnx_mix(axis));
     }
     for (uint32_t i = 0; i < count && labels != NULL; i++)

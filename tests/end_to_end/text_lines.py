@@ -26,7 +26,7 @@ LAYERS = ("Conv", "Gemm", "MatMul")
 # allowed for, and the texts without digests are counted too.
 FEW, FEW_WITHOUT_DIGESTS = 12, 40
 MODELS = {"resnet18.default": FEW, "resnet18.plain": FEW, "mobilenet_v2.plain": FEW, "densenet121.default": 40,
-          "swin_t.default": 120}
+          "swin_t.default": 60}
 
 
 def cases():
