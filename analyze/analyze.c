@@ -7,6 +7,7 @@
  * every use of it gets points of its own there.
  */
 #include "analyze/content.h"
+#include "analyze/ops/rejoin.h"
 #include "analyze/parameters.h"
 #include "analyze/points.h"
 #include "analyze/rule.h"
@@ -19,6 +20,13 @@
  * without axes, not memory of others. */
 #define LEAST_INPUTS 32
 
+/* What a node read, until a later one speaks for it. */
+typedef struct aside {
+    const cnx_node *node;
+    cnx_fact whole;
+    uint32_t axis;
+} aside;
+
 typedef struct sweep {
     cnx_analysis *analysis;
     const cnx_graph *graph;
@@ -30,6 +38,9 @@ typedef struct sweep {
     uint64_t *constant_axes; /* by value: bits of the axes along which a shared initializer is constant */
     bool *examined;
     bool *used; /* by value: a shared initializer with constant axes that was read before */
+    size_t aside_count;
+    size_t aside_capacity;
+    aside *asides;
 } sweep;
 
 /* ---- facts of what is given ---- */
@@ -351,7 +362,9 @@ static void assume_rank(cnx_rule *rule)
 static void apply_row(cnx_rule *rule)
 {
     assume_rank(rule);
-    if (rule->node->function != NULL) {
+    if (cnx_rejoin_end(rule)) {
+        rule->followed = true;
+    } else if (rule->node->function != NULL) {
         cnx_apply_function(rule);
     } else if (rule->op == NULL) {
         note_unknown(rule->analysis, rule->node);
@@ -547,6 +560,29 @@ static void visit_nodes(sweep *s)
         visit_node(s, &s->graph->nodes[s->graph->order[i]]);
     }
     a->points->speaker = a->walks[s->walk].caller;
+}
+
+const cnx_fact *cnx_sweep_fact(const cnx_rule *rule, uint32_t value)
+{
+    return &rule->sweep->facts[value];
+}
+
+void cnx_sweep_set_aside(cnx_rule *rule, cnx_fact whole, uint32_t axis)
+{
+    sweep *s = rule->sweep;
+    aside kept = {.node = rule->node, .whole = whole, .axis = axis};
+    CNX_PUSH(rule->arena, s->asides, s->aside_count, s->aside_capacity, kept);
+}
+
+const cnx_fact *cnx_sweep_take_aside(const cnx_rule *rule, const cnx_node *node, uint32_t *axis)
+{
+    const sweep *s = rule->sweep;
+    for (size_t i = 0; i < s->aside_count; i++)
+        if (s->asides[i].node == node) {
+            *axis = s->asides[i].axis;
+            return &s->asides[i].whole;
+        }
+    return NULL;
 }
 
 cnx_fact *cnx_sweep_body(cnx_rule *rule, const cnx_graph *body, const cnx_fact *inputs, uint32_t count)

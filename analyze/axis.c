@@ -235,7 +235,8 @@ static cnx_axis merge_transposed(cnx_points *points, cnx_axis outer, cnx_axis in
         for (uint32_t b = 0; b < blocks; b++)
             index[i * blocks + b] = b * n + i;
     cnx_labels_touch(outer.labels);
-    const cnx_sequence *sequence = cnx_sequence_gather(points, outer.labels->sequence, index, n * blocks);
+    const cnx_sequence *sequence =
+        cnx_sequence_gather(points, outer.labels->sequence, index, n * blocks, 1, CNX_IDENTIFY);
     cnx_labels *labels = cnx_labels_make(points, sequence, n * blocks, NULL);
     labels->merged_outer = cnx_axis_keep(points, outer);
     labels->merged_inner = cnx_axis_keep(points, inner);

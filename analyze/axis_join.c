@@ -1,39 +1,83 @@
 /* Axes: positions selected, joined and padded. */
 #include "analyze/labels.h"
 
-/* The sequence of `sequence`'s points at `index`; when a point would repeat, new points stand for the
- * positions and every repetition is identified with the original on its own. */
-const cnx_sequence *cnx_sequence_gather(cnx_points *points, const cnx_sequence *sequence,
-                                        const uint32_t *index, uint32_t count)
+/* A selection of rows of a sequence: row `r` was selected by copies order[start[r] .. start[r + 1]). */
+typedef struct selection {
+    const cnx_sequence *sequence;
+    const uint32_t *members; /* of the result */
+    uint32_t row_count;
+    uint32_t inner;
+    uint32_t *start;
+    uint32_t *order;
+} selection;
+
+static uint32_t times_selected(const selection *s, uint32_t row)
 {
-    uint32_t *times = CNX_NEW_ARRAY(points->arena, uint32_t, sequence->count);
-    uint32_t *round = CNX_NEW_ARRAY(points->arena, uint32_t, count);
-    uint32_t rounds = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        round[i] = times[index[i]]++;
-        if (round[i] + 1 > rounds)
-            rounds = round[i] + 1;
+    return s->start[row + 1] - s->start[row];
+}
+
+/* Lists the copies of every row; returns how often the most popular row was selected. */
+static uint32_t list_copies(cnx_points *points, selection *s, const uint32_t *rows, uint32_t count)
+{
+    uint32_t most = 0;
+    s->start = CNX_NEW_ARRAY(points->arena, uint32_t, (size_t)s->row_count + 2);
+    s->order = CNX_NEW_ARRAY(points->arena, uint32_t, count);
+    for (uint32_t i = 0; i < count; i++)
+        s->start[rows[i] + 2]++;
+    for (uint32_t r = 0; r < s->row_count; r++) {
+        most = s->start[r + 2] > most ? s->start[r + 2] : most;
+        s->start[r + 2] += s->start[r + 1];
     }
-    uint32_t *members =
-        rounds > 1 ? cnx_points_add(points, count) : CNX_NEW_ARRAY(points->arena, uint32_t, count);
-    if (rounds <= 1) {
-        for (uint32_t i = 0; i < count; i++)
-            members[i] = sequence->points[index[i]];
-        return cnx_sequence_add(points, members, count);
+    for (uint32_t i = 0; i < count; i++)
+        s->order[s->start[rows[i] + 1]++] = i;
+    return most;
+}
+
+/* States of the rows that were selected `times` times what their copies are: blocks of copies, in any order,
+ * or position by position the same. */
+static void relate_copies(cnx_points *points, const selection *s, uint32_t times, cnx_relation_kind kind)
+{
+    uint32_t originals = 0, from_size = 0, to_size = 0;
+    for (uint32_t r = 0; r < s->row_count; r++)
+        originals += times_selected(s, r) == times;
+    if (originals == 0)
+        return;
+    uint32_t *from = CNX_NEW_ARRAY(points->arena, uint32_t, (size_t)originals * times * s->inner);
+    uint32_t *to = CNX_NEW_ARRAY(points->arena, uint32_t, (size_t)originals * s->inner);
+    for (uint32_t r = 0; r < s->row_count; r++) {
+        if (times_selected(s, r) != times)
+            continue;
+        for (uint32_t i = 0; i < s->inner; i++)
+            to[to_size++] = s->sequence->points[r * s->inner + i];
+        for (uint32_t t = s->start[r]; t < s->start[r + 1]; t++)
+            for (uint32_t i = 0; i < s->inner; i++)
+                from[from_size++] = s->members[s->order[t] * s->inner + i];
     }
-    const cnx_sequence *result = cnx_sequence_add(points, members, count);
-    for (uint32_t r = 0; r < rounds; r++) {
-        uint32_t *copies = CNX_NEW_ARRAY(points->arena, uint32_t, count);
-        uint32_t *originals = CNX_NEW_ARRAY(points->arena, uint32_t, count);
-        uint32_t size = 0;
-        for (uint32_t i = 0; i < count; i++)
-            if (round[i] == r) {
-                copies[size] = members[i];
-                originals[size++] = sequence->points[index[i]];
-            }
-        cnx_relate(points, cnx_sequence_add(points, copies, size), cnx_sequence_add(points, originals, size),
-                   1, size, CNX_IDENTIFY);
+    cnx_relate(points, cnx_sequence_add(points, from, from_size), cnx_sequence_add(points, to, to_size),
+               times, s->inner, kind);
+}
+
+const cnx_sequence *cnx_sequence_gather(cnx_points *points, const cnx_sequence *sequence,
+                                        const uint32_t *rows, uint32_t count, uint32_t inner,
+                                        cnx_relation_kind kind)
+{
+    selection s = {.sequence = sequence, .row_count = sequence->count / inner, .inner = inner};
+    uint32_t most = list_copies(points, &s, rows, count), size = count * inner;
+    if (most > 1) {
+        s.members = cnx_points_add(points, size);
+    } else {
+        uint32_t *members = CNX_NEW_ARRAY(points->arena, uint32_t, size);
+        for (uint32_t i = 0; i < size; i++)
+            members[i] = sequence->points[rows[i / inner] * inner + i % inner];
+        s.members = members;
     }
+    const cnx_sequence *result = cnx_sequence_add(points, s.members, size);
+    uint8_t *occurs = CNX_NEW_ARRAY(points->arena, uint8_t, (size_t)most + 1);
+    for (uint32_t r = 0; r < s.row_count; r++)
+        occurs[times_selected(&s, r)] = 1;
+    for (uint32_t times = 1; times <= most && most > 1; times++)
+        if (occurs[times] != 0)
+            relate_copies(points, &s, times, kind);
     return result;
 }
 
@@ -69,7 +113,8 @@ cnx_axis cnx_axis_gather(cnx_points *points, cnx_axis axis, const uint32_t *inde
     for (uint32_t b = 0; b < blocks; b++)
         for (uint32_t i = 0; i < count; i++)
             positions[b * count + i] = b * labels->extent + index[i];
-    const cnx_sequence *sequence = cnx_sequence_gather(points, labels->sequence, positions, blocks * count);
+    const cnx_sequence *sequence =
+        cnx_sequence_gather(points, labels->sequence, positions, blocks * count, 1, CNX_CONTAIN);
     if (labels->over != NULL) /* what is cut out of a block stays in that block */
         cnx_relate(points, sequence, labels->over->sequence, count, 1, CNX_CONTAIN);
     return cnx_axis_labelled(extent, cnx_labels_make(points, sequence, count, labels->over));
@@ -93,14 +138,13 @@ static const cnx_labels *carry_labels(cnx_points *points, const cnx_labels *labe
         over = g->from->over;
     uint32_t above = g->from->sequence->count / g->from->extent;
     uint32_t inside = labels->sequence->count / g->from->sequence->count;
-    uint32_t *positions = CNX_NEW_ARRAY(points->arena, uint32_t, (size_t)above * g->count * inside);
-    uint32_t size = 0;
+    uint32_t *rows = CNX_NEW_ARRAY(points->arena, uint32_t, (size_t)above * g->count);
     for (uint32_t a = 0; a < above; a++)
         for (uint32_t k = 0; k < g->count; k++)
-            for (uint32_t i = 0; i < inside; i++)
-                positions[size++] = (a * g->from->extent + g->index[k]) * inside + i;
+            rows[a * g->count + k] = a * g->from->extent + g->index[k];
     cnx_labels_touch(labels);
-    const cnx_sequence *sequence = cnx_sequence_gather(points, labels->sequence, positions, size);
+    const cnx_sequence *sequence =
+        cnx_sequence_gather(points, labels->sequence, rows, above * g->count, inside, CNX_IDENTIFY);
     const cnx_labels *result = cnx_labels_make(points, sequence, labels->extent, over);
     if (over != NULL)
         cnx_relate(points, sequence, over->sequence, labels->extent, 1, CNX_CONTAIN);

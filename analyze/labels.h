@@ -25,10 +25,13 @@ void cnx_sequence_pin(cnx_points *points, const cnx_sequence *sequence, uint32_t
 /* A sequence of distinct points; `members` is borrowed. */
 const cnx_sequence *cnx_sequence_add(cnx_points *points, const uint32_t *members, uint32_t count);
 
-/* The sequence of `sequence`'s points at `index`; when a point would repeat, new points stand for the
- * positions and every repetition is identified with the original on its own. */
+/* The sequence of the rows rows[0 .. count) of `sequence`, each of `inner` points. When a row repeats, new
+ * points stand for all positions, and the copies of a row are related to it: with CNX_CONTAIN (and inner 1)
+ * they may go in any order, for they hold the same; with CNX_IDENTIFY each position moves as its original
+ * does. */
 const cnx_sequence *cnx_sequence_gather(cnx_points *points, const cnx_sequence *sequence,
-                                        const uint32_t *index, uint32_t count);
+                                        const uint32_t *rows, uint32_t count, uint32_t inner,
+                                        cnx_relation_kind kind);
 
 /* States a relation, once; see the essay of points.h. */
 void cnx_relate(cnx_points *points, const cnx_sequence *from, const cnx_sequence *to, uint32_t middle,

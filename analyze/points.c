@@ -1,5 +1,7 @@
 #include "analyze/labels.h"
 
+#include <stdlib.h>
+
 cnx_points *cnx_points_create(cnx_arena *arena, cnx_dims *dims)
 {
     cnx_points *points = CNX_NEW(arena, cnx_points);
@@ -156,6 +158,13 @@ static void unite(cnx_points *points, uint32_t a, uint32_t b)
         points->pinned[root] = points->pinned[child];
 }
 
+static void unite_related(cnx_points *points, const cnx_relation *r)
+{
+    for (uint32_t i = 0; i < r->from->count; i++)
+        unite(points, r->from->points[i],
+              r->to->points[i / (r->middle * r->inner) * r->inner + i % r->inner]);
+}
+
 /* ---- sequences and relations ---- */
 
 const cnx_sequence *cnx_sequence_add(cnx_points *points, const uint32_t *members, uint32_t count)
@@ -213,8 +222,7 @@ void cnx_relate(cnx_points *points, const cnx_sequence *from, const cnx_sequence
     CNX_PUSH(points->arena, points->relations, points->relation_count, points->relation_capacity, relation);
     if (kind != CNX_IDENTIFY)
         return;
-    for (uint32_t i = 0; i < from->count; i++)
-        unite(points, from->points[i], to->points[i / (middle * inner) * inner + i % inner]);
+    unite_related(points, &relation);
     for (uint32_t i = 0; i < from->count && middle == 1; i++) {
         uint32_t a = cnx_point_twin(points, from->points[i]), b = cnx_point_twin(points, to->points[i]);
         points->twin[a < b ? b : a] = a < b ? a : b;
@@ -275,6 +283,53 @@ static bool close_once(cnx_points *points)
     return points->relation_count > united;
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Whether every block of a containment holds copies of one class only, and each class is in one block. */
+static bool holds_one_class(cnx_points *points, const cnx_relation *relation)
+{
+    const cnx_sequence *from = relation->from, *to = relation->to;
+    uint32_t block = relation->middle * relation->inner, inner = relation->inner;
+    if (block <= inner ||
+        cnx_point_class(points, from->points[0]) != cnx_point_class(points, from->points[inner]))
+        return false;
+    for (uint32_t i = 0; i < from->count; i++)
+        if (cnx_point_class(points, from->points[i]) !=
+            cnx_point_class(points, from->points[i / block * block + i % inner]))
+            return false;
+    cnx_arena *scratch = cnx_arena_create(points->arena);
+    uint32_t *classes = CNX_NEW_ARRAY(scratch, uint32_t, to->count);
+    for (uint32_t k = 0; k < to->count; k++)
+        classes[k] = cnx_point_class(points, from->points[k / inner * block + k % inner]);
+    qsort(classes, to->count, sizeof *classes, compare_numbers);
+    bool distinct = true;
+    for (uint32_t k = 1; k < to->count && distinct; k++)
+        distinct = classes[k] != classes[k - 1];
+    cnx_arena_destroy(scratch);
+    return distinct;
+}
+
+/* A block that holds nothing but copies of one class moves as that class does (both halves of a rotated pair,
+ * and the pair of the table that is repeated for both). Said so, blocks that hold copies of the same class
+ * are the same. */
+static bool identify_blocks_once(cnx_points *points)
+{
+    bool changed = false;
+    for (size_t r = 0; r < points->stated_count; r++) {
+        cnx_relation *relation = &points->relations[r];
+        if (relation->kind != CNX_CONTAIN || !holds_one_class(points, relation))
+            continue;
+        relation->kind = CNX_IDENTIFY;
+        unite_related(points, relation);
+        changed = true;
+    }
+    return changed;
+}
+
 /* The pin of any twin holds them all. */
 static void share_pins(cnx_points *points)
 {
@@ -310,7 +365,7 @@ static bool pin_blocks_once(cnx_points *points)
 void cnx_points_close(cnx_points *points)
 {
     points->stated_count = points->relation_count;
-    while (close_once(points))
+    while (close_once(points) || identify_blocks_once(points))
         continue;
     share_pins(points);
     while (pin_blocks_once(points))

@@ -223,8 +223,9 @@ void cnx_labels_touch(const cnx_labels *labels);
 uint32_t cnx_labels_block_size(const cnx_labels *labels, const cnx_labels *blocks);
 
 /* States what follows: blocks that contain twins in the same way are the same blocks (key heads
- * and value heads that serve the same groups of query heads), and blocks of positions that may not move may
- * not either. Nothing that was a symmetry stops being one. */
+ * and value heads that serve the same groups of query heads), blocks of positions that may not move may
+ * not either, and blocks that hold copies of one class only move as it does. Nothing that was a symmetry
+ * stops being one. */
 void cnx_points_close(cnx_points *points);
 
 /* Lets go of the forests, once classes and twins have been read out of them: nothing can be said any more. */

@@ -44,6 +44,9 @@ typedef struct cnx_rule {
     uint32_t output_count;
     cnx_fact *outputs;
     cnx_fact steps[CNX_STEP_COUNT]; /* known = false: not made */
+    bool deferred;                  /* a later node speaks for the outputs (ops/rejoin.c) */
+    uint32_t carried; /* not 0: this node does so; output 0 holds the elements of the value with this scaling
+                         number, laid out anew */
 } cnx_rule;
 
 /* ---- reading ---- */
@@ -119,6 +122,15 @@ cnx_dim cnx_rule_number(const cnx_rule *rule, int64_t number);
 /* Sweeps a nested graph or a function body with these facts for its inputs (known = false: unknown), as part
  * of the rule's node. Returns the facts of its outputs. */
 cnx_fact *cnx_sweep_body(cnx_rule *rule, const cnx_graph *body, const cnx_fact *inputs, uint32_t count);
+
+/* ---- detours that are followed as a whole: ops/rejoin.c ---- */
+
+/* What this sweep knows so far of a value of the rule's graph. */
+const cnx_fact *cnx_sweep_fact(const cnx_rule *rule, uint32_t value);
+/* Keeps what the rule's node reads, and one of its axes, for a later node. */
+void cnx_sweep_set_aside(cnx_rule *rule, cnx_fact whole, uint32_t axis);
+/* What `node` set aside in this sweep, or NULL. */
+const cnx_fact *cnx_sweep_take_aside(const cnx_rule *rule, const cnx_node *node, uint32_t *axis);
 
 /* A call of one of the model's own functions. */
 void cnx_apply_function(cnx_rule *rule);

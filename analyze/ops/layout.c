@@ -1,4 +1,5 @@
 /* Operators that move positions without computing: labels are carried, cut, joined and indexed. */
+#include "analyze/ops/rejoin.h"
 #include "analyze/ops/shape_only.h"
 
 /* ---- regrouping ---- */
@@ -211,9 +212,17 @@ void cnx_apply_split(cnx_rule *rule)
     uint32_t axis = cnx_rule_axis_number(rule, cnx_rule_int(rule, "axis", 0), fact.rank);
     const cnx_dim *sizes = split_sizes(rule, fact.axes[axis].extent);
     int64_t offset = 0, size;
-    bool known = sizes != NULL;
-    for (uint32_t i = 0; i < rule->output_count && known; i++)
+    bool known = sizes != NULL, single = true;
+    for (uint32_t i = 0; i < rule->output_count && known; i++) {
         known = cnx_dim_is_number(rule->dims, sizes[i], &size) && size >= 0;
+        single = single && known && size == 1;
+    }
+    if (known && single && fact.axes[axis].kind == CNX_AXIS_LABELS &&
+        cnx_dim_equals(rule->dims, fact.axes[axis].extent, rule->output_count) &&
+        cnx_is_rejoined(rule->graph, rule->node)) {
+        cnx_rejoin_begin(rule, fact, axis);
+        return;
+    }
     if (!known)
         cnx_rule_pin_fact_axis(rule, &fact, axis, "parts of unknown size");
     for (uint32_t i = 0; i < rule->output_count; i++) {

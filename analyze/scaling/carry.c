@@ -12,7 +12,8 @@ typedef struct origin {
     uint32_t axis;
     const cnx_sequence *sequence;
     const cnx_roles *roles;
-    bool *found; /* by role: something of it is in the result */
+    bool *found;  /* by role: something of it is in the result */
+    bool *hidden; /* by role: copies of it may be in the result, with points of their own */
 } origin;
 
 static void zero_axis(cnx_scalings *s, cnx_scaling_system *system, uint32_t value, uint32_t axis)
@@ -43,6 +44,25 @@ static void state_origin(cnx_scalings *s, cnx_scaling_system *system, origin *fr
     cnx_equations_add(system->equations, terms, 2);
 }
 
+/* Members of a cell that comes from nowhere may be copies, made by a selection that repeats: what they are
+ * copies of are blocks that they lie in, and stays as unmultiplied as they do. */
+static void hide_originals(cnx_scalings *s, origin *origins, uint32_t origin_count, uint32_t cell)
+{
+    const cnx_cells *cells = s->cells;
+    uint32_t member = cells->members[cells->cells[cell].first];
+    for (uint32_t i = cells->copy_start[member]; i < cells->copy_start[member + 1]; i++) {
+        uint32_t twin = cells->twin_of[cells->copies[i]];
+        for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++) {
+            uint32_t block = cells->cell_of[cells->class_of[cells->parent_point[e]]];
+            for (uint32_t o = 0; o < origin_count && block != CNX_NONE; o++) {
+                uint32_t count, first = cnx_roles_of_cell(origins[o].roles, block, &count);
+                for (uint32_t r = first; r < first + count; r++)
+                    origins[o].hidden[r] = true;
+            }
+        }
+    }
+}
+
 /* The result's role `role` comes from wherever its cell is. */
 static void state_by_cell(cnx_scalings *s, cnx_scaling_system *system, origin *origins, uint32_t origin_count,
                           uint32_t cell, uint32_t result, int32_t degree)
@@ -54,8 +74,10 @@ static void state_by_cell(cnx_scalings *s, cnx_scaling_system *system, origin *o
             state_origin(s, system, &origins[o], r, result, degree);
         any = any || count != 0;
     }
-    if (!any)
-        cnx_state_zero(system, result);
+    if (any)
+        return;
+    cnx_state_zero(system, result);
+    hide_originals(s, origins, origin_count, cell);
 }
 
 /* Whether some cell of the result has several copies where it comes from, so that points have to tell. */
@@ -135,6 +157,7 @@ static void add_origin(cnx_scalings *s, cnx_arena *scratch, origin *origins, uin
     *o = (origin){.value = value, .axis = axis, .sequence = sequence};
     o->roles = cnx_roles_on_axis(s, value, axis);
     o->found = CNX_NEW_ARRAY(scratch, bool, o->roles->count);
+    o->hidden = CNX_NEW_ARRAY(scratch, bool, o->roles->count);
 }
 
 /* What has gone, or cannot be found any more, is not multiplied; with `parts`, an axis of which something is
@@ -145,7 +168,7 @@ static void zero_missing(cnx_scalings *s, cnx_scaling_system *system, const orig
     for (uint32_t r = 0; r < from->roles->count; r++)
         left = left || from->found[r];
     for (uint32_t r = 0; r < from->roles->count; r++)
-        if (!from->found[r] && !(parts && left))
+        if (!from->found[r] && !(parts && left && !from->hidden[r]))
             cnx_state_zero(system, s->first_unknown[from->value][from->axis] + r);
 }
 

@@ -184,6 +184,13 @@ void cnx_follow_scaling(cnx_rule *rule)
     cnx_scaling_log *log = rule->analysis->scaling;
     if (rule->node->function != NULL)
         return; /* its body has been followed, and its outputs have their numbers */
+    if (rule->deferred)
+        return;
+    if (rule->carried != 0) {
+        rule->outputs[0].scaling = cnx_scaling_value(log, &rule->outputs[0]);
+        cnx_scaling_carry(log, CNX_SIGN_AND_SCALE, rule->carried, rule->outputs[0].scaling, 1, false);
+        return;
+    }
     if (rule->op != NULL && rule->op->scaling != NULL && rule->followed) {
         for (uint32_t o = 0; o < rule->output_count; o++)
             rule->outputs[o].scaling = cnx_scaling_value(log, &rule->outputs[o]);

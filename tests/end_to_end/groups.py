@@ -121,6 +121,10 @@ NETS = {
     ("decoder_pairs", ALL): DECODER,
     ("decoder_viewed", ALL): DECODER,  # both members of a pair are taken from it by number, so each moves as the pair does
     ("decoder_grouped", ALL): DECODER,
+    ("decoder_indexed", ALL): DECODER,
+    # Every key head, and every pair of the table, taken out, doubled and put back: alike for all of them.
+    ("decoder_interleave", (".static",)): DECODER,
+    ("decoder_repeated", (".static",)): DECODER,
     ("decoder_computed", ALL): DECODER,
     # The table's rows are tokens either way, and its columns the stream.
     ("decoder_tied", ALL): DECODER,
@@ -185,7 +189,7 @@ def cases():
         for form in forms:
             net = name + form
             yield f"{net}/group", lambda net=net, formula=formula: has_group(exported(net), formula)
-            if form in JUDGED:
+            if form in JUDGED or len(forms) == 1:
                 yield f"{net}/members", lambda net=net: members_agree(net)
 
 

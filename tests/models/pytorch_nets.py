@@ -128,8 +128,11 @@ def rotated_viewed(x, cos, sin):
 
 
 def rotated_repeated(x, cos, sin):
-    """GPT-NeoX with neighbours: tables repeated, and the rotated neighbour made by stacking."""
-    cos, sin = (torch.repeat_interleave(table, 2, dim=-1) for table in (cos, sin))
+    """GPT-J of Hugging Face: tables repeated, and the rotated neighbour made by stacking.
+
+    (The exporter turns a negative `dim` of repeat_interleave into a positive one in place, in other nodes' arguments, too.)
+    """
+    cos, sin = (torch.repeat_interleave(table, 2, dim=1) for table in (cos, sin))
     turned = torch.stack((-x[..., 1::2], x[..., ::2]), dim=-1).reshape(x.shape)
     return x * cos + turned * sin
 
@@ -147,7 +150,11 @@ def repeat_interleave(x, times):
     return torch.repeat_interleave(x, times, dim=1)
 
 
-REPEATS = {"expand": repeat_expand, "interleave": repeat_interleave}
+def repeat_indexed(x, times):
+    return x[:, [head // times for head in range(x.shape[1] * times)]]
+
+
+REPEATS = {"expand": repeat_expand, "interleave": repeat_interleave, "indexed": repeat_indexed}
 
 
 class GroupedAttention(nn.Module):
@@ -450,6 +457,7 @@ NETS = {
     "encoder_packed_causal": (lambda: PackedEncoder("split", causal=True), [SEQUENCE]),
     **{f"decoder_{rotation}": (lambda rotation=rotation: RotaryDecoder(rotation), [TOKENS]) for rotation in ROTATIONS},
     "decoder_interleave": (lambda: RotaryDecoder("halves", "interleave"), [TOKENS]),
+    "decoder_indexed": (lambda: RotaryDecoder("halves", "indexed"), [TOKENS]),
     "decoder_grouped": (lambda: RotaryDecoder("halves", "grouped"), [TOKENS]),
     "decoder_computed": (lambda: RotaryDecoder("halves", tables="computed"), [TOKENS]),
     "decoder_tied": (lambda: RotaryDecoder("halves", tied=True), [TOKENS]),
