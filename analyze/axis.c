@@ -114,6 +114,8 @@ cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t rea
         cnx_axis_pin(points, b, reason);
     } else if (x->sequence->count == y->sequence->count) {
         cnx_relate(points, x->sequence, y->sequence, 1, x->sequence->count, CNX_IDENTIFY);
+        if (x->merged_inner == NULL && y->merged_inner != NULL && (y->over == NULL || y->over == x->over))
+            return b; /* it knows how to be split again */
     } else if (y->over == NULL) {
         cnx_relate(points, x->sequence, y->sequence, x->sequence->count / x->extent, x->extent, CNX_IDENTIFY);
     } else if (x->over == NULL) {
@@ -127,6 +129,15 @@ cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t rea
 }
 
 /* ---- merge and split ---- */
+
+/* Whether none of the positions may move. */
+static bool is_held(const cnx_points *points, const cnx_labels *labels)
+{
+    for (uint32_t i = 0; i < labels->sequence->count; i++)
+        if (points->held[labels->sequence->points[i]] == CNX_NONE)
+            return false;
+    return true;
+}
 
 /* The product of an axis `a` of m positions and `c` of n as new points: position (i, k) moves along with k
  * and lies in block i, or the other way round when only `a` is free. Where `a` varies over blocks, so does
@@ -155,7 +166,7 @@ static const cnx_labels *product_labels(cnx_points *points, cnx_axis outer, cnx_
         inner.kind == CNX_AXIS_LABELS ? inner.labels : cnx_labels_pinned(points, n, inner.reason);
     cnx_labels_touch(a);
     cnx_labels_touch(c);
-    bool inner_is_free = inner.kind == CNX_AXIS_LABELS;
+    bool inner_is_free = inner.kind == CNX_AXIS_LABELS && (is_held(points, a) || !is_held(points, c));
     uint32_t copies = product->sequence->count / c->sequence->count;
     cnx_relate(points, product->sequence, a->sequence, n, 1, inner_is_free ? CNX_CONTAIN : CNX_IDENTIFY);
     cnx_relate(points, product->sequence, c->sequence, copies, n, inner_is_free ? CNX_IDENTIFY : CNX_CONTAIN);

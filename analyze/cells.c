@@ -9,9 +9,10 @@
  *
  * Then every class gets a *home*: the innermost block that can move and contains it. A class that occurs in
  * all the blocks of a cell at once has its home where those blocks have theirs (a direct product: the points
- * of a rotary table, shared by all heads). A class that occurs in some blocks only is pinned. Classes of one
- * colour and one home are a cell. The group is a product of symmetric groups of the cells without home, each
- * member carrying the group of the cells inside it: wreath products.
+ * of a rotary table, shared by all heads). Blocks that cut across each other are pinned, and so is a class
+ * that ends up in a circle of blocks. Classes of one colour and one home are a cell. The group is a product
+ * of symmetric groups of the cells without home, each member carrying the group of the cells inside it:
+ * wreath products.
  *
  * Cost: a few passes over all positions, plus a sort of the classes.
  */
@@ -229,6 +230,7 @@ typedef struct home_search {
     uint32_t stamp;
     uint32_t irregular; /* reason */
     bool pinned_any;
+    bool *crossed; /* by class: blocks that something lies in along with other blocks, in another way */
     cnx_arena *scratch;
 } home_search;
 
@@ -338,11 +340,20 @@ static void choose_home(home_search *s, uint32_t class, uint32_t *blocks, uint32
             kept++;
         }
     }
-    if (kept > 1)
-        pin_class(s, class);
-    else if (cells->pinned[class] ==
-             CNX_NONE) /* else it was met again on the way: homes would go in a circle */
+    for (uint32_t k = 0; kept > 1 && k < count; k++)
+        s->crossed[blocks[k]] = true;
+    if (kept <= 1 && cells->pinned[class] == CNX_NONE) /* else it was met again on the way: homes would go in
+                                                          a circle */
         cells->home[class] = innermost;
+}
+
+/* Blocks that cut across each other cannot move, nor what they cut; the pieces stay, and what is in a piece
+ * may be permuted. All of them at once: blocks that are alike stay alike. */
+static void pin_crossed(home_search *s)
+{
+    for (uint32_t c = 0; c < s->cells->class_count; c++)
+        if (s->crossed[c])
+            pin_class(s, c);
 }
 
 static void find_home(home_search *s, uint32_t class, unsigned depth)
@@ -373,11 +384,13 @@ static bool find_homes(cnx_cells *cells, colouring *colours)
 {
     cnx_arena *scratch = cnx_arena_create(cells->points->arena);
     home_search s = {.cells = cells, .colours = colours, .scratch = scratch};
-    s.irregular = cnx_reason(cells->points, "occurs in some blocks and not in others", NULL, NULL);
+    s.irregular = cnx_reason(cells->points, "cuts across other blocks", NULL, NULL);
     s.state = CNX_NEW_ARRAY(scratch, uint8_t, cells->class_count);
     s.seen = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
+    s.crossed = CNX_NEW_ARRAY(scratch, bool, cells->class_count);
     for (uint32_t c = 0; c < cells->class_count; c++)
         find_home(&s, c, 0);
+    pin_crossed(&s);
     bool complete = !s.pinned_any;
     cnx_arena_destroy(scratch);
     return complete;

@@ -15,7 +15,7 @@ from harness import Failure, check, check_equal, run_json
 AXES = 14  # of one model that are explained, spread over its classes
 
 # Facts about a group as a whole, which no node states.
-WITHOUT_CHAIN = ("no other position plays the same part", "occurs in some blocks and not in others")
+WITHOUT_CHAIN = ("no other position plays the same part", "cuts across other blocks")
 
 # What pins an axis, worked out by hand: (model, axis, operators of the chain; None is the graph itself, words of its end).
 PINNED = (

@@ -162,6 +162,15 @@ def conv_grouped():
     return b.pooled_head(x, 12)
 
 
+def conv_groupings_across():
+    """12 channels in 2 groups, then in 3: pieces of 4, 2, 2, 4. That all of them can be turned around at once, groups and
+    all, is not among what cells describe; the groups stay, and what is in a piece is permuted."""
+    b, x = conv_image(37)
+    x = b.relu(b.conv(x, 3, 6))
+    x = b.relu(b.conv(x, 6, 12, group=2))
+    return b.pooled_head(b.relu(b.conv(x, 12, 12, kernel=1, group=3)), 12)
+
+
 def conv_depthwise():
     b, x = conv_image(31)
     x = b.relu(b.conv(x, 3, 8, kernel=1))
@@ -522,6 +531,7 @@ MODELS = {
     "mlp_two_headed": (two_headed, factorials(8, 6)),
     "mlp_hidden_output": (hidden_output, factorials(7)),
     "conv_grouped": (conv_grouped, factorials(4) + 4 * factorials(2, 3)),
+    "conv_groupings_across": (conv_groupings_across, factorials(3, 3, 4, 2, 2, 4, 4, 4, 4)),
     "conv_depthwise": (conv_depthwise, factorials(8, 6)),
     "conv_depthwise_times_two": (conv_depthwise_times_two, factorials(5) + 5 * factorials(2)),
     "conv_dilated": (conv_dilated, factorials(6, 7)),
