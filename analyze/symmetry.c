@@ -200,6 +200,10 @@ static void describe_scalings(describer *d, cnx_symmetry *symmetry, cnx_symmetry
 {
     const cnx_scalings *scalings = cnx_find_scalings(d->arena, d->analysis);
     cnx_cell_scaling excess = cnx_scaling_excess(scalings);
+    cnx_scalings *shifted = cnx_find_shifted_signs(d->arena, d->analysis);
+    uint64_t *shifted_signs = CNX_NEW_ARRAY(d->arena, uint64_t, d->cells->cell_count);
+    if (shifted != NULL)
+        cnx_count_shifted_signs(shifted, shifted_signs);
     for (uint32_t k = 0; k < d->cells->cell_count; k++) {
         cnx_cell_scaling size = cnx_scaling_of_cell(scalings, k);
         uint32_t member = d->cells->members[d->cells->cells[k].first];
@@ -207,11 +211,13 @@ static void describe_scalings(describer *d, cnx_symmetry *symmetry, cnx_symmetry
             d->draft_of[member] != 0 ? d->draft_of[member] : d->draft_of[cnx_outermost(d->cells, member)];
         symmetry->signs += size.signs;
         symmetry->dimension += size.dimension;
+        symmetry->shifted_signs += shifted_signs[k];
         if (number == 0)
             continue;
         classes[number - 1].signs += size.signs;
         classes[number - 1].dimension += size.dimension;
         classes[number - 1].linear |= size.linear;
+        classes[number - 1].shifted_signs += shifted_signs[k];
     }
     symmetry->signs -= excess.signs;
     symmetry->dimension -= excess.dimension;

@@ -40,7 +40,8 @@ static const struct argp_option options[] = {
      .key = KEY_WITH,
      .arg = "KINDS",
      .doc = "What may change, separated by commas: permute (the default), sign, scale (by powers of two), "
-            "linear (changes of basis where only linear operators look; the only kind that rounds)"},
+            "linear (changes of basis where only linear operators look, signs of units behind sigmoids; the "
+            "only kind that rounds)"},
     {0},
 };
 

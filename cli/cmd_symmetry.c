@@ -67,6 +67,7 @@ static json_t *class_value(const cnx_symmetry_class *class)
     field_text(object, "group", class->group);
     field_real(object, "log10_order", class->log10_order);
     field_count(object, "signs", class->signs);
+    field_count(object, "shifted_signs", class->shifted_signs);
     field_count(object, "dimension", class->dimension);
     field_bool(object, "linear", class->linear);
     field_bool(object, "free", class->free);
@@ -88,6 +89,7 @@ static void print_document(const char *path, const cnx_symmetry *symmetry, doubl
     field_real(document, "log10_order", symmetry->log10_order);
     field_real(document, "orbit_log10", orbit);
     field_count(document, "signs", symmetry->signs);
+    field_count(document, "shifted_signs", symmetry->shifted_signs);
     field_real(document, "log10_finite_order", symmetry->log10_finite_order);
     field_count(document, "dimension", symmetry->dimension);
     field_count(document, "parameters", symmetry->parameter_count);

@@ -242,6 +242,13 @@ static void print_scalings(const struct screen *screen, const cnx_symmetry *symm
     screen_label(screen, 0, "",
                  text_format("signs: %s, permutations and signs together: log10 = %.15g", signs,
                              symmetry->log10_finite_order));
+    if (symmetry->shifted_signs != 0) {
+        char *shifted = text_count(symmetry->shifted_signs);
+        screen_label(
+            screen, 0, "",
+            text_format("and %s signs of units behind sigmoids, if the next biases are moved", shifted));
+        free(shifted);
+    }
     screen_label(screen, 0, "",
                  text_format("scales: %s dimensions, %s of %s parameters are effective", dimension, effective,
                              parameters));

@@ -157,8 +157,10 @@ typedef struct cnx_symmetry_class {
         *pinned_kind; /* the same without the node, to group by: "spatial axis of Conv"; NULL when free */
     size_t parameter_count;
     const cnx_parameter_axis *parameters;
-    uint64_t signs;     /* independent changes of sign, each of one member's parameters */
-    uint64_t dimension; /* of the group of scales; of the group of linear changes where `linear` */
+    uint64_t signs;         /* independent changes of sign, each of one member's parameters */
+    uint64_t shifted_signs; /* further ones that have to be made good for by the biases of the next layers: of
+                               units behind a sigmoid */
+    uint64_t dimension;     /* of the group of scales; of the group of linear changes where `linear` */
     bool linear; /* members of (some cells of) the class can be mixed by any invertible matrix, because only
                     linear operators touch them; scales, and signs, are among those changes */
 } cnx_symmetry_class;
@@ -167,7 +169,9 @@ typedef struct cnx_symmetry {
     double log10_order; /* of the whole permutation group, taken over the listed classes */
     uint64_t
         signs; /* log2 of the order of the group of sign changes: those of the classes, less what cancels */
-    double log10_finite_order; /* permutations and signs together */
+    uint64_t
+        shifted_signs; /* those of the classes; they add to biases, which rounds, and count in no order */
+    double log10_finite_order; /* permutations and signs together, without shifted ones */
     uint64_t dimension; /* of the continuous group of scales and linear changes: those of the classes, less
                            what cancels between them */
     uint64_t parameter_count;      /* as cnx_inspect counts them */
@@ -365,8 +369,9 @@ CNX_API cnx_code cnx_canonicalize(cnx_model *model, const cnx_canon_options *opt
 typedef enum cnx_sample_kind {
     CNX_SAMPLE_PERMUTE = 1,
     CNX_SAMPLE_SIGN = 2,
-    CNX_SAMPLE_SCALE = 4,  /* by powers of two: the arithmetic stays exact */
-    CNX_SAMPLE_LINEAR = 8, /* well-conditioned changes of basis: the only kind that rounds */
+    CNX_SAMPLE_SCALE = 4, /* by powers of two: the arithmetic stays exact */
+    CNX_SAMPLE_LINEAR =
+        8, /* well-conditioned changes of basis, and shifted signs: the only kind that rounds */
 } cnx_sample_kind;
 
 /* Applies a random element of the symmetry group to the model in memory: uniformly random permutations and

@@ -5,6 +5,7 @@
 #include "rewrite/linear.h"
 #include "rewrite/permute.h"
 #include "rewrite/random.h"
+#include "rewrite/shift.h"
 
 /* Exponents of two lie in [-LARGEST_EXPONENT, LARGEST_EXPONENT]; half precision has room for little more. */
 #define LARGEST_EXPONENT 3
@@ -64,8 +65,10 @@ static void sample(cnx_model *model, uint64_t seed, unsigned kinds)
         multiply(analysis, scalings, CNX_SIGN, &state);
     if ((kinds & CNX_SAMPLE_SCALE) != 0)
         multiply(analysis, scalings, CNX_SCALE, &state);
-    if ((kinds & CNX_SAMPLE_LINEAR) != 0)
+    if ((kinds & CNX_SAMPLE_LINEAR) != 0) {
         cnx_mix_linear_cells(analysis, scalings, &state);
+        cnx_draw_shifted_signs(analysis, &state);
+    }
 }
 
 cnx_code cnx_sample(cnx_model *model, uint64_t seed, unsigned kinds, cnx_error *error)

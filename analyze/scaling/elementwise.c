@@ -111,12 +111,18 @@ void cnx_scaling_activate(cnx_rule *rule, const cnx_activation *activation, uint
         cnx_scaling_fix(log, CNX_SCALE, from);
         cnx_scaling_fix(log, CNX_SCALE, to);
     }
-    if (activation->flip.kind == CNX_FLIP_ODD)
+    if (activation->flip.kind == CNX_FLIP_ODD) {
         multiple(rule, CNX_SIGN, from, to, 1);
-    else
+    } else if (activation->flip.kind == CNX_FLIP_EVEN) {
         cnx_scaling_fix(log, CNX_SIGN, to);
-    if (activation->flip.kind != CNX_FLIP_ODD && activation->flip.kind != CNX_FLIP_EVEN)
-        cnx_scaling_fix(log, CNX_SIGN, from);
+    } else {
+        bool shifts = activation->flip.kind == CNX_FLIP_AFFINE && activation->flip.center == 0 &&
+                      to == rule->outputs[0].scaling && cnx_scaling_may_shift(rule, activation->flip.sum);
+        cnx_scaling_fix(log, shifts ? CNX_SIGN_UNSHIFTED : CNX_SIGN, from);
+        cnx_scaling_fix(log, shifts ? CNX_SIGN_UNSHIFTED : CNX_SIGN, to);
+        if (shifts)
+            multiple(rule, CNX_SIGN_SHIFTED, from, to, 1);
+    }
     cnx_scaling_separate(log, from);
     cnx_scaling_separate(log, to);
 }

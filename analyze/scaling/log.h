@@ -37,6 +37,9 @@ struct cnx_scaling_log {
     size_t statement_count;
     size_t statement_capacity;
     cnx_scaling_statement *statements;
+    size_t shift_count;
+    size_t shift_capacity;
+    cnx_scaling_shift *shifts;
 };
 
 #endif

@@ -37,7 +37,13 @@ typedef struct cnx_scaling_log cnx_scaling_log;
 
 /* ---- stating equations: for the rules in analyze/scaling/ ---- */
 
-typedef enum cnx_scaling_kind { CNX_SIGN = 1, CNX_SCALE = 2, CNX_SIGN_AND_SCALE = 3 } cnx_scaling_kind;
+typedef enum cnx_scaling_kind {
+    CNX_SIGN = 1,
+    CNX_SCALE = 2,
+    CNX_SIGN_AND_SCALE = 3,
+    CNX_SIGN_UNSHIFTED = 4, /* of statements: about signs that come without shifts only (scaling/shift.c) */
+    CNX_SIGN_SHIFTED = 8,   /* about those that come with shifts only */
+} cnx_scaling_kind;
 
 /* An axis of a value, times a whole number. Value 0 is fixed: it is multiplied by nothing. */
 typedef struct cnx_scaling_term {
@@ -98,6 +104,11 @@ void cnx_scaling_separate(cnx_scaling_log *log, uint32_t value);
 
 /* Value `to` is the activation of value `from`; both have the axes of the node's first output. */
 void cnx_scaling_activate(cnx_rule *rule, const cnx_activation *activation, uint32_t from, uint32_t to);
+
+/* Whether output 0 of the rule's node, an activation with s(-x) = sum - s(x), may have its elements turned
+ * into sum minus themselves, because the biases of all layers that read it can absorb that. If so, that is
+ * noted. */
+bool cnx_scaling_may_shift(cnx_rule *rule, double sum);
 
 /* ---- the driver: analyze.c ---- */
 
@@ -175,5 +186,45 @@ cnx_cell_scaling cnx_scaling_of_cell(const cnx_scalings *scalings, uint32_t cell
 /* How much the sum over cells counts too much: combinations of factors of several cells, the same for all
  * members, that cancel in every parameter. */
 cnx_cell_scaling cnx_scaling_excess(const cnx_scalings *scalings);
+
+/* ---- signs that come with a shift: shift.c ---- */
+
+/* A layer whose bias takes a shift of its input: a product that sums over `weight_axis` of its weight. */
+typedef struct cnx_absorber {
+    uint32_t input;      /* value of the main graph */
+    uint32_t input_axis; /* that is summed over; CNX_NONE: the last one */
+    cnx_tensor *weight;
+    uint32_t weight_axis;
+    uint32_t output_axis; /* of the weight: what the bias has its elements for */
+    uint32_t bias_value;
+    cnx_tensor *bias;
+    double times; /* the bias loses this times the weights of the inputs that are shifted, times the shift */
+} cnx_absorber;
+
+/* An activation whose elements may become sum minus themselves, and where that ends. */
+typedef struct cnx_scaling_shift {
+    uint32_t value; /* in the log */
+    double sum;
+    size_t count;
+    cnx_absorber *absorbers;
+} cnx_scaling_shift;
+
+/* The signs with and without shifts, as the signs of a solution of their own; its sizes are not filled in,
+ * and scales not found. NULL when no activation can be shifted. */
+cnx_scalings *cnx_find_shifted_signs(cnx_arena *arena, cnx_analysis *analysis);
+
+/* Adds to by_cell, for every cell, the number of independent signs that come with a shift. */
+void cnx_count_shifted_signs(cnx_scalings *shifted, uint64_t *by_cell);
+
+/* By generator of signs: whether it shifts something. */
+bool *cnx_shifting_generators(cnx_arena *arena, cnx_scalings *shifted);
+
+/* The activations. */
+const cnx_scaling_shift *cnx_scaling_shifts(const cnx_scalings *shifted, size_t *count);
+
+/* Which of the inputs that the absorber sums over are shifted when the generators of signs take the values
+ * `numbers`; as many as weight_axis has positions. */
+bool *cnx_shifted_positions(cnx_arena *arena, cnx_scalings *shifted, const cnx_absorber *absorber,
+                            const int32_t *numbers);
 
 #endif

@@ -113,14 +113,16 @@ static void find_actions(cnx_scalings *s)
     }
 }
 
-cnx_scalings *cnx_find_scalings(cnx_arena *arena, cnx_analysis *analysis)
+cnx_scalings *cnx_solve_scalings(cnx_arena *arena, cnx_analysis *analysis, bool shifted)
 {
     cnx_scalings *s = CNX_NEW(arena, cnx_scalings);
     *s = (cnx_scalings){.arena = arena,
                         .analysis = analysis,
                         .log = analysis->scaling,
                         .cells = cnx_analysis_cells(analysis),
-                        .systems = {{.kind = CNX_SIGN}, {.kind = CNX_SCALE}}};
+                        .systems = {{.kind = CNX_SIGN,
+                                     .stated = CNX_SIGN | (shifted ? CNX_SIGN_SHIFTED : CNX_SIGN_UNSHIFTED)},
+                                    {.kind = CNX_SCALE, .stated = CNX_SCALE}}};
     s->roles = CNX_NEW_ARRAY(arena, cnx_roles, analysis->points->sequence_count);
     s->seen = CNX_NEW_ARRAY(arena, uint32_t, s->cells->class_count);
     number_unknowns(s);
@@ -130,11 +132,30 @@ cnx_scalings *cnx_find_scalings(cnx_arena *arena, cnx_analysis *analysis)
         system->equations = cnx_equations_create(arena, s->unknown_count, system->kind == CNX_SIGN, priority);
         cnx_state_log(s, system);
     }
+    if (shifted)
+        cnx_state_shifts(s);
     find_actions(s);
     if (cnx_drop_redundant(s))
         find_actions(s);
+    return s;
+}
+
+cnx_scalings *cnx_find_scalings(cnx_arena *arena, cnx_analysis *analysis)
+{
+    cnx_scalings *s = cnx_solve_scalings(arena, analysis, false);
     cnx_measure_scalings(s);
     return s;
+}
+
+uint32_t cnx_generators_of(const cnx_scaling_system *system, uint32_t unknown, cnx_term *terms)
+{
+    const cnx_term *values;
+    uint32_t count = 0;
+    size_t value_count = cnx_equations_value(system->equations, unknown, &values);
+    for (size_t t = 0; t < value_count; t++)
+        if (system->generator_of[values[t].unknown] != 0)
+            terms[count++] = (cnx_term){system->generator_of[values[t].unknown] - 1, values[t].factor};
+    return count;
 }
 
 /* ---- reading the solution ---- */

@@ -19,7 +19,8 @@ typedef struct cnx_roles {
 
 /* One of the two systems. */
 typedef struct cnx_scaling_system {
-    cnx_scaling_kind kind;
+    cnx_scaling_kind kind; /* of generators and actions */
+    unsigned stated;       /* kinds of the statements that hold in it */
     cnx_equations *equations;
     uint32_t generator_count;
     uint32_t number_count;
@@ -50,6 +51,20 @@ struct cnx_scalings {
     cnx_cell_scaling *sizes;       /* by cell */
     cnx_cell_scaling excess;
 };
+
+/* ---- solve.c ---- */
+
+/* Solves the log: signs and scales, or, with `shifted`, signs including those that come with a shift. */
+cnx_scalings *cnx_solve_scalings(cnx_arena *arena, cnx_analysis *analysis, bool shifted);
+
+/* An unknown as a sum of generators, by number: at most CNX_MOST_TERMS. Returns how many. What no parameter
+ * shows is left out. */
+uint32_t cnx_generators_of(const cnx_scaling_system *system, uint32_t unknown, cnx_term *terms);
+
+/* ---- shift.c ---- */
+
+/* Shifted elements may be multiplied along the axis that is summed over, and no other. */
+void cnx_state_shifts(cnx_scalings *s);
 
 /* ---- roles.c ---- */
 

@@ -152,7 +152,7 @@ void cnx_state_log(cnx_scalings *s, cnx_scaling_system *system)
 {
     for (size_t i = 0; i < s->log->statement_count; i++) {
         const cnx_scaling_statement *statement = &s->log->statements[i];
-        if ((statement->kind & system->kind) == 0)
+        if (((unsigned)statement->kind & system->stated) == 0)
             continue;
         if (statement->form == CNX_SCALING_EQUATION)
             state_equation(s, system, statement);

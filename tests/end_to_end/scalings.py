@@ -217,6 +217,91 @@ SIZES = {
 }
 
 
+def two_layers(last_bias=True, hidden=5):
+    """Sigmoid, twice."""
+    net = Builder(20)
+    value = net.node("Sigmoid", net.gemm(net.input("x", ["N", 4]), 4, hidden))
+    value = net.node("Sigmoid", net.gemm(value, hidden, hidden))
+    bias = [net.weight(3)] if last_bias else []
+    net.output(net.node("Gemm", value, net.weight(3, hidden), *bias, transB=1), ["N", 3])
+    return net.model()
+
+
+def hard(beta):
+    net = Builder(21)
+    value = net.node("HardSigmoid", net.gemm(net.input("x", ["N", 4]), 4, 5), alpha=0.2, beta=beta)
+    product = net.node("MatMul", value, net.weight(5, 3))
+    net.output(net.node("Add", net.weight(1, 3), product), ["N", 3])
+    return net.model()
+
+
+def image(pad):
+    """Conv, Sigmoid, Conv, Sigmoid, mean over the image, Gemm."""
+    net = Builder(22)
+    value = net.node("Sigmoid", net.conv(net.input("x", ["N", 2, 7, 7]), 2, 6))
+    value = net.node("Sigmoid", net.conv(value, 6, 5, pads=[pad] * 4))
+    return net.pooled_head(value, 5, 3).model()
+
+
+def flattened():
+    """The numbers of a small image, one after the other; a Gemm that adds in proportions of its own."""
+    net = Builder(23)
+    value = net.node("Sigmoid", net.conv(net.input("x", ["N", 2, 3, 3]), 2, 6))
+    value = net.node("Gemm", net.node("Flatten", value), net.weight(54, 3), net.weight(3), alpha=0.5, beta=2.0)
+    net.output(value, ["N", 3])
+    return net.model()
+
+
+def two_readers(shared_bias, hidden=5):
+    """Two layers read the sigmoids, and may have one bias."""
+    net = Builder(24)
+    value = net.node("Sigmoid", net.gemm(net.input("x", ["N", 4]), 4, hidden))
+    first = net.weight(3)
+    second = first if shared_bias else net.weight(3)
+    left = net.node("Gemm", value, net.weight(3, hidden), first, transB=1)
+    right = net.node("Gemm", value, net.weight(3, hidden), second, transB=1)
+    net.output(net.node("Mul", left, right), ["N", 3])
+    return net.model()
+
+
+def there_and_back(hidden=5):
+    """One matrix used in both directions, with a bias for each."""
+    net = Builder(25)
+    weight = net.weight(hidden, 4)
+    value = net.node("Sigmoid", net.node("Gemm", net.input("x", ["N", 4]), weight, net.weight(hidden), transB=1))
+    net.output(net.node("Gemm", value, weight, net.weight(4)), ["N", 4])
+    return net.model()
+
+
+def gated_by_itself(hidden=5):
+    net = Builder(26)
+    value = net.gemm(net.input("x", ["N", 4]), 4, hidden)
+    net.output(net.gemm(net.node("Mul", value, net.node("Sigmoid", value)), hidden, 3), ["N", 3])
+    return net.model()
+
+
+# name: (model, signs that come with a shift)
+SHIFTED = {
+    # 5 units in each of 2 layers, and each next layer has a bias.
+    "sigmoid": (two_layers, 10),
+    # Nothing takes what the second 5 would add.
+    "sigmoid-without-bias": (lambda: two_layers(False), 5),
+    # 1/2 + z/5, cut off, is odd about 1/2; 2/5 + z/5 is odd about something that is not at z = 0.
+    "hard": (lambda: hard(0.5), 5),
+    "hard-off-center": (lambda: hard(0.4), 0),
+    # 6 channels in front of a convolution, and 5 in front of the last layer, which reads their means.
+    "image": (lambda: image(0), 11),
+    # Zeros around the image do not become ones.
+    "padded-image": (lambda: image(1), 5),
+    "flattened": (flattened, 6),
+    "two-readers": (lambda: two_readers(False), 5),
+    # The bias would have to become two.
+    "shared-bias": (lambda: two_readers(True), 0),
+    "there-and-back": (there_and_back, 5),
+    "gated-by-itself": (gated_by_itself, 0),
+}
+
+
 # Of models in tests/models/operator_models.py, whose comments say what they are: (signs, dimension). A head whose
 # scores see only products has GL(n) on its n query and key positions, of dimension n^2, another on its values; its
 # diagonals have n signs. (That their members compute the same is tested in operators.py.)
@@ -260,6 +345,8 @@ def cases():
     for name, row in SIZES.items():
         yield f"sizes/{name}", functools.partial(count, *row)
         yield f"members/{name}", functools.partial(written, row[0])
+    for name, (make, shifted) in SHIFTED.items():
+        yield f"shifted/{name}", functools.partial(shift, make, shifted)
     yield "sizes/vit_b_16", vision_transformer
     for model in [*catalogue.samples(), *catalogue.written_by_hand()]:
         yield f"members/{model.label}", functools.partial(hold, model)
@@ -274,6 +361,24 @@ def count(make, signs, dimension):
         report = run_json("symmetry", folder / "net.onnx")
         check_equal((report["signs"], report["dimension"]), (signs, dimension), "signs and dimension")
         check_equal(report["effective_parameters"], report["parameters"] - dimension, "effective parameters")
+
+
+def shift(make, shifted):
+    """The number; signs without a shift there are none. Members compute the same, and biases move in them."""
+    with scratch() as folder:
+        model = catalogue.Model("shifted", "net", folder / "net.onnx")
+        onnx.save(make(), str(model.path))
+        report = run_json("symmetry", model.path)
+        check_equal((report["shifted_signs"], report["signs"]), (shifted, 0), "signs with and without a shift")
+        check_equal(sum(row["shifted_signs"] for row in report["classes"]), shifted, "signs of all classes")
+        moved = 0
+        for seed in range(1, 4):
+            member = sample(model.path, seed, folder / "member.onnx", elements="permute,sign,scale,linear")
+            JUDGE.compare(model.path, member, model.inputs())
+            sample(model.path, seed, member, elements="linear")
+            JUDGE.compare(model.path, member, model.inputs())
+            moved += model.path.read_bytes() != member.read_bytes()
+        check_equal(moved != 0, shifted != 0, "whether `linear` moves something")
 
 
 def vision_transformer():
