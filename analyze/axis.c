@@ -301,8 +301,9 @@ cnx_axis cnx_axis_merge(cnx_points *points, cnx_axis outer, cnx_axis inner, uint
     if (inner.kind != CNX_AXIS_LABELS && !cnx_axis_number(points, inner.extent, &count) &&
         (outer.repeats == NULL || outer.repeats_inside))
         return repeated_inside(points, outer, inner, extent, reason);
-    return product(points, cnx_axis_settle(points, outer, reason), cnx_axis_settle(points, inner, reason),
-                   extent, reason);
+    inner = cnx_axis_settle(points, inner, reason);
+    outer = cnx_axis_settle(points, outer, reason);
+    return product(points, outer, inner, extent, reason);
 }
 
 /* An axis that was merged with copies of it: in the product the copies of each position go in any order, but

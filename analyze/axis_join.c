@@ -53,8 +53,9 @@ static void relate_copies(cnx_points *points, const selection *s, uint32_t times
             for (uint32_t i = 0; i < s->inner; i++)
                 from[from_size++] = s->members[s->order[t] * s->inner + i];
     }
-    cnx_relate(points, cnx_sequence_add(points, from, from_size), cnx_sequence_add(points, to, to_size),
-               times, s->inner, kind);
+    const cnx_sequence *rows = cnx_sequence_add(points, to, to_size);       /* one after the other: the */
+    const cnx_sequence *copies = cnx_sequence_add(points, from, from_size); /* order shows in numbers */
+    cnx_relate(points, copies, rows, times, s->inner, kind);
 }
 
 const cnx_sequence *cnx_sequence_gather(cnx_points *points, const cnx_sequence *sequence,

@@ -62,7 +62,9 @@ size_t cnx_content__broadcast(const cnx_layout *whole, const cnx_layout *part, s
 
 cnx_dim cnx_content__unknown(cnx_rule *rule)
 {
-    return cnx_dim_subtract(rule->dims, cnx_dim_fresh(rule->dims), cnx_dim_fresh(rule->dims));
+    cnx_dim less = cnx_dim_fresh(rule->dims);
+    cnx_dim more = cnx_dim_fresh(rule->dims);
+    return cnx_dim_subtract(rule->dims, more, less);
 }
 
 /* ---- what is in a shape ---- */

@@ -1,6 +1,7 @@
 """The same bytes every time: in every run, with any number of threads, in every locale, wherever the system puts
 memory, from every folder, under every build."""
 
+import contextlib
 import itertools
 import os
 import pathlib
@@ -12,6 +13,7 @@ import onnx
 from onnx import numpy_helper
 
 import catalogue
+import everywhere
 from harness import (BUILD, CLANG_TOOL, SANITIZED_TOOL, TOOL, CannotRun, canonical, check, check_equal,
                      check_same_bytes, hash_of, run, run_json, sample, scratch)
 
@@ -32,6 +34,7 @@ def cases():
         yield f"{model.label}/twice", lambda model=model: twice(model)
         yield f"{model.label}/all-builds", lambda model=model: all_builds(model)
         yield f"{model.label}/locales", lambda model=model: locales(model)
+    yield "all-models/twenty-runs", all_models_in_twenty_runs
     for model in catalogue.samples():
         yield f"{model.label}/anywhere", lambda model=model: anywhere(model)
         yield f"{model.label}/one-bit-shows", lambda model=model: one_bit_shows(model)
@@ -67,6 +70,29 @@ def twenty_runs(model):
                 check_same_bytes(first, again, f"canon as run 0 and as run {number}")
         for kind, found in digests.items():
             check_equal(len(found), 1, f"number of different digests {''.join(kind)} of {RUNS} runs")
+
+
+def all_models_in_twenty_runs():
+    """Digests of all models of everywhere.py: those that a run of hash can take at once, twenty times, and in all builds;
+    nets of the zoo one by one, in fewer runs."""
+    with contextlib.ExitStack() as stack:
+        sources = [source for source in everywhere.models() if not source.label.startswith("torchvision/")]
+        paths = [str(stack.enter_context(source.ready())) for source in sources]
+        expected = run("hash", *paths)
+        check(len(expected.output.splitlines()) > len(paths) * 0.9, f"few models have a digest: {expected.errors[:300]}")
+        for number, (wrapper, environment) in zip(range(RUNS), surroundings()):
+            ended = subprocess.run([*wrapper, str(TOOL), "hash", *paths], env=environment, capture_output=True, text=True)
+            check_equal((ended.stdout, ended.stderr), (expected.output, expected.errors), f"run {number}")
+        for build, tool in BUILDS.items():
+            found = run("hash", *paths, tool=tool)
+            check_equal((found.output, found.errors), (expected.output, expected.errors), build)
+    for source in everywhere.models():
+        if source.label.startswith("torchvision/"):
+            with source.ready() as path:
+                digests = {subprocess.run([*wrapper, str(TOOL), "hash", str(path)], env=environment,
+                                          capture_output=True).stdout for _, (wrapper, environment)
+                           in zip(range(4), surroundings())}
+                check_equal(len(digests), 1, f"number of different digests of {source.label}")
 
 
 def addresses_are_random():

@@ -1,37 +1,69 @@
-"""Equivalent models made without the program's help have the same canonical bytes; other models do not.
+"""Equivalent models made without the program's help have the same canonical bytes and digest; other models do not.
 
-Disguises: names changed, nodes and initializers in another order, documentation and metadata, no-op and dead nodes,
-duplicate constants, constants as nodes, swapped inputs of commutative operators, hidden units permuted by numpy.
+Disguises: names changed, nodes and initializers in other orders, documentation and metadata and declared types added and
+removed, no-op nodes and pairs of nodes, dead nodes, duplicate constants, constants as nodes, typed fields, external data,
+swapped inputs of commutative operators, hidden units permuted by numpy. Every model of everywhere.py gets each of them,
+and all at once. (That something changes where something has to: changes.py.)
 """
+
+import functools
 
 import numpy
 import onnx
 from onnx import helper, numpy_helper
 
 import catalogue
-from harness import canonical, check, check_same_bytes, scratch
+import everywhere
+from harness import Failure, canonical, check, check_same_bytes, run, scratch
 
 
 def cases():
-    for model in catalogue.small() + catalogue.from_npm():
-        for name, disguise in DISGUISES.items():
-            yield f"{model.label}/{name}", lambda model=model, disguise=disguise: same_canon(model, disguise)
+    for model in everywhere.models():
+        yield f"{model.label}/disguises", functools.partial(all_disguises, model)
     for name, weights in HIDDEN.items():
-        yield f"permuted-by-numpy/{name}", lambda name=name, weights=weights: same_canon(
-            catalogue.Model("hand_made", name, catalogue.made()[name]), lambda m, random: permute(m, random, weights))
+        yield f"permuted-by-numpy/{name}", functools.partial(permuted_by_numpy, catalogue.made()[name], weights)
     yield "not-equivalent/one-weight-moved", one_weight_moved
 
 
-def same_canon(model, disguise):
-    random = numpy.random.default_rng(99)
-    changed = onnx.load(str(model.path))
-    disguise(changed, random)
+def all_disguises(model):
+    """The digest of the model in each disguise; where it has none, and for the last, the whole form."""
+    with model.ready() as path, scratch(6 * path.stat().st_size) as folder:
+        plain = canonical(path, folder / "plain.onnx")
+        digest = run("hash", "--quiet", path)
+        content, seen = path.read_bytes(), []
+        for name, disguise in DISGUISES.items():
+            if name not in FOR_LARGE and path.stat().st_size > LARGE and not everywhere.LONG:
+                continue
+            try:
+                same_canon(path, disguise, plain, digest if name != "all-at-once" else None, folder)
+            except Failure as failure:
+                seen.append(f"{name}: {failure}")
+        check(path.read_bytes() == content, "the test changed its model")
+        check(not seen, "; ".join(seen))
+
+
+def same_canon(path, disguise, plain, digest, folder):
+    """One disguise. `digest` is what hash said of the model; without it, or when hash refused, forms are compared."""
+    changed = onnx.load(str(path))
+    location = disguise(changed, numpy.random.default_rng(99))
+    where = folder / "disguised.onnx"
+    if location == EXTERNAL:
+        onnx.save(changed, str(where), save_as_external_data=True, location="weights.data", size_threshold=0)
+    else:
+        onnx.save(changed, str(where))
+    if digest is not None and digest.status == 0:
+        found = run("hash", "--quiet", where)
+        check(found.output == digest.output, f"another digest ({found.explain()})")
+    else:
+        check_same_bytes(plain, canonical(where, folder / "found.onnx"), "canonical form of the model and of its disguise")
+    where.unlink()
+    (folder / "weights.data").unlink(missing_ok=True)
+
+
+def permuted_by_numpy(path, layers):
     with scratch() as folder:
-        onnx.save(changed, str(folder / "disguised.onnx"))
-        check((folder / "disguised.onnx").read_bytes() != model.path.read_bytes(), "the disguise changed nothing")
-        plain = canonical(model.path, folder / "plain.onnx")
-        check_same_bytes(plain, canonical(folder / "disguised.onnx", folder / "found.onnx"),
-                         "canonical form of the model and of its disguise")
+        plain = canonical(path, folder / "plain.onnx")
+        same_canon(path, lambda model, random: permute(model, random, layers), plain, None, folder)
 
 
 def graphs_of(model):
@@ -165,15 +197,128 @@ def retyped(tensor):
     return tensor
 
 
+COMMUTATIVE = ("Add", "And", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Equal", "Max", "Mean", "Min", "Mul", "Or", "Sum",
+               "Xor")
+
+
 def swap_commutative(model, _random):
-    """Inputs of Add and Mul the other way round."""
-    swapped = 0
+    """Inputs of commutative operators the other way round."""
     for graph in graphs_of(model):
         for node in graph.node:
-            if node.op_type in ("Add", "Mul", "Max") and node.domain == "" and len(node.input) == 2:
-                node.input[:] = [node.input[1], node.input[0]]
-                swapped += 1
-    model.graph.doc_string = f"{swapped} swapped"
+            old = any(attribute.name == "broadcast" for attribute in node.attribute)
+            if node.op_type in COMMUTATIVE and node.domain == "" and not old:
+                node.input[:] = list(node.input)[::-1]
+
+
+def typed_fields(model, _random):
+    """The elements of all tensors in fields of their types instead of bytes."""
+    for graph in graphs_of(model):
+        for tensor in graph.initializer:
+            values = numpy_helper.to_array(tensor)
+            field, kind = TYPED.get(tensor.data_type, (None, None))
+            if field is not None:
+                tensor.ClearField("raw_data")
+                del getattr(tensor, field)[:]
+                getattr(tensor, field).extend(values.ravel().view(kind) if kind else values.ravel())
+
+
+TYPED = {onnx.TensorProto.FLOAT: ("float_data", None), onnx.TensorProto.DOUBLE: ("double_data", None),
+         onnx.TensorProto.INT64: ("int64_data", None), onnx.TensorProto.INT32: ("int32_data", None),
+         onnx.TensorProto.INT8: ("int32_data", None), onnx.TensorProto.UINT8: ("int32_data", None),
+         onnx.TensorProto.BOOL: ("int32_data", None), onnx.TensorProto.FLOAT16: ("int32_data", numpy.uint16)}
+
+
+def raw_data(model, _random):
+    """The elements of all tensors as bytes."""
+    for graph in graphs_of(model):
+        for tensor in graph.initializer:
+            if tensor.data_type in TYPED and not tensor.external_data:
+                tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
+
+
+EXTERNAL = "external"
+
+
+def external(_model, _random):
+    return EXTERNAL
+
+
+def without_notes(model, _random):
+    """Documentation, metadata and declared types removed."""
+    for field in ("doc_string", "producer_name", "producer_version", "metadata_props"):
+        model.ClearField(field)
+    for graph in graphs_of(model):
+        graph.ClearField("doc_string")
+        graph.ClearField("value_info")
+        for node in graph.node:
+            node.ClearField("doc_string")
+
+
+def declared_types(model, _random):
+    """Types of inner values, as onnx infers them."""
+    inferred = typed_values(model)
+    known = {info.name for info in model.graph.value_info}
+    model.graph.value_info.extend(info for name, info in inferred.items() if name not in known)
+
+
+def typed_values(model):
+    """{name: type as onnx infers it} of the inner values of the main graph."""
+    bare = onnx.ModelProto()
+    bare.CopyFrom(model)
+    for tensor in bare.graph.initializer:
+        if numpy.prod(tensor.dims) > 1024:  # what is no shape need not be copied
+            bare.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    small = [tensor for tensor in bare.graph.initializer if numpy.prod(tensor.dims) <= 1024]
+    del bare.graph.initializer[:]
+    bare.graph.initializer.extend(small)
+    try:
+        return {info.name: info for info in onnx.shape_inference.infer_shapes(bare).graph.value_info}
+    except (onnx.shape_inference.InferenceError, ValueError):
+        return {}
+
+
+def add_pairs(model, random):
+    """Behind some values, nodes of which the second takes back what the first does: Transpose, Reshape, Cast, Squeeze."""
+    graph, types = model.graph, typed_values(model)
+    version = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
+    nodes, renamed = [], {}
+    for node in graph.node:
+        if not any(attribute.HasField("g") for attribute in node.attribute):
+            node.input[:] = [renamed.get(name, name) for name in node.input]
+        nodes.append(node)
+        name = node.output[0]
+        tensor = types[name].type.tensor_type if name in types else None
+        plain = tensor is not None and tensor.HasField("shape") and tensor.elem_type == onnx.TensorProto.FLOAT
+        if plain and node.op_type != "Constant" and random.random() < 0.3 and version >= 6:
+            renamed[name] = f"{name}/and_back"
+            nodes += pair(random, name, renamed[name], len(tensor.shape.dim), version)
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copies)
+
+
+def pair(random, name, new, rank, version):
+    """Nodes that make `new`, which is `name` again."""
+    there, number = f"{name}/there", f"{name}/number"
+    make, float_, double = helper.make_node, onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE
+    shape = make("Shape", [name], [f"{name}/shape"])
+    kind = random.integers(5) if rank > 1 else 3
+    if kind == 0:
+        order = random.permutation(rank)
+        return [make("Transpose", [name], [there], perm=order.tolist()),
+                make("Transpose", [there], [new], perm=numpy.argsort(order).tolist())]
+    if kind == 1:
+        return [shape, one_number(number, -1), make("Reshape", [name, number], [there]),
+                make("Reshape", [there, f"{name}/shape"], [new])]
+    if kind == 2 and version >= 13:
+        return [one_number(number, 1), make("Unsqueeze", [name, number], [there]), make("Squeeze", [there, number], [new])]
+    if kind == 4:
+        return [shape, make("Reshape", [name, f"{name}/shape"], [there]), make("Cast", [there], [new], to=float_)]
+    return [make("Cast", [name], [there], to=double), make("Cast", [there], [new], to=float_)]
+
+
+def one_number(name, value):
+    return helper.make_node("Constant", [], [name], value=helper.make_tensor(name, onnx.TensorProto.INT64, [1], [value]))
 
 
 def move_nested(model, random):
@@ -211,11 +356,29 @@ def everything(model, random):
         disguise(model, random)
 
 
+def with_pairs(model, random):
+    raw_data(model, random)
+    add_pairs(model, random)
+    everything(model, random)
+    constants_as_nodes(model, random)
+    declared_types(model, random)
+
+
+def again(disguise, seed):
+    return lambda model, _random: disguise(model, numpy.random.default_rng(seed))
+
+
 DISGUISES = {
-    "renamed": rename, "reordered": reorder, "annotated": annotate, "idle-nodes": add_idle_nodes,
-    "shared-constants-split": split_shared, "constants-as-nodes": constants_as_nodes,
-    "nested-initializers-moved": move_nested, "commutative-swapped": swap_commutative, "all-at-once": everything,
+    "renamed": rename, "reordered": reorder, **{f"reordered-{seed}": again(reorder, seed) for seed in (1, 2, 3)},
+    "annotated": annotate, "without-notes": without_notes, "declared-types": declared_types, "idle-nodes": add_idle_nodes,
+    "pairs": add_pairs, **{f"pairs-{seed}": again(add_pairs, seed) for seed in (1, 2)},
+    "shared-constants-split": split_shared, "constants-as-nodes": constants_as_nodes, "typed-fields": typed_fields,
+    "raw-data": raw_data, "external": external, "nested-initializers-moved": move_nested,
+    "commutative-swapped": swap_commutative, "everything": everything, "all-at-once": with_pairs,
 }
+
+LARGE = 1e6  # bytes of a model that only gets these, in the tests of every change
+FOR_LARGE = ("pairs", "external", "all-at-once")
 
 # Which axes of which initializers one hidden layer's units are on, for models whose layers are plain to see.
 HIDDEN = {

@@ -29,7 +29,7 @@ from harness import CLANG_TOOL, JUDGE, SANITIZED_TOOL, TOOL, CannotRun, Failure 
 # The two that take longest first: modules are shared out between worker processes.
 MODULES = ("soundness", "equivalence", "groups", "round_trip", "bad_input", "judge_itself", "orders", "conformance", "storage",
            "disguise", "determinism", "bounds", "contents", "operators", "completeness", "shapes", "shapes_run",
-           "hashes", "hard", "scalings", "names", "rounding", "text_syntax", "text_lines", "text_git",
+           "hashes", "hard", "changes", "scalings", "names", "rounding", "text_syntax", "text_lines", "text_git",
            "explanations", "diff")
 SHOWN = 40  # troubles of one module that are printed in full
 

@@ -117,15 +117,22 @@ def exported(name):
     """A torchvision architecture; a large export does not stay."""
     path = torchvision_file(name)
     size = sum(file.stat().st_size for file in path.parent.iterdir())
-    inputs = catalogue.Model("zoo", name, path).inputs()
-    if zoo.takes_pictures(name):
-        inputs = [{**each, "low": 0, "high": 1} for each in inputs]
     try:
         with scratch(6 * size) as folder:
-            hold(path, inputs, folder, ROUNDED if name.startswith("quantized") else LARGEST_DIFFERENCE)
+            hold(path, zoo_inputs(name, path), folder, ROUNDED if name.startswith("quantized") else LARGEST_DIFFERENCE)
     finally:
-        if size > KEPT:
-            shutil.rmtree(path.parent)
+        drop_large(path)
+
+
+def zoo_inputs(name, path):
+    inputs = catalogue.Model("zoo", name, path).inputs()
+    return [{**each, "low": 0, "high": 1} for each in inputs] if zoo.takes_pictures(name) else inputs
+
+
+def drop_large(path):
+    """A large export is made anew each time rather than fill the disk."""
+    if sum(file.stat().st_size for file in path.parent.iterdir()) > KEPT:
+        shutil.rmtree(path.parent)
 
 
 def of_the_catalogue(model):
