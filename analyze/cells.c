@@ -53,50 +53,77 @@ static void number_classes(cnx_cells *cells, cnx_arena *arena)
     cnx_arena_destroy(scratch);
 }
 
+static void list_twins(cnx_cells *cells, cnx_arena *arena)
+{
+    cells->twin_of = CNX_NEW_ARRAY(arena, uint32_t, cells->points->point_count);
+    for (uint32_t p = 0; p < cells->points->point_count; p++)
+        cells->twin_of[p] = cnx_point_twin(cells->points, p);
+}
+
 static void hash_occurrences(cnx_cells *cells, cnx_arena *arena)
 {
-    cnx_points *points = cells->points;
+    const cnx_points *points = cells->points;
     uint64_t *own = CNX_NEW_ARRAY(arena, uint64_t, points->point_count);
     cnx_arena *scratch = cnx_arena_create(arena);
     uint64_t *of_twins = CNX_NEW_ARRAY(scratch, uint64_t, points->point_count);
-    cells->twin_of = CNX_NEW_ARRAY(arena, uint32_t, points->point_count);
     for (size_t s = 0; s < points->sequence_count; s++) {
         uint64_t hash = cnx_mix(s + 1);
         for (uint32_t i = 0; i < points->sequences[s]->count; i++)
             own[points->sequences[s]->points[i]] += hash;
     }
-    for (uint32_t p = 0; p < points->point_count; p++) {
-        cells->twin_of[p] = cnx_point_twin(points, p);
+    for (uint32_t p = 0; p < points->point_count; p++)
         of_twins[cells->twin_of[p]] += cnx_mix(own[p]);
-    }
     for (uint32_t p = 0; p < points->point_count; p++)
         own[p] = cnx_mix_pair(own[p], of_twins[cells->twin_of[p]]);
     cells->occurrence = own;
     cnx_arena_destroy(scratch);
 }
 
+/* Numbers the sets of twins that lie in blocks, in place of the first twins; returns how many there are. All
+ * other points get the next number. */
+static uint32_t number_twins(cnx_cells *cells)
+{
+    const cnx_points *points = cells->points;
+    cnx_arena *scratch = cnx_arena_create(points->arena);
+    uint32_t *number = CNX_NEW_ARRAY(scratch, uint32_t, points->point_count);
+    uint32_t count = 0;
+    for (size_t r = 0; r < points->relation_count; r++) {
+        const cnx_relation *relation = &points->relations[r];
+        for (uint32_t i = 0; relation->kind == CNX_CONTAIN && i < relation->from->count; i++)
+            number[cells->twin_of[relation->from->points[i]]] = 1;
+    }
+    for (size_t p = 0; p < points->point_count; p++)
+        if (number[p] != 0)
+            number[p] = ++count;
+    for (size_t p = 0; p < points->point_count; p++) {
+        uint32_t own = number[cells->twin_of[p]];
+        cells->twin_of[p] = own != 0 ? own - 1 : count;
+    }
+    cnx_arena_destroy(scratch);
+    return count;
+}
+
 /* Twins share their blocks: what contains one contains, in effect, all. */
 static void list_parents(cnx_cells *cells, cnx_arena *arena)
 {
     const cnx_points *points = cells->points;
-    cells->parent_start = CNX_NEW_ARRAY(arena, uint32_t, points->point_count + 1);
-    uint64_t total = 0;
+    uint32_t twins = number_twins(cells);
+    cells->parent_start = CNX_NEW_ARRAY(arena, uint32_t, (size_t)twins + 2);
     for (size_t r = 0; r < points->relation_count; r++) {
         const cnx_relation *relation = &points->relations[r];
         if (relation->kind != CNX_CONTAIN)
             continue;
-        total += relation->from->count;
+        cells->parent_count += relation->from->count;
         for (uint32_t i = 0; i < relation->from->count; i++)
             cells->parent_start[cells->twin_of[relation->from->points[i]] + 1]++;
     }
-    for (size_t p = 0; p < points->point_count; p++)
-        cells->parent_start[p + 1] += cells->parent_start[p];
-    cells->parent_point = CNX_NEW_ARRAY(arena, uint32_t, total);
-    cells->parent_relation = CNX_NEW_ARRAY(arena, uint32_t, total);
+    for (uint32_t t = 0; t <= twins; t++)
+        cells->parent_start[t + 1] += cells->parent_start[t];
+    cells->parent_point = CNX_NEW_ARRAY(arena, uint32_t, cells->parent_count);
+    cells->parent_relation = CNX_NEW_ARRAY(arena, uint32_t, cells->parent_count);
     cnx_arena *scratch = cnx_arena_create(arena);
-    uint32_t *next = CNX_NEW_ARRAY(scratch, uint32_t, points->point_count);
-    if (points->point_count != 0)
-        memcpy(next, cells->parent_start, points->point_count * sizeof *next);
+    uint32_t *next = CNX_NEW_ARRAY(scratch, uint32_t, (size_t)twins + 1);
+    memcpy(next, cells->parent_start, (twins + 1u) * sizeof *next);
     for (size_t r = 0; r < points->relation_count; r++) {
         const cnx_relation *relation = &points->relations[r];
         for (uint32_t i = 0; relation->kind == CNX_CONTAIN && i < relation->from->count; i++) {
@@ -199,8 +226,7 @@ static void refine_once(const cnx_cells *cells, colouring *c)
 /* Whether some block could move: only then can colours travel from blocks to what is inside and back. */
 static bool has_movable_blocks(const cnx_cells *cells)
 {
-    uint32_t count = cells->parent_start[cells->points->point_count];
-    for (uint32_t e = 0; e < count; e++)
+    for (uint32_t e = 0; e < cells->parent_count; e++)
         if (cells->pinned[cells->class_of[cells->parent_point[e]]] == CNX_NONE)
             return true;
     return false;
@@ -209,7 +235,7 @@ static bool has_movable_blocks(const cnx_cells *cells)
 static void refine(const cnx_cells *cells, colouring *c)
 {
     first_colours(cells, c);
-    if (cells->parent_start[cells->points->point_count] != 0)
+    if (cells->parent_count != 0)
         refine_once(cells, c);
     c->distinct = count_distinct(c, cells->class_count);
     for (bool stable = !has_movable_blocks(cells); !stable;) {
@@ -540,13 +566,26 @@ static void pin_everything(cnx_cells *cells)
             cells->pinned[c] = reason;
 }
 
-/* One attempt; false when something was pinned on the way. */
-static bool build(cnx_cells *cells, colouring *colours, cnx_arena *arena)
+/* Colours, homes and cells; false when a class had to be pinned. */
+static bool build_cells(cnx_cells *cells, cnx_arena *arena)
 {
-    refine(cells, colours);
-    if (!find_homes(cells, colours))
+    cnx_arena *scratch = cnx_arena_create(arena);
+    colouring colours = {.colour = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),
+                         .next = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),
+                         .sorted = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count)};
+    refine(cells, &colours);
+    bool complete = find_homes(cells, &colours);
+    if (complete)
+        group_cells(cells, &colours, arena);
+    cnx_arena_destroy(scratch);
+    return complete;
+}
+
+/* One attempt; false when something was pinned on the way. */
+static bool build(cnx_cells *cells, cnx_arena *arena)
+{
+    if (!build_cells(cells, arena))
         return false;
-    group_cells(cells, colours, arena);
     list_children(cells, arena);
     if (!number_phases(cells, arena)) {
         pin_everything(cells);
@@ -565,18 +604,14 @@ cnx_cells *cnx_find_cells(cnx_arena *arena, cnx_points *points)
     cells->points = points;
     cnx_points_close(points);
     number_classes(cells, arena);
+    list_twins(cells, arena);
+    cnx_points_freeze(points); /* before anything else is allocated: the forests are much of all memory */
     hash_occurrences(cells, arena);
-    cnx_points_freeze(points);
     list_parents(cells, arena);
     cnx_sort_copies(cells);
     cells->home = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
-    cnx_arena *scratch = cnx_arena_create(arena);
-    colouring colours = {.colour = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),
-                         .next = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),
-                         .sorted = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count)};
-    for (unsigned attempt = 0; !build(cells, &colours, arena); attempt++)
+    for (unsigned attempt = 0; !build(cells, arena); attempt++)
         if (attempt == 100)
             pin_everything(cells);
-    cnx_arena_destroy(scratch);
     return cells;
 }

@@ -22,8 +22,10 @@ typedef struct cnx_cells {
     uint32_t *copies;     /* the points of each class */
     uint32_t *pinned;     /* by class: reason or CNX_NONE */
     uint64_t *occurrence; /* by point: hash of the sequences that list it, and of those that list its twins */
-    uint32_t *twin_of;    /* by point: the first of its twins */
-    uint32_t *parent_start; /* by first twin, point_count + 1 entries: range in the next two */
+    uint32_t *twin_of;    /* by point: the number of its set of twins. Those that lie in no block, most of
+                             a large model, share the last number: it has no parents. */
+    uint32_t *parent_start; /* by number of twins, and one more: range in the next two */
+    uint32_t parent_count;  /* their length */
     uint32_t *parent_point; /* a block that contains the point or a twin of it */
     uint32_t *parent_relation;
     uint32_t *home;    /* by class, CNX_NONE when free-standing or pinned */

@@ -177,7 +177,7 @@ uint32_t cnx_find_units(cnx_prints *prints, cnx_weights_check *check)
     s.moved = CNX_NEW_ARRAY(scratch, uint32_t, point_count);
     for (uint32_t p = 0; p < point_count; p++)
         s.points[p] = p;
-    for (uint32_t e = 0; e < cells->parent_start[point_count]; e++)
+    for (uint32_t e = 0; e < cells->parent_count; e++)
         s.holds[cells->class_of[cells->parent_point[e]]] = true;
     for (uint32_t c = 0; c < cells->class_count; c++)
         deepest = cells->depth[c] > deepest ? cells->depth[c] : deepest;

@@ -188,6 +188,35 @@ static const cnx_fact *declared_facts(cnx_arena *arena, cnx_dims *dims, const cn
     return facts;
 }
 
+/* The facts of a nested graph as it was walked through last, or NULL: it was not, or for several callers (a
+ * function's), whose shapes need not be the same. */
+static const cnx_fact *walked_facts(const cnx_analysis *analysis, const cnx_graph *graph)
+{
+    const cnx_walk *last = NULL;
+    for (size_t i = 0; i < analysis->walk_count; i++) {
+        const cnx_walk *walk = &analysis->walks[i];
+        if (walk->graph != graph)
+            continue;
+        if (last != NULL && last->caller != walk->caller)
+            return NULL;
+        last = walk;
+    }
+    return last != NULL ? last->facts : NULL;
+}
+
+/* What the analysis found out in a nested graph, and what is declared where it did not. */
+static const cnx_fact *nested_facts(cnx_arena *arena, const cnx_analysis *analysis, const cnx_view *view)
+{
+    const cnx_fact *declared = declared_facts(arena, analysis->dims, view);
+    const cnx_fact *walked = walked_facts(analysis, view->graph);
+    if (walked == NULL)
+        return declared;
+    cnx_fact *facts = CNX_NEW_ARRAY(arena, cnx_fact, view->graph->value_count);
+    for (uint32_t i = 0; i < view->graph->value_count; i++)
+        facts[i] = walked[i].known ? walked[i] : declared[i];
+    return facts;
+}
+
 /* ---- the view ---- */
 
 static void count_macs(cnx_view *view, cnx_analysis *analysis)
@@ -237,7 +266,7 @@ cnx_view *cnx_view_create(cnx_arena *arena, cnx_analysis *analysis, const cnx_gr
         .first_child = CNX_NEW_ARRAY(arena, uint32_t, graph->node_count),
     };
     bool analysed = graph == analysis->model->graph;
-    view->facts = analysed ? analysis->facts : declared_facts(arena, analysis->dims, view);
+    view->facts = analysed ? analysis->facts : nested_facts(arena, analysis, view);
     name_nodes(view);
     find_readers(view);
     find_origins(view);

@@ -5,7 +5,8 @@ import collections
 import catalogue
 from harness import SANITIZED_TOOL, check, check_equal, run, run_json
 
-# Multiply-accumulates per picture of 224 x 224, as published for these architectures and as layer sizes give them.
+# Multiply-accumulates per picture of 224 x 224, as published for these architectures and as layer sizes give them; or
+# per sample.
 WORK = {
     "alexnet": 714188480,
     "vgg11_bn": 7609090048,
@@ -16,6 +17,13 @@ WORK = {
     "squeezenet1_1": 349151936,
     "swin_t": 4490566656,
     "vit_b_16": 17563828224,
+    # Nested graphs. A layer of 4 x 6 and one of 5 x 3 around branches of 6 x 5, or of 6 x 5 and 6 x 7 + 7 x 5: the dearer
+    # one counts. Layers of 4 x 5 and 5 x 3 around three rounds of 5 x 5. Layers of 2 x 4 and 4 x 2 around five steps of
+    # 3 x 4 + 4 x 4.
+    "branch": 24 + 30 + 15,
+    "unequal_branches": 24 + 77 + 15,
+    "loop": 20 + 3 * 25 + 15,
+    "scan": 8 + 5 * 28 + 8,
 }
 # Parameters and running statistics in PyTorch; exports with separate BatchNormalization hold exactly these.
 PARAMETERS = {

@@ -472,6 +472,37 @@ def branch():
     return b
 
 
+def unequal_branches():
+    """If whose one branch is a layer and whose other one has a hidden layer inside."""
+    b = Builder(83)
+    x = b.input("x", ["N", 4])
+    hidden = b.relu(b.gemm(x, 4, 6))
+    positive = b.node("Greater", b.node("ReduceSum", x, keepdims=0), b.constant(numpy.float32(0)))
+    short, first, second = b.weight(6, 5), b.weight(6, 7), b.weight(7, 5)
+    result = [helper.make_tensor_value_info("result", FLOAT, ["N", 5])]
+    bodies = {"then_branch": [helper.make_node("MatMul", [hidden, short], ["m"]), helper.make_node("Relu", ["m"], ["result"])],
+              "else_branch": [helper.make_node("MatMul", [hidden, first], ["m"]), helper.make_node("Tanh", ["m"], ["t"]),
+                              helper.make_node("MatMul", ["t", second], ["result"])]}
+    x = b.node("If", positive, **{name: helper.make_graph(nodes, name, [], result) for name, nodes in bodies.items()})
+    b.output(b.gemm(x, 5, 3), ["N", 3])
+    return b
+
+
+def scan():
+    """Scan over five steps of a recurrent cell spelled with two matrices of the outer graph."""
+    b = Builder(84)
+    x, start = b.input("x", [5, "N", 3]), b.input("start", ["N", 2])
+    into, across = b.weight(3, 4), b.weight(4, 4)
+    nodes = [helper.make_node("MatMul", ["step", into], ["a"]), helper.make_node("MatMul", ["state", across], ["b"]),
+             helper.make_node("Add", ["a", "b"], ["c"]), helper.make_node("Tanh", ["c"], ["next"])]
+    info = helper.make_tensor_value_info
+    body = helper.make_graph(nodes, "body", [info("state", FLOAT, ["N", 4]), info("step", FLOAT, ["N", 3])],
+                             [info("next", FLOAT, ["N", 4])])
+    state = b.node("Scan", b.gemm(start, 2, 4), x, body=body, num_scan_inputs=1)
+    b.output(b.gemm(state, 4, 2), ["N", 2])
+    return b
+
+
 def loop():
     """Loop that carries a hidden state through one matrix of the outer graph, three times."""
     b = Builder(73)
@@ -564,6 +595,8 @@ MODELS = {
     "recurrent": (recurrent, None),
     "branch": (branch, None),
     "loop": (loop, None),
+    "unequal_branches": (unequal_branches, factorials(6, 5, 7)),
+    "scan": (scan, factorials(4)),
     "local_function": (local_function, None),
     "decoder_rotary_grouped": decoder.small(),
     "decoder_rotary_plain": decoder.small(heads=4, groups=4, layers=3),
