@@ -21,6 +21,8 @@ cnx_code hash_digest(const char *path, enum digest_kind kind, char digest[33], c
                      cnx_error *error)
 {
     static const cnx_canon_options everything = {0};
+    if (kind == DIGEST_OF_FORM && embedded == NULL)
+        return cnx_path_hash(path, digest, error);
     cnx_model *model;
     cnx_code code = cnx_model_open(path, &model, error);
     const char *said = NULL;

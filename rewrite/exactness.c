@@ -1,6 +1,6 @@
 #include "rewrite/exactness.h"
 
-#include "rewrite/factors.h"
+#include "rewrite/permute.h"
 
 #include <float.h>
 #include <limits.h>
@@ -39,7 +39,8 @@ cnx_exponents cnx_exponents_of(const cnx_tensor *tensor, const cnx_slice *slices
     return e;
 }
 
-bool cnx_has_room(cnx_slice_reading *reading, cnx_tensor *tensor, const cnx_exponents *known)
+bool cnx_has_room(cnx_slice_reading *reading, cnx_tensor *tensor, const cnx_exponents *known,
+                  atomic_bool *lost)
 {
     int least, most;
     cnx_factors_range(tensor, &least, &most);
@@ -47,6 +48,10 @@ bool cnx_has_room(cnx_slice_reading *reading, cnx_tensor *tensor, const cnx_expo
                          (lies_within_limits(tensor, known->smallest, known->largest) &&
                           lies_within_limits(tensor, known->smallest + least, known->largest + most))))
         return true;
+    if (lost != NULL) {
+        cnx_tensor_permutation(reading->analysis->model->arena, tensor)->lost = lost;
+        return true;
+    }
     cnx_slice whole = cnx_measure_tensor(reading, tensor);
     return whole.finite && whole.exact && lies_within_limits(tensor, whole.smallest, whole.largest);
 }

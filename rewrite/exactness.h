@@ -4,6 +4,8 @@
 
 #include "rewrite/slices.h"
 
+#include <stdatomic.h>
+
 /* What is known of a tensor's elements as they are stored, from a time when all of them were read. */
 typedef struct cnx_exponents {
     bool known; /* all of them are finite, and not subnormal; exponents, as frexp gives them, lie between: */
@@ -17,7 +19,9 @@ cnx_exponents cnx_exponents_of(const cnx_tensor *tensor, const cnx_slice *slices
 
 /* Whether every element of a float, double or bfloat16 tensor, multiplied by its present factors, is zero or
  * has all of its bits: it is finite and not subnormal. Reads the tensor once, unless what is known of it says
- * enough. */
-bool cnx_has_room(cnx_slice_reading *reading, cnx_tensor *tensor, const cnx_exponents *known);
+ * enough. With `lost` it is not read, but taken on trust: whoever reads it later sets *lost if it is not so.
+ */
+bool cnx_has_room(cnx_slice_reading *reading, cnx_tensor *tensor, const cnx_exponents *known,
+                  atomic_bool *lost);
 
 #endif

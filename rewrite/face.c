@@ -33,36 +33,97 @@ typedef struct face_sums {
     uint64_t inner;
     const uint64_t *outer_tokens;
     const uint64_t *inner_tokens;
+    size_t size; /* of an entry */
     const bool *wanted;
     uint64_t *sums; /* by position */
 } face_sums;
 
-#define SUM_FACE(name, type)                                                                                 \
-    CNX_WIDE static void name(const face_sums *f)                                                            \
+/* Entries in a row, hashed with the tokens beside them. */
+#define HASH_ENTRIES(name, type)                                                                             \
+    CNX_WIDE static void name(const uint8_t *at, uint64_t count, uint64_t outer,                             \
+                              const uint64_t *restrict tokens, uint64_t *restrict hashes)                    \
     {                                                                                                        \
-        for (uint64_t o = 0; o < f->outer; o++)                                                              \
-            for (uint64_t k = 0; k < f->extent; k++) {                                                       \
-                if (!f->wanted[k])                                                                           \
-                    continue;                                                                                \
-                const uint8_t *at = f->bytes + (o * f->extent + k) * f->inner * sizeof(type);                \
-                uint64_t sum = 0, outer = f->outer_tokens[o], count = f->inner;                              \
-                const uint64_t *restrict tokens = f->inner_tokens;                                           \
-                for (uint64_t i = 0; i < count; i++) {                                                       \
-                    type value;                                                                              \
-                    memcpy(&value, at + i * sizeof(type), sizeof(type));                                     \
-                    sum += entry_hash((uint64_t)value, outer + tokens[i]);                                   \
-                }                                                                                            \
-                f->sums[k] += sum;                                                                           \
-            }                                                                                                \
+        for (uint64_t i = 0; i < count; i++) {                                                               \
+            type value;                                                                                      \
+            memcpy(&value, at + i * sizeof(type), sizeof(type));                                             \
+            hashes[i] = entry_hash((uint64_t)value, outer + tokens[i]);                                      \
+        }                                                                                                    \
     }
-SUM_FACE(sum_face_8, uint8_t)
-SUM_FACE(sum_face_16, uint16_t)
-SUM_FACE(sum_face_32, uint32_t)
-SUM_FACE(sum_face_64, uint64_t)
+HASH_ENTRIES(hash_entries_8, uint8_t)
+HASH_ENTRIES(hash_entries_16, uint16_t)
+HASH_ENTRIES(hash_entries_32, uint32_t)
+HASH_ENTRIES(hash_entries_64, uint64_t)
 
-static void (*summer(unsigned bits))(const face_sums *)
+typedef void entry_hasher(const uint8_t *at, uint64_t count, uint64_t outer, const uint64_t *tokens,
+                          uint64_t *hashes);
+
+static entry_hasher *hasher(size_t size)
 {
-    return bits == 8 ? sum_face_8 : bits == 16 ? sum_face_16 : bits == 32 ? sum_face_32 : sum_face_64;
+    return size == 1   ? hash_entries_8
+           : size == 2 ? hash_entries_16
+           : size == 4 ? hash_entries_32
+                       : hash_entries_64;
+}
+
+/* Hashes made at once, to be summed while they are in the nearest cache. */
+enum { FEW = 512 };
+
+static uint64_t sum_of(const uint64_t *hashes, uint64_t count)
+{
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < count; i++)
+        sum += hashes[i];
+    return sum;
+}
+
+/* What one position has in one place before the axis: `inner` entries in a row. */
+static uint64_t sum_run(const face_sums *f, const uint8_t *at, uint64_t outer)
+{
+    uint64_t hashes[FEW], sum = 0;
+    for (uint64_t i = 0; i < f->inner; i += FEW) {
+        uint64_t few = f->inner - i < FEW ? f->inner - i : FEW;
+        hasher(f->size)(at + i * f->size, few, outer, f->inner_tokens + i, hashes);
+        sum += sum_of(hashes, few);
+    }
+    return sum;
+}
+
+static void sum_long_runs(const face_sums *f)
+{
+    for (uint64_t o = 0; o < f->outer; o++)
+        for (uint64_t k = 0; k < f->extent; k++)
+            if (f->wanted[k])
+                f->sums[k] +=
+                    sum_run(f, f->bytes + (o * f->extent + k) * f->inner * f->size, f->outer_tokens[o]);
+}
+
+/* The same where few entries come after the axis: several positions at once, whether they are wanted or not.
+ */
+static void sum_short_runs(const face_sums *f)
+{
+    uint64_t tokens[FEW], hashes[FEW], positions = FEW / f->inner;
+    for (uint64_t i = 0; i < positions * f->inner; i++)
+        tokens[i] = f->inner_tokens[i % f->inner];
+    for (uint64_t o = 0; o < f->outer; o++)
+        for (uint64_t k = 0; k < f->extent; k += positions) {
+            uint64_t few = f->extent - k < positions ? f->extent - k : positions;
+            hasher(f->size)(f->bytes + (o * f->extent + k) * f->inner * f->size, few * f->inner,
+                            f->outer_tokens[o], tokens, hashes);
+            for (uint64_t i = 0; i < few; i++)
+                f->sums[k + i] += sum_of(hashes + i * f->inner, f->inner);
+        }
+}
+
+static void sum_face(const face_sums *f)
+{
+    enum { SHORT = 32 };
+    uint64_t wanted = 0;
+    for (uint64_t k = 0; k < f->extent; k++)
+        wanted += f->wanted[k];
+    if (f->inner < SHORT && wanted > f->extent / 4)
+        sum_short_runs(f);
+    else
+        sum_long_runs(f);
 }
 
 /* Sums of the tokens of axes [from, to), for every combination of positions in row-major order. */
@@ -88,7 +149,6 @@ static uint64_t *combined_tokens(const cnx_prints *prints, cnx_arena *arena, con
 /* A face read in pieces, along the axis itself, or, where there is one before it, along that. */
 typedef struct face_sweep {
     face_sums whole;
-    void (*sum)(const face_sums *);
     const cnx_tensor *tensor;
     const cnx_view *view; /* that the tensor lies in, or NULL */
     uint8_t *pieces;      /* by slot: pieces are copied, and multiplied, to here first; NULL: read in place */
@@ -140,7 +200,7 @@ static void sum_piece(void *state, size_t item, size_t slot)
         return;
     if (sweep->pieces != NULL)
         piece.bytes = read_piece(sweep, at * sweep->each, (size_t)(count * sweep->each), slot);
-    sweep->sum(&piece);
+    sum_face(&piece);
     if (sweep->pieces == NULL && sweep->view != NULL)
         cnx_view_release(piece.bytes, (size_t)(count * sweep->each));
 }
@@ -183,11 +243,11 @@ static void sum_plain_face(cnx_prints *prints, const cnx_face *face, const bool 
     f.outer_tokens = combined_tokens(prints, scratch, face->parameter, 0, face->axis, &f.outer);
     f.inner_tokens =
         combined_tokens(prints, scratch, face->parameter, face->axis + 1, tensor->rank, &f.inner);
-    unsigned bits = cnx_type_bits(tensor->type);
-    face_sweep sweep = {.whole = f, .sum = summer(bits), .tensor = tensor, .by_outer = f.outer > 1};
+    f.size = cnx_type_bits(tensor->type) / 8;
+    face_sweep sweep = {.whole = f, .tensor = tensor, .by_outer = f.outer > 1};
     sweep.view = cnx_tensor_view(model, tensor);
     sweep.total = sweep.by_outer ? f.outer : f.extent;
-    sweep.each = f.inner * (bits / 8) * (sweep.by_outer ? f.extent : 1);
+    sweep.each = f.inner * f.size * (sweep.by_outer ? f.extent : 1);
     sweep.step = sweep.each >= PIECE ? 1 : PIECE / sweep.each;
     sum_pieces(prints, scratch, &sweep);
     cnx_arena_destroy(scratch);

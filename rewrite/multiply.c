@@ -139,7 +139,7 @@ static void step(walker *w)
  * long as the float and the product are zero or normal, which is what the return value tells. Exponents of
  * the whole factor lie within MOST_STEP, which makes room in the highest bits to tell a sign from a carry.
  * Without branches, so that compilers make the loops wide. */
-enum { FEW = 256 };
+enum { FEW = 1024 };
 
 static inline uint32_t step_float(uint32_t bits, uint32_t step, uint32_t *trouble)
 {

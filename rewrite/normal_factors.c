@@ -62,6 +62,7 @@ typedef struct normalizer {
     int32_t *numbers;
     cnx_slice_reading reading;
     cnx_exponents *exponents; /* by parameter */
+    atomic_bool *lost;        /* see cnx_has_room */
     uint64_t spread;          /* members that keep their numbers */
 } normalizer;
 
@@ -464,7 +465,8 @@ static bool scales_are_exact(normalizer *n)
                 scaled = scaled || actions[i].kind == CNX_SCALE;
         }
         if (scaled && tensor->type != CNX_TYPE_FLOAT16 &&
-            !cnx_has_room(&n->reading, tensor, &n->exponents[p]))
+
+            !cnx_has_room(&n->reading, tensor, &n->exponents[p], n->lost))
             return false;
     }
     return true;
@@ -485,6 +487,7 @@ static normalizer begin(cnx_rewrite *rewrite, cnx_scaling_kind kind)
                         .scalings = cnx_rewrite_scalings(rewrite),
                         .cells = cnx_analysis_cells(analysis),
                         .kind = kind,
+                        .lost = rewrite->lost,
                         .reading = {.arena = arena, .analysis = analysis},
                         .exponents = CNX_NEW_ARRAY(arena, cnx_exponents, analysis->parameter_count)};
 }

@@ -9,6 +9,8 @@
 
 #include "onnx/model.h"
 
+#include <stdatomic.h>
+
 struct cnx_analysis;
 struct cnx_report_builder;
 struct cnx_trace;
@@ -35,6 +37,8 @@ typedef struct cnx_rewrite {
     cnx_arena *arena; /* dies with the run; what stays in the model comes from model->arena */
     bool keep_metadata;
     bool keep_scales;
+    atomic_bool
+        *lost; /* set, when the model is read, if it should have kept its scales; NULL: the pass looks */
     struct cnx_report_builder *report;
     struct cnx_trace *trace;     /* NULL: nobody asked what passes do; see rewrite/trace.h */
     struct cnx_analysis *facts;  /* see cnx_rewrite_facts; NULL when a pass made them stale */

@@ -166,7 +166,8 @@ struct cnx_permutation *cnx_permutation_of(cnx_arena *arena, const cnx_parameter
     }
     const struct cnx_permutation *present = parameter->tensor->permutation;
     cnx_axis_factors *factors = present != NULL ? present->factors : NULL;
-    if (!moves && factors == NULL)
+    made.lost = present != NULL ? present->lost : NULL;
+    if (!moves && factors == NULL && made.lost == NULL)
         return NULL;
     finish_permutation(parameter->tensor, &made);
     if (factors != NULL)

@@ -7,6 +7,8 @@
 #include "onnx/reader.h"
 #include "rewrite/factors.h"
 
+#include <stdatomic.h>
+
 /* How the positions of one axis are filled. */
 typedef struct cnx_axis_permutation {
     /* NULL: as they were. Otherwise position i of the result is position source[i] of the tensor; with a
@@ -23,6 +25,8 @@ struct cnx_permutation {
     cnx_axis_permutation *axes; /* tensor->rank of them */
     uint32_t last; /* the last axis that is permuted or governs one: what follows it moves in one piece */
     cnx_axis_factors *factors; /* by axis, by positions of the result; NULL: none */
+    atomic_bool *lost; /* set when an element that is read is not normal or lost bits to a factor (room.h);
+                          NULL: nobody asks */
 };
 
 /* The tensor's permutation; one that moves nothing is made when there is none. */
@@ -38,8 +42,8 @@ void cnx_need_governor(cnx_arena *arena, const cnx_parameter *parameter, uint32_
                        uint32_t *block);
 
 /* What `points` (by point: its image) does to one parameter, in `arena`; the tensor's factors move along.
- * NULL when nothing moves and there are no factors. `position` is scratch, by point, all zero before and
- * after. */
+ * NULL when nothing moves, there are no factors, and nobody asks for lost bits. `position` is scratch, by
+ * point, all zero before and after. */
 struct cnx_permutation *cnx_permutation_of(cnx_arena *arena, const cnx_parameter *parameter,
                                            const uint32_t *points, uint32_t *position);
 

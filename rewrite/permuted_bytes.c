@@ -8,6 +8,7 @@
  * nothing but move runs; it is where whatever else happens to each position of an axis belongs.
  */
 #include "rewrite/permute.h"
+#include "rewrite/room.h"
 
 #define MOST_AXES 64
 
@@ -236,7 +237,11 @@ bool cnx_read_permuted(const cnx_tensor *tensor, const cnx_unpermuted *from, uin
         read_bytes(&r, offset, out, size);
     else
         read_packed(&r, offset, out, size);
-    return tensor->permutation->factors == NULL || cnx_multiply_by_factors(tensor, offset, out, size);
+    atomic_bool *lost = tensor->permutation->lost;
+    bool exact = tensor->permutation->factors == NULL || cnx_multiply_by_factors(tensor, offset, out, size);
+    if (lost != NULL && !(exact && cnx_are_normal(tensor->type, out, size * 8 / cnx_type_bits(tensor->type))))
+        atomic_store(lost, true);
+    return exact;
 }
 
 static void read_permuted(const cnx_tensor *tensor, const cnx_unpermuted *from, uint64_t offset, uint8_t *out,

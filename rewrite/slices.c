@@ -1,8 +1,8 @@
 #include "rewrite/slices.h"
 
-#include "base/wide.h"
 #include "onnx/element.h"
 #include "rewrite/permute.h"
+#include "rewrite/room.h"
 #include "rewrite/tensor_blocks.h"
 
 #include <limits.h>
@@ -100,29 +100,11 @@ static void next_run(const strip *s, uint64_t element, uint64_t *position, uint6
     *run = run_of(s, element);
 }
 
-/* The largest magnitude of a run of floats, by its bits (infinite and not a number are larger than the rest),
- * and the smallest one that is not zero, less 1 (INT32_MAX, which zero less 1 becomes, when there is none).
- * Signed, and without conditions: that compares in wide loops everywhere. */
-CNX_WIDE static void find_extremes(const uint8_t *at, uint64_t count, int32_t *most, int32_t *least)
-{
-    int32_t largest = 0, smallest = INT32_MAX;
-    for (uint64_t i = 0; i < count; i++) {
-        int32_t bits, less;
-        memcpy(&bits, at + i * sizeof bits, sizeof bits);
-        bits &= INT32_MAX;
-        less = (bits - 1) & INT32_MAX;
-        largest = bits > largest ? bits : largest;
-        smallest = less < smallest ? less : smallest;
-    }
-    *most = largest;
-    *least = smallest;
-}
-
 static void measure_floats(cnx_slice *s, const uint8_t *at, uint64_t count)
 {
     int32_t extremes[2];
-    find_extremes(at, count, &extremes[0], &extremes[1]);
-    extremes[1] += extremes[0] != 0;
+    cnx_find_extremes(at, count, &extremes[0], &extremes[1]);
+    extremes[1] += extremes[0] != 0;                  /* it came less 1 */
     for (int i = 0; i < 2 && extremes[0] != 0; i++) { /* not all of them are zero */
         float value;
         memcpy(&value, &extremes[i], sizeof value);

@@ -1,0 +1,84 @@
+/* Scales are only changed where no element loses a bit by that (docs/FORMAT.md, 6.4), and cnx_path_hash,
+ * which sees that late, gives the digest of the same form. */
+#include "rewrite_text.h"
+
+/* A unit with bias 8 is divided by 8, one with bias 1/8 multiplied by 8; what follows is treated the other
+ * way round. */
+#define NETWORK(bias, before, after)                                                                         \
+    "in x\ns = int64[2]{-1 2}\nb = float[2]{" bias "}\nw = float[2 2]{" before "}\nv = float[2 2]{" after    \
+    "}\n"                                                                                                    \
+    "a = Reshape(x, s)\nh = Gemm(a, w, b)\nr = Relu(h)\ny = Gemm(r, v)\nout y\n"
+
+static void digest_of(const cnx_canon_options *options, char digest[33])
+{
+    cnx_error error = {0};
+    cnx_model *model;
+    if (cnx_model_open("scales.onnx", &model, &error) != CNX_OK ||
+        cnx_canonicalize(model, options, NULL, &error) != CNX_OK ||
+        cnx_model_hash(model, digest, &error) != CNX_OK)
+        fail_msg("%s: %s", error.place, error.message);
+    cnx_model_close(model);
+}
+
+static void check(const char *text, bool kept)
+{
+    static const cnx_canon_options without_scales = {.keep_scales = true};
+    char expected[33], unscaled[33], digest[33];
+    cnx_error error = {0};
+    cnx_model *model = model_of_text(text);
+    assert_int_equal(cnx_model_write(model, "scales.onnx", NULL, &error), CNX_OK);
+    cnx_model_close(model);
+    digest_of(NULL, expected);
+    digest_of(&without_scales, unscaled);
+    if ((strcmp(expected, unscaled) == 0) != kept)
+        fail_msg("scales were %s in\n%s", kept ? "not kept" : "kept", text);
+    if (cnx_path_hash("scales.onnx", digest, &error) != CNX_OK)
+        fail_msg("%s: %s\n%s", error.place, error.message, text);
+    if (strcmp(digest, expected) != 0)
+        fail_msg("the file's hash differs from that of its form:\n%s", text);
+}
+
+static void changed_scales(void **state)
+{
+    (void)state;
+    check(NETWORK("8 0.125", "1 2 3 4", "5 6 7 8"), false);
+    check(NETWORK("8 0.125", "0 -2 0 4", "0 0 0 0"), false);
+    check(NETWORK("0.125 0.125", "1.2e-38 1 1.2e-38 1", "1 1 1 1"), false);
+}
+
+static void kept_scales(void **state)
+{
+    (void)state;
+    check(NETWORK("8 1", "1.2e-38 1 1 1", "1 1 1 1"), true);      /* becomes subnormal */
+    check(NETWORK("1e30 1", "1e-30 1 1 1", "1e-20 1 1 1"), true); /* vanishes */
+    check(NETWORK("8 1", "1 1 1 1", "1e38 1 1 1"), true);         /* becomes infinite */
+    check(NETWORK("8 1", "1 1e-40 1 1", "1 1 1 1"), true);        /* is subnormal */
+}
+
+static void long_tensors(void **state)
+{
+    (void)state;
+    /* more elements than are looked at at once, and the one that counts among the last */
+    static char text[20000];
+    for (int troubled = 0; troubled < 2; troubled++) {
+        size_t at = (size_t)snprintf(text, sizeof text,
+                                     "in x\ns = int64[2]{-1 2000}\nb = float[2]{8 1}\nw = float[2000 2]{");
+        for (int i = 0; i < 3999; i++)
+            at += (size_t)snprintf(text + at, sizeof text - at, "1 ");
+        snprintf(text + at, sizeof text - at,
+                 "%s}\nv = float[2 2]{1 1 1 1}\na = Reshape(x, s)\nh = Gemm(a, w, b)\n"
+                 "r = Relu(h)\ny = Gemm(r, v)\nout y\n",
+                 troubled != 0 ? "1e-40" : "1");
+        check(text, troubled != 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(changed_scales),
+        cmocka_unit_test(kept_scales),
+        cmocka_unit_test(long_tensors),
+    };
+    return cmocka_run_group_tests_name("rewrite_scales", tests, enter_folder, leave_folder);
+}
