@@ -1,4 +1,5 @@
 /* Producers, uses and a topological order, from the inputs and outputs of nodes. */
+#include "base/heap.h"
 #include "onnx/load.h"
 
 /* ---- what people call a node ---- */
@@ -180,40 +181,6 @@ static bool file_order_is_topological(const cnx_graph *graph)
     return true;
 }
 
-/* A heap of node ids, the smallest on top. */
-typedef struct heap {
-    uint32_t *items;
-    uint32_t count;
-} heap;
-
-static void heap_push(heap *ready, uint32_t item)
-{
-    uint32_t at = ready->count++;
-    for (; at != 0 && ready->items[(at - 1) / 2] > item; at = (at - 1) / 2)
-        ready->items[at] = ready->items[(at - 1) / 2];
-    ready->items[at] = item;
-}
-
-static uint32_t heap_pop(heap *ready)
-{
-    uint32_t top = ready->items[0];
-    uint32_t last = ready->items[--ready->count];
-    uint32_t at = 0;
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-        if (child >= ready->count)
-            break;
-        if (child + 1 < ready->count && ready->items[child + 1] < ready->items[child])
-            child++;
-        if (ready->items[child] >= last)
-            break;
-        ready->items[at] = ready->items[child];
-        at = child;
-    }
-    ready->items[at] = last;
-    return top;
-}
-
 /* Walks backwards over nodes that wait for something until one comes again: it is on a cycle. */
 static _Noreturn void fail_cycle(const cnx_graph *graph, uint32_t *waiting)
 {
@@ -239,23 +206,23 @@ static _Noreturn void fail_cycle(const cnx_graph *graph, uint32_t *waiting)
 static void sort_nodes(cnx_graph *graph, cnx_arena *scratch)
 {
     uint32_t *waiting = CNX_NEW_ARRAY(scratch, uint32_t, graph->node_count); /* inputs not made yet */
-    heap ready = {.items = CNX_NEW_ARRAY(scratch, uint32_t, graph->node_count)};
+    cnx_heap ready = {0};
     for (uint32_t i = 0; i < graph->value_count; i++)
         for (uint32_t k = 0; graph->values[i].producer != CNX_NONE && k < graph->values[i].use_count; k++)
             waiting[graph->values[i].uses[k].node]++;
     for (uint32_t i = 0; i < graph->node_count; i++)
         if (!graph->nodes[i].dead && waiting[i] == 0)
-            heap_push(&ready, i);
+            cnx_heap_push(scratch, &ready, i);
     uint32_t done = 0;
     while (ready.count != 0) {
-        uint32_t id = heap_pop(&ready);
+        uint32_t id = cnx_heap_pop(&ready);
         const cnx_node *node = &graph->nodes[id];
         graph->order[done++] = id;
         for (uint32_t k = 0; k < node->output_count; k++) {
             const cnx_value *value = node->outputs[k] == CNX_NONE ? NULL : &graph->values[node->outputs[k]];
             for (uint32_t u = 0; value != NULL && u < value->use_count; u++)
                 if (--waiting[value->uses[u].node] == 0)
-                    heap_push(&ready, value->uses[u].node);
+                    cnx_heap_push(scratch, &ready, value->uses[u].node);
         }
     }
     if (done != graph->order_count)

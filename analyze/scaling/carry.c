@@ -2,8 +2,10 @@
  *
  * Labels follow elements: where a position of the result has the very point of a position before, it is that
  * one. Where points were made anew, for copies, any position of the same class may be the origin, and all of
- * them are taken to be. A cell that is on several axes of a value is not followed.
+ * them are taken to be. A cell that is on several axes of a value is not followed. Of parts that are put one
+ * after the other every position is known, whatever points stand for it.
  */
+#include "analyze/labels.h"
 #include "analyze/scaling/solve.h"
 
 /* An axis that elements come from. */
@@ -191,6 +193,71 @@ void cnx_state_carry(cnx_scalings *s, cnx_scaling_system *system, const cnx_scal
     cnx_arena_destroy(scratch);
 }
 
+/* ---- parts one after the other ---- */
+
+/* The part that a position of the whole axis is in, and its position there. */
+typedef struct part_place {
+    uint32_t part; /* among the origins; CNX_NONE: a part without labels */
+    uint32_t position;
+} part_place;
+
+/* Finds them for all positions of the whole axis, block by block. NULL when the parts' extents do not add up
+ * to that of the whole axis, or one varies over other blocks. */
+static const part_place *places_in_parts(cnx_scalings *s, cnx_arena *scratch,
+                                         const cnx_scaling_statement *statement)
+{
+    const cnx_scaling_term *whole = &statement->terms[0];
+    const cnx_labels *labels = s->log->values[whole->value].axes[whole->axis].labels;
+    uint32_t count = cnx_sequence_of_axis(s, whole->value, whole->axis)->count, extent = labels->extent;
+    part_place *places = CNX_NEW_ARRAY(scratch, part_place, count);
+    uint32_t offset = 0, part_number = 0;
+    for (uint32_t t = 1; t < statement->term_count; t++) {
+        const cnx_scaling_term *term = &statement->terms[t];
+        const cnx_sequence *part = cnx_sequence_of_axis(s, term->value, term->axis);
+        uint32_t size;
+        if (!cnx_axis_number(s->cells->points, s->log->values[term->value].axes[term->axis].extent, &size) ||
+            size == 0 || size > extent - offset ||
+            (part != NULL && part->count != size && part->count / size != count / extent))
+            return NULL;
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t at = i % extent - offset, block = i / extent;
+            if (i % extent >= offset && at < size)
+                places[i] = (part_place){part != NULL ? part_number : CNX_NONE,
+                                         part != NULL && part->count != size ? block * size + at : at};
+        }
+        part_number += part != NULL;
+        offset += size;
+    }
+    return offset == extent ? places : NULL;
+}
+
+/* Position by position. Where a part's point is of another class than the whole axis's, it is not followed.
+ */
+static void state_parts(cnx_scalings *s, cnx_scaling_system *system, const cnx_scaling_term *whole,
+                        const part_place *places, origin *origins)
+{
+    const cnx_sequence *sequence = cnx_sequence_of_axis(s, whole->value, whole->axis);
+    const cnx_roles *roles = cnx_roles_on_axis(s, whole->value, whole->axis);
+    uint32_t first = s->first_unknown[whole->value][whole->axis];
+    cnx_arena *scratch = cnx_arena_create(s->arena);
+    cnx_intern met;
+    cnx_intern_init(&met, scratch);
+    for (uint32_t i = 0; i < sequence->count; i++) {
+        origin *from = places[i].part != CNX_NONE ? &origins[places[i].part] : NULL;
+        uint32_t role = cnx_role_at(roles, i), at = places[i].position, known = (uint32_t)met.count;
+        bool same = from != NULL &&
+                    s->cells->class_of[from->sequence->points[at]] == s->cells->class_of[sequence->points[i]];
+        uint32_t key[3] = {role, places[i].part, same ? cnx_role_at(from->roles, at) : CNX_NONE};
+        if (role == CNX_NONE || cnx_intern_add(&met, key, sizeof key) < known)
+            continue;
+        if (same)
+            state_origin(s, system, from, key[2], first + role, 1);
+        else
+            cnx_state_zero(system, first + role);
+    }
+    cnx_arena_destroy(scratch);
+}
+
 void cnx_state_join(cnx_scalings *s, cnx_scaling_system *system, const cnx_scaling_statement *statement)
 {
     const cnx_scaling_term *whole = &statement->terms[0];
@@ -199,7 +266,11 @@ void cnx_state_join(cnx_scalings *s, cnx_scaling_system *system, const cnx_scali
     origin *origins = CNX_NEW_ARRAY(scratch, origin, statement->term_count);
     for (uint32_t t = 1; t < statement->term_count; t++)
         add_origin(s, scratch, origins, &count, statement->terms[t].value, statement->terms[t].axis);
-    if (cnx_sequence_of_axis(s, whole->value, whole->axis) != NULL)
+    bool labelled = cnx_sequence_of_axis(s, whole->value, whole->axis) != NULL;
+    const part_place *places = labelled ? places_in_parts(s, scratch, statement) : NULL;
+    if (places != NULL)
+        state_parts(s, system, whole, places, origins);
+    else if (labelled)
         state_axis(s, system, origins, count, whole->value, whole->axis, 1);
     else
         zero_axis(s, system, whole->value, whole->axis);

@@ -104,7 +104,7 @@ LEFT = ("left as they are", "not canonical")  # words of canon's notes on factor
 
 
 def canonical_and_whole(model, out):
-    """The canonical form, and whether signs and scales are part of it (docs/FORMAT.md, 6.4, 6.7, 6.8)."""
+    """The canonical form, and whether signs and scales are part of it (docs/FORMAT.md, 6.6, 6.8)."""
     notes = " ".join(run("canon", model, "-o", out, expect=0).output.split())
     return out, not any(words in notes for words in LEFT)
 
