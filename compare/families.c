@@ -7,21 +7,29 @@
 
 /* ---- families and kinds ---- */
 
-static uint32_t add_kind(cnx_families *f, cnx_arena *arena, cnx_family *family)
+static uint32_t add_kind(cnx_arena *arena, cnx_family *family)
 {
-    (void)f;
+    static const cnx_multiple one = {0};
     cnx_kind kind = {0};
+    CNX_PUSH(arena, kind.multiples, kind.multiple_count, kind.multiple_capacity, one);
     CNX_PUSH(arena, family->kinds, family->kind_count, family->kind_capacity, kind);
     return (uint32_t)family->kind_count - 1;
 }
 
-static bool is_free(const cnx_cells *cells, uint32_t cell)
+static bool is_multiplied(const cnx_families *f, uint32_t cell)
 {
+    return cnx_multiplier_count(f->multipliers, CNX_SIGN, cell) != 0 ||
+           cnx_multiplier_count(f->multipliers, CNX_SCALE, cell) != 0;
+}
+
+static bool is_free(const cnx_families *f, uint32_t cell)
+{
+    const cnx_cells *cells = f->cells;
     uint32_t first = cells->members[cells->cells[cell].first];
     bool inside = false;
     for (uint32_t k = cells->child_start[first]; k < cells->child_start[first + 1] && !inside; k++)
-        inside = is_free(cells, cells->child_cells[k]);
-    return inside || cells->cells[cell].count > 1;
+        inside = is_free(f, cells->child_cells[k]);
+    return inside || cells->cells[cell].count > 1 || is_multiplied(f, cell);
 }
 
 /* Adds the members of a cell, and what is inside them, to a kind and the kinds below it: `below` maps the
@@ -31,6 +39,8 @@ static void add_members(cnx_families *f, cnx_arena *arena, uint32_t number, uint
     cnx_family *family = &f->items[number];
     const cnx_cells *cells = f->cells;
     const cnx_cell *c = &cells->cells[cell];
+    family->kinds[kind].sign_count = cnx_multiplier_count(f->multipliers, CNX_SIGN, cell);
+    family->kinds[kind].exponent_count = cnx_multiplier_count(f->multipliers, CNX_SCALE, cell);
     for (uint32_t i = 0; i < c->count; i++) {
         uint32_t class = cells->members[c->first + i];
         f->family_of[class] = number;
@@ -45,7 +55,7 @@ static void add_members(cnx_families *f, cnx_arena *arena, uint32_t number, uint
             uint32_t member = cells->members[c->first + i];
             uint32_t child = cells->child_cells[cells->child_start[member] + place];
             if (below == CNX_NONE)
-                below = add_kind(f, arena, family);
+                below = add_kind(arena, family);
             add_members(f, arena, number, child, below);
         }
     }
@@ -71,10 +81,10 @@ static void list_families(cnx_families *f, cnx_arena *arena)
         f->family_of[class] = CNX_NONE;
     for (uint32_t cell = 0; cell < cells->cell_count; cell++) {
         cnx_family family = {.cell = cell};
-        if (cells->cells[cell].home != CNX_NONE || !is_free(cells, cell))
+        if (cells->cells[cell].home != CNX_NONE || !is_free(f, cell))
             continue;
         CNX_PUSH(arena, f->items, f->count, f->capacity, family);
-        uint32_t kind = add_kind(f, arena, &f->items[f->count - 1]);
+        uint32_t kind = add_kind(arena, &f->items[f->count - 1]);
         add_members(f, arena, (uint32_t)f->count - 1, cell, kind);
         f->items[f->count - 1].nested = f->items[f->count - 1].kind_count > 1;
     }
@@ -172,7 +182,7 @@ static bool make_evidence(const cnx_families *f, cnx_arena *arena, const sightin
                           cnx_evidence *evidence)
 {
     const cnx_kind *kind = &f->items[items[0].family].kinds[items[0].kind];
-    if (kind->count < 2 || count % kind->count != 0)
+    if (count % kind->count != 0)
         return false;
     evidence->copies = (uint32_t)(count / kind->count);
     evidence->family = items[0].family;
@@ -232,14 +242,18 @@ static void add_moments(cnx_model *model, cnx_tensor *tensor, moments *m)
     m->count += (double)tensor->count;
 }
 
-/* 1 / variance over both tensors; 0 when they do not vary, or hold what is no number. */
+/* 1 / variance of a's tensor; of a constant, which may still be multiplied, 1 / square. 0 when it is zero, or
+ * either holds what is no number. */
 static double weight_of(const cnx_comparison *c, const cnx_pair *pair)
 {
-    moments m = {0};
+    moments m = {0}, of_b = {0};
     add_moments(c->a->model, pair->a, &m);
-    add_moments(c->b->model, pair->b, &m);
-    double mean = m.sum / m.count, variance = m.square / m.count - mean * mean;
-    return variance > 1e-12 * m.square / m.count && variance < 1e300 ? 1 / variance : 0;
+    add_moments(c->b->model, pair->b, &of_b);
+    if (!(of_b.square < 1e300))
+        return 0;
+    double mean = m.sum / m.count, square = m.square / m.count, variance = square - mean * mean;
+    double unit = variance > 1e-12 * square ? variance : square;
+    return unit > 0 && unit < 1e300 ? 1 / unit : 0;
 }
 
 static bool is_evidence(const cnx_comparison *c, const cnx_pair *pair)
@@ -250,13 +264,76 @@ static bool is_evidence(const cnx_comparison *c, const cnx_pair *pair)
            !c->analysis->parameters[pair->parameter].again;
 }
 
+/* ---- multiples ---- */
+
+/* The multiple of a kind's slices, by its number. */
+static uint32_t number_multiple(cnx_arena *arena, cnx_kind *kind, const cnx_multiple *multiple)
+{
+    for (uint32_t v = 0; v < kind->multiple_count; v++)
+        if (cnx_multiples_are_equal(&kind->multiples[v], multiple))
+            return v;
+    CNX_PUSH(arena, kind->multiples, kind->multiple_count, kind->multiple_capacity, *multiple);
+    return (uint32_t)kind->multiple_count - 1;
+}
+
+/* What a member's own numbers do to a sighting of it: nothing, when it is something else inside of it. */
+static cnx_multiple multiple_of(const cnx_families *f, const sighting *s, const cnx_multiple *along)
+{
+    bool own = f->items[s->family].kinds[s->kind].classes[s->place] == s->class;
+    return own ? along[s->position] : (cnx_multiple){0};
+}
+
+/* Members that are not multiplied alike are held: nothing multiplies the kind. */
+static void hold_numbers(cnx_kind *kind)
+{
+    kind->sign_count = kind->exponent_count = 0;
+}
+
+/* Splits evidence by the multiples of its copies: part after part goes to the family. */
+static void add_by_multiple(cnx_families *f, cnx_arena *arena, const cnx_evidence *evidence,
+                            const sighting *items, const cnx_multiple *along)
+{
+    cnx_family *family = &f->items[evidence->family];
+    cnx_kind *kind = &family->kinds[evidence->kind];
+    bool *taken = CNX_NEW_ARRAY(arena, bool, evidence->copies);
+    for (uint32_t first = 0; first < evidence->copies; first++) {
+        cnx_multiple multiple = multiple_of(f, &items[first], along);
+        cnx_evidence part = *evidence;
+        part.multiple = number_multiple(arena, kind, &multiple);
+        part.positions = CNX_NEW_ARRAY(arena, uint32_t, (size_t)kind->count * evidence->copies);
+        part.copies = 0;
+        for (uint32_t r = first; r < evidence->copies && !taken[first]; r++) {
+            cnx_multiple other = multiple_of(f, &items[r], along);
+            if (taken[r] || !cnx_multiples_are_equal(&multiple, &other))
+                continue;
+            taken[r] = r != first;
+            for (uint32_t i = 0; i < kind->count; i++) {
+                const sighting *s = &items[(size_t)i * evidence->copies + r];
+                cnx_multiple here = multiple_of(f, s, along);
+                if (!cnx_multiples_are_equal(&multiple, &here))
+                    hold_numbers(kind);
+                part.positions[(size_t)i * evidence->copies + part.copies] = s->position;
+            }
+            part.copies++;
+        }
+        for (uint32_t i = 0; i < kind->count; i++)
+            memmove(part.positions + (size_t)i * part.copies, part.positions + (size_t)i * evidence->copies,
+                    part.copies * sizeof *part.positions);
+        part.elements = evidence->slicing.runs * evidence->slicing.run * part.copies * kind->count;
+        if (part.copies != 0)
+            CNX_PUSH(arena, family->evidence, family->evidence_count, family->evidence_capacity, part);
+    }
+}
+
 /* ---- all of it ---- */
 
 static void add_axis_evidence(cnx_families *f, cnx_arena *arena, size_t pair, double weight, uint32_t axis,
                               const sightings *seen)
 {
-    const cnx_parameter *parameter = &f->c->analysis->parameters[f->c->pairs[pair].parameter];
+    uint32_t number = f->c->pairs[pair].parameter;
+    const cnx_parameter *parameter = &f->c->analysis->parameters[number];
     const sightings *here = &seen[axis];
+    const cnx_multiple *along = NULL;
     for (size_t begin = 0, end; begin < here->count; begin = end) {
         for (end = begin + 1; end < here->count && here->items[end].family == here->items[begin].family &&
                               here->items[end].kind == here->items[begin].kind;)
@@ -265,10 +342,10 @@ static void add_axis_evidence(cnx_families *f, cnx_arena *arena, size_t pair, do
         if (!make_evidence(f, arena, here->items + begin, end - begin, &evidence) ||
             !cnx_slicing_of(parameter, axis, &evidence.slicing))
             continue;
-        evidence.elements = evidence.slicing.runs * evidence.slicing.run * (end - begin);
+        if (along == NULL)
+            along = cnx_multiples_along(here->arena, f->multipliers, number, axis);
         list_others(arena, seen, parameter->tensor->rank, &evidence);
-        cnx_family *family = &f->items[evidence.family];
-        CNX_PUSH(arena, family->evidence, family->evidence_count, family->evidence_capacity, evidence);
+        add_by_multiple(f, arena, &evidence, here->items + begin, along);
     }
 }
 
@@ -294,6 +371,17 @@ static void add_pair_evidence(cnx_families *f, cnx_arena *arena, size_t pair, co
     cnx_arena_destroy(scratch);
 }
 
+/* Kinds that nothing multiplies have one multiple. */
+static void forget_multiples(cnx_family *family)
+{
+    for (size_t k = 0; k < family->kind_count; k++)
+        if (family->kinds[k].sign_count == 0 && family->kinds[k].exponent_count == 0)
+            family->kinds[k].multiple_count = 1;
+    for (size_t i = 0; i < family->evidence_count; i++)
+        if (family->kinds[family->evidence[i].kind].multiple_count == 1)
+            family->evidence[i].multiple = 0;
+}
+
 static void mark_only_self(cnx_family *family)
 {
     family->only_self = true;
@@ -301,10 +389,13 @@ static void mark_only_self(cnx_family *family)
         family->only_self = family->only_self && family->evidence[i].self;
 }
 
-cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena)
+cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena, unsigned kinds)
 {
     cnx_families *f = CNX_NEW(arena, cnx_families);
-    *f = (cnx_families){.c = c, .cells = cnx_analysis_cells(c->analysis), .blas = cnx_blas_load(arena)};
+    *f = (cnx_families){.c = c,
+                        .cells = cnx_analysis_cells(c->analysis),
+                        .multipliers = cnx_multipliers_create(c, arena, kinds),
+                        .blas = cnx_blas_load(arena)};
     list_families(f, arena);
     uint32_t *rank_of = CNX_NEW_ARRAY(arena, uint32_t, c->analysis->points->point_count);
     for (uint32_t class = 0; class < f->cells->class_count; class ++)
@@ -313,7 +404,9 @@ cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena)
     for (size_t i = 0; i < c->pair_count && f->count != 0; i++)
         if (is_evidence(c, &c->pairs[i]))
             add_pair_evidence(f, arena, i, rank_of);
-    for (size_t i = 0; i < f->count; i++)
+    for (size_t i = 0; i < f->count; i++) {
         mark_only_self(&f->items[i]);
+        forget_multiples(&f->items[i]);
+    }
     return f;
 }

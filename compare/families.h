@@ -8,11 +8,16 @@
 #define CNX_COMPARE_FAMILIES_H
 
 #include "base/blas.h"
+#include "compare/multiples.h"
 #include "compare/slices.h"
 
 typedef struct cnx_kind {
     uint32_t count;
     uint32_t *classes;
+    uint32_t sign_count; /* generators of each member's cell */
+    uint32_t exponent_count;
+    size_t multiple_count, multiple_capacity;
+    cnx_multiple *multiples; /* of its slices, each once; the first is one */
 } cnx_kind;
 
 /* Where members of a kind are on one axis of the tensor of a pair. */
@@ -22,6 +27,7 @@ typedef struct cnx_evidence {
     uint32_t kind;
     uint32_t copies;     /* positions of the axis per member */
     uint32_t *positions; /* copies of them for each member, in the kind's order */
+    uint32_t multiple;   /* of the kind's: what the member's numbers do to its slices */
     cnx_slicing slicing;
     double weight;      /* of a squared difference of two elements */
     uint64_t elements;  /* in the slices of all members */
@@ -43,6 +49,7 @@ typedef struct cnx_family {
 typedef struct cnx_families {
     cnx_comparison *c;
     const cnx_cells *cells;
+    const cnx_multipliers *multipliers;
     const cnx_blas *blas; /* for sums over many elements */
     size_t count, capacity;
     cnx_family *items;   /* in the order of their first members */
@@ -51,9 +58,11 @@ typedef struct cnx_families {
     uint32_t *place_of;  /* by class: in its kind */
 } cnx_families;
 
-/* Finds the families of a comparison's analysis, and the evidence for them. Streams all paired tensors once,
- * for their variance: differences count in units of a tensor's standard deviation, so that every element has
- * the same say. Tensors that do not vary, and elements smaller than a byte, are no evidence. */
-cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena);
+/* Finds the families of a comparison's analysis, and the evidence for them. Streams a's paired tensors once,
+ * for their variance: differences count in units of its standard deviation, so that every element has the
+ * same say, whatever b's scales are. Tensors that do not vary, and elements smaller than a byte, are no
+ * evidence. Cells whose members can only be multiplied are families, too. `kinds`: of the numbers that
+ * are to be followed, CNX_SIGN, CNX_SCALE, both or neither. */
+cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena, unsigned kinds);
 
 #endif

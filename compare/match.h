@@ -4,8 +4,8 @@
 
 #include "compare/comparison.h"
 
-/* The symmetry (by point of a's analysis: its image) under which the pairs are closest, as far as it was
- * found; NULL when that is the identity. Reports what was cut short as notes. */
-uint32_t *cnx_match_weights(cnx_comparison *c);
+/* Sets the comparison's symmetry to the one under which the pairs are closest, as far as it was found; leaves
+ * it where that is the identity. Reports what was cut short as notes. */
+void cnx_match_weights(cnx_comparison *c);
 
 #endif

@@ -26,6 +26,14 @@ cnx_numbers *cnx_numbers_create(cnx_arena *arena, const cnx_scalings *scalings)
     return numbers;
 }
 
+cnx_numbers *cnx_numbers_copy(cnx_arena *arena, const cnx_scalings *scalings, const cnx_numbers *numbers)
+{
+    cnx_numbers *copy = cnx_numbers_create(arena, scalings);
+    memcpy(copy->signs, numbers->signs, count_numbers(scalings, CNX_SIGN) * sizeof *copy->signs);
+    memcpy(copy->exponents, numbers->exponents, count_numbers(scalings, CNX_SCALE) * sizeof *copy->exponents);
+    return copy;
+}
+
 /* ---- from numbers to factors ---- */
 
 const int32_t *cnx_axis_numbers(cnx_arena *arena, const cnx_analysis *analysis, const cnx_scalings *scalings,

@@ -11,6 +11,8 @@ const cnx_scalings *cnx_comparison_scalings(cnx_comparison *c);
 /* Numbers that are all zero, as many as the scalings have. */
 cnx_numbers *cnx_numbers_create(cnx_arena *arena, const cnx_scalings *scalings);
 
+cnx_numbers *cnx_numbers_copy(cnx_arena *arena, const cnx_scalings *scalings, const cnx_numbers *numbers);
+
 /* What numbers of one kind do along an axis of a parameter, by position of the axis's sequence: exponents, or
  * 1 for a flipped sign. NULL when that is nothing. */
 const int32_t *cnx_axis_numbers(cnx_arena *arena, const cnx_analysis *analysis, const cnx_scalings *scalings,

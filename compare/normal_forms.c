@@ -22,11 +22,11 @@
 
 #include <math.h>
 
-/* A model's structural form once more, normalized and sorted. */
+/* A model's structural form once more, with the factors that make it normal. */
 typedef struct normal_form {
     cnx_arena *arena; /* of that form */
-    const cnx_sorting *sorting;
-    const cnx_axis_factors **factors; /* by parameter: of its axes, before sorting; NULL: none */
+    cnx_analysis *analysis;
+    const cnx_axis_factors **factors; /* by parameter: of its axes; NULL: none */
 } normal_form;
 
 static normal_form make_form(cnx_side *side, bool factors)
@@ -39,26 +39,20 @@ static normal_form make_form(cnx_side *side, bool factors)
         cnx_normalize_scales(rewrite);
         cnx_normalize_signs(rewrite);
     }
-    cnx_analysis *analysis = cnx_rewrite_facts(rewrite);
-    normal_form form = {.arena = again->arena};
-    form.factors = CNX_NEW_ARRAY(again->arena, const cnx_axis_factors *, analysis->parameter_count);
-    for (size_t p = 0; p < analysis->parameter_count; p++) {
-        const struct cnx_permutation *made = analysis->parameters[p].tensor->permutation;
+    normal_form form = {.arena = again->arena, .analysis = cnx_rewrite_facts(rewrite)};
+    form.factors = CNX_NEW_ARRAY(again->arena, const cnx_axis_factors *, form.analysis->parameter_count);
+    for (size_t p = 0; p < form.analysis->parameter_count; p++) {
+        const struct cnx_permutation *made = form.analysis->parameters[p].tensor->permutation;
         form.factors[p] = made != NULL ? made->factors : NULL;
     }
-    form.sorting = cnx_sort_cells(again->arena, analysis);
     return form;
 }
 
-/* The permutation that takes a's sorted form to b's: by point of a's analysis, or NULL when the analyses
- * differ. */
+/* The permutation that takes a's sorted form to b's: by point of a's analysis, or NULL when it is
+ * none. */
 static uint32_t *points_between(cnx_comparison *c, const cnx_sorting *a, const cnx_sorting *b)
 {
-    size_t count = a->analysis->points->point_count;
-    if (count != b->analysis->points->point_count || count != c->analysis->points->point_count ||
-        a->analysis->parameter_count != b->analysis->parameter_count ||
-        a->analysis->parameter_count != c->analysis->parameter_count)
-        return NULL;
+    size_t count = c->analysis->points->point_count;
     uint32_t *points = CNX_NEW_ARRAY(c->arena, uint32_t, count), witness;
     uint32_t *back = CNX_NEW_ARRAY(c->arena, uint32_t, count);
     for (uint32_t p = 0; p < count; p++)
@@ -75,10 +69,16 @@ static const double *factors_along(const normal_form *form, size_t parameter, ui
     return form->factors[parameter] != NULL ? form->factors[parameter][axis].factor : NULL;
 }
 
-/* Wanted numbers along one axis: b's factors, divided by a's where they come from. */
-static void want_axis(cnx_comparison *c, size_t parameter, uint32_t axis, const uint32_t *points,
-                      const double *a, const double *b, cnx_wanted_numbers signs,
-                      cnx_wanted_numbers exponents)
+/* Signs and exponents along every axis that are to be found as numbers of generators. */
+typedef struct wanted {
+    cnx_wanted_numbers signs;
+    cnx_wanted_numbers exponents;
+} wanted;
+
+/* Wanted numbers along one axis: those of `to`, less those of `from` where they come from; either may be
+ * NULL, `points` too. */
+static void want_axis(cnx_comparison *c, const wanted *w, size_t parameter, uint32_t axis,
+                      const uint32_t *points, const double *from, const double *to)
 {
     const cnx_labels *labels = cnx_parameter_labels(&c->analysis->parameters[parameter], axis);
     uint32_t count = labels->sequence->count;
@@ -86,37 +86,56 @@ static void want_axis(cnx_comparison *c, size_t parameter, uint32_t axis, const 
     int32_t *exponent = CNX_NEW_ARRAY(c->arena, int32_t, count);
     const uint32_t *source = cnx_sequence_source(c->arena, labels->sequence, points, c->position);
     for (uint32_t i = 0; i < count; i++) {
-        double of_a = a != NULL ? a[source[i]] : 1, of_b = b != NULL ? b[i] : 1;
-        sign[i] = (of_a < 0) != (of_b < 0);
-        exponent[i] = ilogb(of_b) - ilogb(of_a);
+        double before = from != NULL ? from[source[i]] : 1;
+        double after = to != NULL ? to[i] : 1;
+        sign[i] = (before < 0) != (after < 0);
+        exponent[i] = ilogb(after) - ilogb(before);
         c->position[labels->sequence->points[i]] = 0;
     }
-    signs[parameter][axis] = sign;
-    exponents[parameter][axis] = exponent;
+    w->signs[parameter][axis] = sign;
+    w->exponents[parameter][axis] = exponent;
 }
 
-static const cnx_numbers *numbers_between(cnx_comparison *c, const uint32_t *points, const normal_form *a,
-                                          const normal_form *b)
+/* The numbers that multiply b by its factors and by the inverse of a's, permuted. */
+static const cnx_numbers *numbers_between(cnx_comparison *c, const uint32_t *points, const normal_form *from,
+                                          const normal_form *to)
 {
     const cnx_scalings *scalings = cnx_comparison_scalings(c);
-    cnx_wanted_numbers signs = cnx_wanted_create(c->arena, c->analysis);
-    cnx_wanted_numbers exponents = cnx_wanted_create(c->arena, c->analysis);
+    wanted w = {cnx_wanted_create(c->arena, c->analysis), cnx_wanted_create(c->arena, c->analysis)};
     for (size_t p = 0; p < c->analysis->parameter_count; p++)
         for (uint32_t k = 0; k < c->analysis->parameters[p].tensor->rank; k++) {
-            const double *of_a = factors_along(a, p, k), *of_b = factors_along(b, p, k);
-            if (of_a != NULL || of_b != NULL)
-                want_axis(c, p, k, points, of_a, of_b, signs, exponents);
+            const double *before = factors_along(from, p, k), *after = factors_along(to, p, k);
+            if (before != NULL || after != NULL)
+                want_axis(c, &w, p, k, points, before, after);
         }
     cnx_numbers *numbers = cnx_numbers_create(c->arena, scalings);
-    bool found = cnx_find_numbers(c->arena, c->analysis, scalings, CNX_SIGN, signs, numbers->signs) &&
-                 cnx_find_numbers(c->arena, c->analysis, scalings, CNX_SCALE, exponents, numbers->exponents);
+    bool found =
+        cnx_find_numbers(c->arena, c->analysis, scalings, CNX_SIGN, w.signs, numbers->signs) &&
+        cnx_find_numbers(c->arena, c->analysis, scalings, CNX_SCALE, w.exponents, numbers->exponents);
     return found ? numbers : NULL;
+}
+
+/* Whether both forms have the same parameters, and positions with the same points along their axes. */
+static bool are_congruent(const cnx_analysis *a, const cnx_analysis *b)
+{
+    bool same = a->points->point_count == b->points->point_count && a->parameter_count == b->parameter_count;
+    for (size_t p = 0; p < a->parameter_count && same; p++) {
+        same = a->parameters[p].tensor->rank == b->parameters[p].tensor->rank;
+        for (uint32_t k = 0; same && k < a->parameters[p].tensor->rank; k++) {
+            const cnx_labels *x = cnx_parameter_labels(&a->parameters[p], k),
+                             *y = cnx_parameter_labels(&b->parameters[p], k);
+            same = (x == NULL) == (y == NULL) && (x == NULL || x->sequence->count == y->sequence->count);
+        }
+    }
+    return same;
 }
 
 bool cnx_match_sorted_forms(cnx_comparison *c, bool factors)
 {
     normal_form a = make_form(c->a, factors), b = make_form(c->b, factors);
-    uint32_t *points = points_between(c, a.sorting, b.sorting);
+    uint32_t *points = NULL;
+    if (are_congruent(a.analysis, c->analysis) && are_congruent(a.analysis, b.analysis))
+        points = points_between(c, cnx_sort_cells(a.arena, a.analysis), cnx_sort_cells(b.arena, b.analysis));
     const cnx_numbers *numbers = points != NULL && factors ? numbers_between(c, points, &a, &b) : NULL;
     cnx_arena_destroy(b.arena);
     cnx_arena_destroy(a.arena);

@@ -1,9 +1,13 @@
-/* Both sums go over the same matrices: a row for each member, a column for each element of its slices, in
- * chunks of columns that fit into memory. The mean of each column is subtracted: what all members have in
- * common says nothing about which is which, and would cost precision. Products are left to the BLAS. */
+/* All sums go over the same matrices: a row for each member, a column for each element of its slices, in
+ * chunks of columns that fit into memory. Where members are only permuted, the mean of each column is
+ * subtracted: what all members have in common says nothing about which is which, and would cost precision.
+ * Members that can be flipped or scaled have nothing in common to subtract. Products are left to the BLAS. */
 #include "compare/similarity.h"
 
+#include "compare/multiplied.h"
 #include "compare/permuted.h"
+
+#include <math.h>
 
 /* Numbers in a chunk of either matrix. */
 #define CHUNK ((uint64_t)1 << 21)
@@ -56,10 +60,11 @@ static void centre(double *matrix, uint32_t rows, size_t columns, double *mean)
 typedef struct walk {
     cnx_families *families;
     const cnx_view_of_evidence *view;
-    const uint32_t *rows;
-    const uint32_t *columns;
-    uint32_t count;
-    uint64_t most; /* columns of one tensor; 0: all */
+    const cnx_kind *kind;
+    const cnx_lineup *lineup;
+    uint32_t multiple;     /* slices that have it; CNX_NONE: all ... */
+    double *const *matrix; /* ... of multiples that have a matrix here; NULL: all */
+    uint64_t most;         /* columns of one tensor; 0: all */
     void (*visit)(void *state, const cnx_evidence *evidence, const chunk *chunk);
     void *state;
 } walk;
@@ -68,7 +73,7 @@ typedef struct walk {
 static void size_chunk(const walk *w, const cnx_evidence *evidence, uint64_t *runs, uint64_t *run)
 {
     const cnx_slicing *s = &evidence->slicing;
-    uint64_t room = CHUNK / w->count;
+    uint64_t room = CHUNK / w->lineup->count;
     if (w->most != 0 && w->most < room)
         room = w->most;
     uint64_t most = room / evidence->copies + 1; /* elements of one position */
@@ -98,15 +103,17 @@ static void walk_evidence(const walk *w, const cnx_evidence *evidence)
     const cnx_pair *pair = &c->pairs[evidence->pair];
     const cnx_slicing *s = &evidence->slicing;
     cnx_slice_source a = {c->a->model, pair->a, permutation_for(w, scratch, evidence)};
-    cnx_slice_source b = {c->b->model, pair->b, NULL};
-    const uint32_t *a_at = gather_positions(scratch, evidence, w->rows, w->count);
-    const uint32_t *b_at = gather_positions(scratch, evidence, w->columns, w->count);
+    cnx_slice_source b = {c->b->model, pair->b, cnx_pair_factors(c, scratch, pair, w->view->numbers)};
+    uint32_t count = w->lineup->count;
+    const uint32_t *a_at = gather_positions(scratch, evidence, w->lineup->rows, count);
+    const uint32_t *b_at = gather_positions(scratch, evidence, w->lineup->columns, count);
+    bool centred = cnx_multiple_is_one(&w->kind->multiples[evidence->multiple]);
     uint64_t runs, run, done = 0;
     size_chunk(w, evidence, &runs, &run);
-    chunk part = {.rows = w->count};
-    size_t room = (size_t)(runs * run * evidence->copies), positions = (size_t)w->count * evidence->copies;
-    part.a = CNX_NEW_ARRAY(scratch, double, room * w->count);
-    part.b = CNX_NEW_ARRAY(scratch, double, room * w->count);
+    chunk part = {.rows = count};
+    size_t room = (size_t)(runs * run * evidence->copies), positions = (size_t)count * evidence->copies;
+    part.a = CNX_NEW_ARRAY(scratch, double, room *count);
+    part.b = CNX_NEW_ARRAY(scratch, double, room *count);
     double *mean = CNX_NEW_ARRAY(scratch, double, room);
     for (uint64_t first = 0; first < s->runs; first += runs) {
         uint64_t some = s->runs - first < runs ? s->runs - first : runs;
@@ -115,8 +122,10 @@ static void walk_evidence(const walk *w, const cnx_evidence *evidence)
             part.columns = (size_t)(some * length * evidence->copies);
             cnx_slices_read(s, &a, a_at, positions, first, some, from, length, part.a);
             cnx_slices_read(s, &b, b_at, positions, first, some, from, length, part.b);
-            centre(part.a, w->count, part.columns, mean);
-            centre(part.b, w->count, part.columns, mean);
+            if (centred) {
+                centre(part.a, count, part.columns, mean);
+                centre(part.b, count, part.columns, mean);
+            }
             w->visit(w->state, evidence, &part);
             done += part.columns;
         }
@@ -128,33 +137,82 @@ static void walk_kind(const walk *w, const cnx_family *family, uint32_t kind)
 {
     for (size_t i = 0; i < family->evidence_count; i++)
         if (family->evidence[i].kind == kind &&
+            (w->multiple == CNX_NONE || w->multiple == family->evidence[i].multiple) &&
+            (w->matrix == NULL || w->matrix[family->evidence[i].multiple] != NULL) &&
             cnx_may_use(family, &family->evidence[i], w->view->reading, w->view->known))
             walk_evidence(w, &family->evidence[i]);
+}
+
+/* ---- likeness ---- */
+
+static void add_chunk_likeness(void *state, const cnx_evidence *evidence, const chunk *part)
+{
+    cnx_likeness *likeness = (cnx_likeness *)state + (size_t)evidence->multiple * part->rows;
+    for (uint32_t i = 0; i < part->rows; i++) {
+        const double *a = part->a + i * part->columns, *b = part->b + i * part->columns;
+        cnx_likeness sum = {0};
+        for (size_t k = 0; k < part->columns; k++) {
+            sum.aa += a[k] * a[k];
+            sum.ab += a[k] * b[k];
+            sum.bb += b[k] * b[k];
+            sum.distance += (a[k] - b[k]) * (a[k] - b[k]);
+        }
+        likeness[i].aa += evidence->weight * sum.aa;
+        likeness[i].ab += evidence->weight * sum.ab;
+        likeness[i].bb += evidence->weight * sum.bb;
+        likeness[i].distance += evidence->weight * sum.distance;
+    }
+}
+
+void cnx_add_likeness(cnx_families *f, const cnx_family *family, uint32_t kind,
+                      const cnx_view_of_evidence *view, const cnx_lineup *lineup, cnx_likeness *likeness)
+{
+    walk w = {f, view, &family->kinds[kind], lineup, CNX_NONE, NULL, 0, add_chunk_likeness, likeness};
+    walk_kind(&w, family, kind);
 }
 
 /* ---- products ---- */
 
 typedef struct products {
     const cnx_blas *blas;
-    double *gain;
+    const cnx_kind *kind;
+    const cnx_likeness *likeness;
+    double *const *gain; /* by multiple */
     double work;
 } products;
+
+/* The norms of a's slices, which are their weights, and of b's, which are undone. */
+static void equalize(const products *p, const cnx_evidence *evidence, const chunk *part)
+{
+    static const int32_t none[CNX_MOST_EXPONENTS] = {0};
+    const cnx_likeness *likeness = p->likeness + (size_t)evidence->multiple * part->rows;
+    if (memcmp(p->kind->multiples[evidence->multiple].exponents, none, sizeof none) == 0)
+        return;
+    for (uint32_t i = 0; i < part->rows; i++) {
+        double weight = sqrt(likeness[i].aa), unit = likeness[i].bb > 0 ? 1 / sqrt(likeness[i].bb) : 1;
+        for (size_t k = 0; k < part->columns; k++) {
+            part->a[i * part->columns + k] *= weight;
+            part->b[i * part->columns + k] *= unit;
+        }
+    }
+}
 
 static void add_products(void *state, const cnx_evidence *evidence, const chunk *part)
 {
     products *p = state;
     int rows = (int)part->rows, columns = (int)part->columns;
+    equalize(p, evidence, part);
     p->blas->dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, evidence->weight, part->a,
-                   columns, part->b, columns, 1, p->gain, rows);
+                   columns, part->b, columns, 1, p->gain[evidence->multiple], rows);
     p->work += (double)part->rows * part->rows * (double)part->columns;
 }
 
 double cnx_add_similarity(cnx_families *f, const cnx_family *family, uint32_t kind,
-                          const cnx_view_of_evidence *view, const uint32_t *rows, const uint32_t *columns,
-                          uint32_t count, double *gain)
+                          const cnx_view_of_evidence *view, const cnx_lineup *lineup,
+                          const cnx_likeness *likeness, double *const *gain)
 {
-    products p = {.blas = f->blas, .gain = gain};
-    walk w = {f, view, rows, columns, count, 0, add_products, &p};
+    products p = {.blas = f->blas, .kind = &family->kinds[kind], .likeness = likeness, .gain = gain};
+    walk w = {f, view, &family->kinds[kind], lineup, CNX_NONE, gain, 0, add_products, &p};
     walk_kind(&w, family, kind);
     return p.work;
 }
@@ -164,38 +222,24 @@ static void add_own_products(void *state, const cnx_evidence *evidence, const ch
     products *p = state;
     int rows = (int)part->rows, columns = (int)part->columns;
     p->blas->dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, evidence->weight, part->a,
-                   columns, part->a, columns, 1, p->gain, rows);
+                   columns, part->a, columns, 1, p->gain[0], rows);
 }
 
-void cnx_add_gram(cnx_families *f, const cnx_family *family, uint32_t kind, const cnx_view_of_evidence *view,
-                  const uint32_t *rows, uint32_t count, double *gram)
+void cnx_add_gram(cnx_families *f, const cnx_family *family, uint32_t kind, uint32_t multiple,
+                  const cnx_view_of_evidence *view, const cnx_lineup *lineup, double *gram)
 {
-    uint64_t some = GRAM_WORK / ((uint64_t)count * count);
+    uint64_t some = GRAM_WORK / ((uint64_t)lineup->count * lineup->count);
     some = some < LEAST_COLUMNS ? LEAST_COLUMNS : some;
     uint64_t share = 2 * some / (family->evidence_count + 1) + 16;
-    products p = {.blas = f->blas, .gain = gram};
-    walk w = {f, view, rows, rows, count, share < some ? share : some, add_own_products, &p};
-    walk_kind(&w, family, kind);
-}
-
-/* ---- distances ---- */
-
-static void add_chunk_distances(void *state, const cnx_evidence *evidence, const chunk *part)
-{
-    double *distance = state;
-    for (uint32_t i = 0; i < part->rows; i++) {
-        const double *a = part->a + i * part->columns, *b = part->b + i * part->columns;
-        double sum = 0;
-        for (size_t k = 0; k < part->columns; k++)
-            sum += (a[k] - b[k]) * (a[k] - b[k]);
-        distance[i] += evidence->weight * sum;
-    }
-}
-
-void cnx_add_distances(cnx_families *f, const cnx_family *family, uint32_t kind,
-                       const cnx_view_of_evidence *view, const uint32_t *rows, const uint32_t *columns,
-                       uint32_t count, double *distance)
-{
-    walk w = {f, view, rows, columns, count, 0, add_chunk_distances, distance};
+    const cnx_lineup own = {lineup->rows, lineup->rows, lineup->count};
+    products p = {.blas = f->blas, .gain = &gram};
+    walk w = {.families = f,
+              .view = view,
+              .kind = &family->kinds[kind],
+              .lineup = &own,
+              .multiple = multiple,
+              .most = share < some ? share : some,
+              .visit = add_own_products,
+              .state = &p};
     walk_kind(&w, family, kind);
 }

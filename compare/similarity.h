@@ -15,31 +15,40 @@ typedef enum cnx_reading {
 
 typedef struct cnx_view_of_evidence {
     cnx_reading reading;
-    const bool *known;      /* by family: those that other axes of a tensor may show; NULL: any */
-    const uint32_t *points; /* the present permutation without what is to be assigned, by point */
-    const uint32_t *whole;  /* with it; for CNX_READ_PLAIN */
+    const bool *known;          /* by family: those that other axes of a tensor may show; NULL: any */
+    const uint32_t *points;     /* the present permutation without what is to be assigned, by point */
+    const uint32_t *whole;      /* with it; for CNX_READ_PLAIN */
+    const cnx_numbers *numbers; /* that b is multiplied by; NULL: nothing */
 } cnx_view_of_evidence;
 
 /* Whether a piece of evidence for the family may be looked at. */
 bool cnx_may_use(const cnx_family *family, const cnx_evidence *evidence, cnx_reading reading,
                  const bool *known);
 
-/* Adds the weighted products of the slices of a's members and b's, centred, to gain[row * count + column]:
- * rows are places in the kind, rows[0 .. count) of a and columns[0 .. count) of b. Returns the multiply-adds
- * it took. */
+/* Members of a kind that are looked at: rows[0 .. count) are places of a's, columns[0 .. count) of b's. */
+typedef struct cnx_lineup {
+    const uint32_t *rows;
+    const uint32_t *columns;
+    uint32_t count;
+} cnx_lineup;
+
+/* Adds to likeness[multiple * count + i] the weighted sums over the slices of a's member rows[i] and b's
+ * columns[i] that have that multiple. Slices with multiple one are centred. */
+void cnx_add_likeness(cnx_families *f, const cnx_family *family, uint32_t kind,
+                      const cnx_view_of_evidence *view, const cnx_lineup *lineup, cnx_likeness *likeness);
+
+/* Adds the weighted products of the slices of a's members and b's to gain[multiple][row * count + column],
+ * centred where the multiple is one. Where the multiple has exponents, a's slices count with their norm, and
+ * b's are divided by theirs, which `likeness` says. Several multiples may share one matrix; those without one
+ * (NULL) are left out. Returns the multiply-adds it took. */
 double cnx_add_similarity(cnx_families *f, const cnx_family *family, uint32_t kind,
-                          const cnx_view_of_evidence *view, const uint32_t *rows, const uint32_t *columns,
-                          uint32_t count, double *gain);
+                          const cnx_view_of_evidence *view, const cnx_lineup *lineup,
+                          const cnx_likeness *likeness, double *const *gain);
 
-/* Adds to distance[i] the weighted squared distance of the slices of a's member rows[i] and b's columns[i].
- */
-void cnx_add_distances(cnx_families *f, const cnx_family *family, uint32_t kind,
-                       const cnx_view_of_evidence *view, const uint32_t *rows, const uint32_t *columns,
-                       uint32_t count, double *distance);
-
-/* Adds the weighted products of the slices of a's members with each other, over some of their elements only,
- * to gram[row * count + column]. What they say of two members' distance is a lower bound of it. */
-void cnx_add_gram(cnx_families *f, const cnx_family *family, uint32_t kind, const cnx_view_of_evidence *view,
-                  const uint32_t *rows, uint32_t count, double *gram);
+/* Adds the weighted products of the slices of a's members that have the multiple with each other, over some
+ * of their elements only, to gram[row * count + column]. What they say of two members' distance is a lower
+ * bound of it. */
+void cnx_add_gram(cnx_families *f, const cnx_family *family, uint32_t kind, uint32_t multiple,
+                  const cnx_view_of_evidence *view, const cnx_lineup *lineup, double *gram);
 
 #endif

@@ -125,7 +125,8 @@ static bool may_be_tied(const cnx_comparison *c)
 static void find_symmetry(cnx_comparison *c)
 {
     cnx_comparison_analyze(c);
-    c->points = c->options.keep_place ? NULL : cnx_match_weights(c);
+    if (!c->options.keep_place)
+        cnx_match_weights(c);
 }
 
 static void settle(cnx_comparison *c, cnx_verdict verdict)

@@ -17,7 +17,8 @@ import disguise
 from harness import (JUDGE, ROOT, TOOL, SANITIZED_TOOL, check, check_equal, check_same_bytes, run, sample, scratch)
 
 SEED = 11
-UNKNOWN_FACTORS = ("digits_resnet", "decoder_rotary_grouped", "decoder_rotary_plain")
+# Pairs that all heads share: neither the canonical form nor matching finds their signs and scales.
+UNKNOWN_FACTORS = ("decoder_rotary_grouped", "decoder_rotary_plain")
 FINE_TUNED_EXPORTS = ("resnet18.default", "mobilenet_v2.plain", "squeezenet1_1.default")
 
 
@@ -32,6 +33,8 @@ def cases():
         if model.name in FINE_TUNED_EXPORTS:
             yield f"fine-tuned/{model.label}", lambda m=model: fine_tuned(m)
             yield f"equivalent/permuted/{model.label}", lambda m=model: moved(m, "permute")
+    for elements in ("permute", "sign", "scale"):
+        yield f"fine-tuned/only-{elements}", lambda e=elements: only(e)
     for name, (change, verdict, line) in CHANGES.items():
         yield f"change/{name}", lambda c=change, v=verdict, t=line: changed(c, v, t)
     for name, test in OTHERS.items():
@@ -161,12 +164,12 @@ def numbers(report):
 
 
 def fine_tuned(model):
-    """The copy and the shuffled copy are reported with the same verdict and the same numbers."""
+    """The copy, and the copy shuffled, flipped and scaled, are reported with the same verdict and the same numbers."""
     with scratch(6 * model.size) as folder:
         tuned, moved, witness = folder / "tuned.onnx", folder / "moved.onnx", folder / "witness.json"
         if noisy(model.path, tuned) == 0:
             return check_equal(diff(model.path, tuned, expect=0)["relative"], 0, "relative change")
-        sample(tuned, SEED, moved)
+        sample(tuned, SEED, moved, "permute" if model.name in UNKNOWN_FACTORS else "permute,sign,scale")
         plain = diff(model.path, tuned, expect=1)
         shuffled = diff(model.path, moved, "--witness", witness, expect=1)
         check_equal(plain["verdict"], "other-weights", "verdict")
@@ -177,7 +180,18 @@ def fine_tuned(model):
             check(close, f"relative changes {first} and {second} of the copy and its shuffled twin")
         run("apply", model.path, "--witness", witness, "-o", folder / "aligned.onnx", expect=0)
         aligned = diff(folder / "aligned.onnx", moved, "--as-stored", expect=1)
-        check(abs(aligned["relative"] - plain["relative"]) <= 1e-12, "the witness does not align the weights")
+        check(aligned["relative"] <= 3 * plain["relative"], f"aligned by the witness: {aligned['relative']}")
+
+
+def only(elements):
+    """What was not drawn is not found: a shuffled copy has no signs, a flipped one no permutation."""
+    keys = {"permute": "permuted", "sign": "flipped", "scale": "scaled"}
+    with scratch() as folder:
+        noisy(ROOT / "samples/digits_attention.onnx", folder / "tuned.onnx")
+        sample(folder / "tuned.onnx", SEED, folder / "moved.onnx", elements)
+        report = diff(ROOT / "samples/digits_attention.onnx", folder / "moved.onnx", expect=1)
+        for kind, key in keys.items():
+            check_equal(any(row[key] for row in report["classes"]), kind == elements, f"classes {key}")
 
 
 # ---- changes of a graph ----
@@ -400,7 +414,7 @@ def foreign_factors():
 
 
 def nothing_moves():
-    original = ROOT / "samples/digits_mlp.onnx"
+    original = ROOT / "samples/digits_attention.onnx"
     with scratch() as folder:
         noisy(original, folder / "noisy.onnx")
         diff(original, folder / "noisy.onnx", "--witness", folder / "w.json", expect=1)
