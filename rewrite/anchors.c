@@ -2,6 +2,7 @@
 
 #include "analyze/symmetry.h"
 #include "base/intern.h"
+#include "base/mix.h"
 
 #include <stdlib.h>
 
@@ -12,6 +13,43 @@ struct cnx_axis_pieces {
     uint32_t first_anchor;
     uint32_t anchor_count;
 };
+
+/* ---- where points occur ---- */
+
+/* One round: what a relation says of a point is the colour of the other one, and the relation's number. */
+static void colour_once(const cnx_points *points, const uint64_t *colours, uint64_t *next)
+{
+    memcpy(next, colours, points->point_count * sizeof *next);
+    for (size_t r = 0; r < points->relation_count; r++) {
+        const cnx_relation *relation = &points->relations[r];
+        for (uint32_t i = 0; i < relation->from->count; i++) {
+            uint32_t from = relation->from->points[i];
+            uint32_t to = relation->to->points[i / (relation->middle * relation->inner) * relation->inner +
+                                               i % relation->inner];
+            next[from] += cnx_mix_pair(2 * r, colours[to]);
+            next[to] += cnx_mix_pair(2 * r + 1, colours[from]);
+        }
+    }
+}
+
+/* Colours that every symmetry keeps: from the sequences that list a point, and from the points related to it
+ * and to these. The halves of a table of angles are told apart by what is cut out of the queries. */
+static const uint64_t *colour_points(cnx_arena *arena, const cnx_cells *cells)
+{
+    enum { ROUNDS = 2 };
+    const cnx_points *points = cells->points;
+    uint64_t *colours = CNX_NEW_ARRAY(arena, uint64_t, points->point_count);
+    cnx_arena *scratch = cnx_arena_create(arena);
+    uint64_t *next = CNX_NEW_ARRAY(scratch, uint64_t, points->point_count);
+    if (points->point_count != 0)
+        memcpy(colours, cells->occurrence, points->point_count * sizeof *colours);
+    for (int round = 0; round < ROUNDS && points->point_count != 0; round++) {
+        colour_once(points, colours, next);
+        memcpy(colours, next, points->point_count * sizeof *colours);
+    }
+    cnx_arena_destroy(scratch);
+    return colours;
+}
 
 /* ---- places ---- */
 
@@ -50,7 +88,7 @@ static void add_action(const cnx_anchors *a, places *p, cnx_arena *scratch, cons
     for (uint32_t k = 0; k < count; k++) {
         cnx_anchor_place *place = &p->of[acts[k].position];
         if (place->piece == CNX_NONE) {
-            uint64_t occurrence = a->cells->occurrence[labels->sequence->points[acts[k].position]];
+            uint64_t occurrence = a->colours[labels->sequence->points[acts[k].position]];
             place->piece = take_step(p, (step){occurrence, CNX_NONE, 0});
         }
         if (k == 0 || place->piece != before) {
@@ -332,6 +370,7 @@ cnx_anchors *cnx_find_anchors(cnx_arena *arena, cnx_analysis *analysis, const cn
                        .scalings = scalings,
                        .cells = cnx_analysis_cells(analysis),
                        .kind = kind};
+    a->colours = colour_points(arena, a->cells);
     a->axes = CNX_NEW_ARRAY(arena, struct cnx_axis_pieces *, analysis->parameter_count);
     for (size_t p = 0; p < analysis->parameter_count; p++)
         a->axes[p] = CNX_NEW_ARRAY(arena, struct cnx_axis_pieces, analysis->parameters[p].tensor->rank);

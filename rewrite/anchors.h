@@ -5,9 +5,10 @@
  * Generators that never meet in such a sum have nothing to do with each other: those that hang together are a
  * *component*, and each member of the cell has its own numbers for each. A *piece* is all the positions of an
  * axis of a parameter where one and the same sum multiplies the members of one cell; these positions occur on
- * the same axes of the graph, too. An *anchor* is the pieces of an axis that symmetries may exchange, because
- * they belong to cells that play the same part in blocks, or to copies of one cell in several blocks (a
- * rotary pair, once in each head), and perhaps more: which of them comes first says nothing.
+ * the same axes of the graph, too, and so do those that they are identified with. An *anchor* is the pieces
+ * of an axis that symmetries may exchange, because they belong to cells that play the same part in blocks, or
+ * to copies of one cell in several blocks (a rotary pair, once in each head), and perhaps more: which of them
+ * comes first says nothing.
  */
 #ifndef CNX_REWRITE_ANCHORS_H
 #define CNX_REWRITE_ANCHORS_H
@@ -46,6 +47,7 @@ typedef struct cnx_anchors {
     const cnx_scalings *scalings;
     const cnx_cells *cells;
     cnx_scaling_kind kind;
+    const uint64_t *colours; /* by point: where it occurs, see anchors.c */
     size_t piece_count, piece_capacity;
     cnx_piece *pieces;
     /* In an order that no member of a class changes: vectors first, then by parameter, axis, first position.
