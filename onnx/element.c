@@ -197,3 +197,12 @@ void cnx_elements_read(int32_t type, const uint8_t *bytes, uint64_t first, size_
             out[i] = whole ? (double)cnx_element_integer(type, bytes, first + i)
                            : cnx_element_float(type, bytes, first + i);
 }
+
+void cnx_element_write(int32_t type, uint8_t *bytes, uint64_t index, double number)
+{
+    float single = (float)number;
+    if (type == CNX_TYPE_DOUBLE)
+        memcpy(bytes + index * sizeof number, &number, sizeof number);
+    else
+        memcpy(bytes + index * sizeof single, &single, sizeof single);
+}

@@ -9,6 +9,9 @@
 int64_t cnx_element_integer(int32_t type, const uint8_t *bytes, uint64_t index);
 double cnx_element_float(int32_t type, const uint8_t *bytes, uint64_t index);
 
+/* Sets element `index` of a tensor of type float or double to the number, rounded to the nearest. */
+void cnx_element_write(int32_t type, uint8_t *bytes, uint64_t index, double number);
+
 /* Elements [first, first + count) as numbers: integers and bools too; of a complex number its two parts, so
  * `out` has room for twice as many. */
 void cnx_elements_read(int32_t type, const uint8_t *bytes, uint64_t first, size_t count, double *out);

@@ -9,6 +9,7 @@
  * New weights are computed in double and rounded once. It is done when all of these are constants that nobody
  * can replace, of one type, float or double; when nobody else reads y; in inference; and when no new weight
  * overflows. The new tensors are held in memory, unlike anything else that canon writes. */
+#include "onnx/element.h"
 #include "rewrite/edit.h"
 #include "rewrite/trace.h"
 
@@ -105,12 +106,8 @@ static bool can_fold(const cnx_graph *graph, uint32_t id, fold *found)
 
 static void put_number(uint8_t *out, int32_t type, uint64_t index, double number, bool *finite)
 {
-    float single = (float)number;
-    *finite = *finite && isfinite(type == CNX_TYPE_FLOAT ? (double)single : number);
-    if (type == CNX_TYPE_FLOAT)
-        memcpy(out + index * sizeof single, &single, sizeof single);
-    else
-        memcpy(out + index * sizeof number, &number, sizeof number);
+    *finite = *finite && isfinite(type == CNX_TYPE_FLOAT ? (double)(float)number : number);
+    cnx_element_write(type, out, index, number);
 }
 
 /* The channel that element `index` of the weights belongs to. */

@@ -20,7 +20,7 @@ DEPTH = 20_000
 COMMANDS = {
     "inspect": ["inspect"], "symmetry": ["symmetry"], "bound": ["bound"], "hash": ["hash"], "canon": ["canon", "-o"],
     "canon-untouched": ["canon", "--passes=none", "-o"], "sample": ["sample", "--seed", "1", "-o"],
-    "canon-opt-in": ["canon", "--explain", "--with=fold-constants,fuse-gemm,fold-batch-normalization", "-o"],
+    "canon-opt-in": ["canon", "--explain", "--with=fold-constants,fuse-gemm,fold-batch-normalization,full-scaling", "-o"],
     "structure": ["hash", "--structure"], "text": ["text"], "text-raw": ["text", "--raw", "--weights=values"],
 }
 MEMORY_LIMIT = 512 << 20  # bytes a hostile file of a few megabytes may cost at most, in the release build

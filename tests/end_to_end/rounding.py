@@ -1,7 +1,9 @@
 """Opt-in passes round: what they make computes the same up to rounding, and they say that they did. Passes that do not
 round give the same bits."""
 
+import numpy
 import onnx
+from onnx import numpy_helper
 
 import catalogue
 import everywhere
@@ -38,6 +40,7 @@ def cases():
         yield f"{model.label}/opt-in-of-a-twin", lambda model=model: of_a_twin(model, passes)
     yield "normalizations-go", normalizations_go
     yield "gemms-come", gemms_come
+    yield "scales-go", scales_go
     yield "not-opt-in", not_opt_in
 
 
@@ -102,6 +105,33 @@ def normalizations_go():
             run("canon", path, "-o", folder / "folded.onnx", "--with=fold-batch-normalization", expect=0)
             check_equal(count(folder / "folded.onnx", "BatchNormalization"), 0, f"what is left in {name}")
             check_equal(count(canonical(path, folder / "plain.onnx"), "BatchNormalization"), before, "without asking")
+
+
+def scales_go():
+    """Units behind a ReLU are multiplied by any positive numbers, and divided again behind it: the full scaling undoes
+    that up to rounding, exact scales cannot."""
+    model = next(model for model in catalogue.samples() if model.name == "digits_mlp")
+    changed = onnx.load(str(model.path))
+    tensors = {tensor.name: tensor for tensor in changed.graph.initializer}
+    layers = [node for node in changed.graph.node if node.op_type == "Gemm"]
+    factors = numpy.random.default_rng(3).uniform(0.3, 3, 48).astype(numpy.float32)
+    for name, along in ((layers[0].input[1], factors[:, None]), (layers[0].input[2], factors),
+                        (layers[1].input[1], 1 / factors)):
+        values = numpy_helper.to_array(tensors[name]) * along
+        tensors[name].CopyFrom(numpy_helper.from_array(values.astype(numpy.float32), name))
+    with scratch() as folder:
+        onnx.save(changed, str(folder / "changed.onnx"))
+        JUDGE.compare(model.path, folder / "changed.onnx", model.inputs())
+        check_equal(diff_of(folder, model.path, folder / "changed.onnx"), 1, "exit status of diff, exact forms")
+        check_equal(diff_of(folder, model.path, folder / "changed.onnx", "--with=full-scaling"), 0,
+                    "exit status of diff, fully scaled forms")
+
+
+def diff_of(folder, a, b, *options):
+    """What diff says of the canonical forms of two models, up to rounding."""
+    for model, out in ((a, "a.onnx"), (b, "b.onnx")):
+        run("canon", "--quiet", model, "-o", folder / out, *options, expect=0)
+    return run("diff", "--tolerance=1e-5", folder / "a.onnx", folder / "b.onnx").status
 
 
 def gemms_come():
