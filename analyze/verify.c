@@ -1,12 +1,14 @@
 /* An exact check, independent of how the cells were found.
  *
  * The exchanges of neighbours generate the symmetric group of a cell. They need not be tried one by one: a
- * condition on a position involves the class found there, the class of the block it lies in, and nothing
- * else. Members of cells of one phase never contain each other, so exchanging 0-1, 2-3, 4-5 ... of all cells
- * of a phase at once is a symmetry exactly when each of these exchanges is. Two such rounds a phase (0-1, 2-3
- * ... and 1-2, 3-4 ...) cover all generators; each costs one pass over all positions. For the same reason
- * the culprits of a round that fails are found by halves: exchange only in half of its cells, and look
- * further only where that fails. */
+ * condition on a pair of positions involves the classes found there, the classes of the blocks they lie in
+ * and the homes of those, and nothing else. So exchanging 0-1, 2-3, 4-5 ... of many cells at once is a
+ * symmetry exactly when each of these exchanges is, as long as no pair of positions depends on two of the
+ * cells: then one might hide what the other does wrong (a position in two blocks, of which one must not move
+ * without the other). Cells that meet in a pair get different colours, and a round takes the cells of one
+ * phase and one colour. Two such rounds (0-1, 2-3 ... and 1-2, 3-4 ...) cover all their generators; each
+ * costs one pass over all positions. For the same reason the culprits of a round that fails are found by
+ * halves: exchange only in half of its cells, and look further only where that fails. */
 #include "analyze/verify.h"
 
 typedef struct check {
@@ -177,24 +179,121 @@ static void accuse(trial *t, const uint32_t *chosen, uint32_t count, bool *guilt
         accuse(t, chosen + half, count - half, guilty);
 }
 
+/* ---- colours ---- */
+
+/* Colours that are used at most, and sweeps over all pairs; a cell that needs more is not believed. */
+enum { MOST_COLOURS = 256, MOST_SWEEPS = 64 };
+
+typedef struct painter {
+    const cnx_cells *cells;
+    uint32_t *colour; /* by cell */
+    uint32_t *seen;   /* by cell: the pair of positions that met it last */
+    uint32_t *met;    /* cells that the pair at hand depends on */
+    uint32_t count;
+    uint32_t pair;
+    uint32_t sweep;
+    bool changed;
+} painter;
+
+static void meet_class(painter *p, uint32_t class)
+{
+    for (; class != CNX_NONE; class = p->cells->home[class]) {
+        uint32_t cell = p->cells->cell_of[class];
+        if (cell == CNX_NONE || p->cells->cells[cell].count < 2 || p->seen[cell] == p->pair)
+            continue;
+        p->seen[cell] = p->pair;
+        p->met[p->count++] = cell;
+    }
+}
+
+static void meet_point(painter *p, uint32_t point)
+{
+    const cnx_cells *cells = p->cells;
+    uint32_t twin = cells->twin_of[point];
+    meet_class(p, cells->class_of[point]);
+    for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
+        meet_class(p, cells->class_of[cells->parent_point[e]]);
+}
+
+/* Gives cells of one phase that a pair of positions depends on different colours. */
+static void paint_pair(painter *p, uint32_t from, uint32_t to)
+{
+    p->pair++;
+    p->count = 0;
+    meet_point(p, from);
+    meet_point(p, to);
+    for (uint32_t i = 1; i < p->count; i++)
+        for (uint32_t k = 0; k < i; k++) {
+            uint32_t one = p->met[i], other = p->met[k];
+            if (p->cells->cells[one].phase != p->cells->cells[other].phase ||
+                p->colour[one] != p->colour[other] || p->colour[one] >= MOST_COLOURS)
+                continue;
+            uint32_t later = one > other ? one : other; /* or two pairs might take turns for ever */
+            p->colour[later] = p->sweep < MOST_SWEEPS ? p->colour[later] + 1 : MOST_COLOURS;
+            p->changed = true;
+        }
+}
+
+/* Colours all cells; returns how many colours there are. A pair that is seen again may have got equal colours
+ * from others in between: until nothing changes. */
+static uint32_t paint(const cnx_cells *cells, cnx_arena *scratch, uint32_t *colour)
+{
+    const cnx_points *points = cells->points;
+    painter p = {.cells = cells, .colour = colour, .changed = true};
+    p.seen = CNX_NEW_ARRAY(scratch, uint32_t, cells->cell_count);
+    p.met = CNX_NEW_ARRAY(scratch, uint32_t, cells->cell_count);
+    for (; p.changed; p.sweep++) {
+        p.changed = false;
+        p.pair = 0;
+        memset(p.seen, 0, cells->cell_count * sizeof *p.seen);
+        for (uint32_t point = 0; point < points->point_count; point++)
+            paint_pair(&p, point, point);
+        for (size_t r = 0; r < points->relation_count; r++) {
+            const cnx_relation *relation = &points->relations[r];
+            for (uint32_t i = 0; i < relation->from->count; i++)
+                paint_pair(&p, relation->from->points[i], relation->to->points[project(relation, i)]);
+        }
+    }
+    uint32_t count = 1;
+    for (uint32_t k = 0; k < cells->cell_count; k++)
+        count = colour[k] >= count && colour[k] < MOST_COLOURS ? colour[k] + 1 : count;
+    return count;
+}
+
+/* Tries all exchanges of some cells of one phase and one colour. */
+static bool try_cells(trial *t, const uint32_t *chosen, uint32_t count, bool *guilty)
+{
+    bool holds = true;
+    for (t->start = 0; t->start < 2 && holds; t->start++) {
+        holds = passes(t, chosen, count);
+        if (!holds)
+            accuse(t, chosen, count, guilty);
+    }
+    return holds;
+}
+
 bool cnx_verify_cells(const cnx_cells *cells, bool *guilty)
 {
     cnx_arena *scratch = cnx_arena_create(cells->points->arena);
     uint32_t *chosen = CNX_NEW_ARRAY(scratch, uint32_t, cells->cell_count);
+    uint32_t *colour = CNX_NEW_ARRAY(scratch, uint32_t, cells->cell_count);
     trial t = {.cells = cells,
                .image = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count),
                .permutation = CNX_NEW_ARRAY(scratch, uint32_t, cells->points->point_count)};
+    uint32_t colours = paint(cells, scratch, colour);
     bool holds = true;
-    for (uint32_t phase = 0; phase < cells->phase_count && holds; phase++) {
+    for (uint32_t k = 0; k < cells->cell_count; k++)
+        if (colour[k] >= MOST_COLOURS) {
+            guilty[k] = true;
+            holds = false;
+        }
+    for (uint32_t round = 0; round < cells->phase_count * colours && holds; round++) {
         uint32_t count = 0;
         for (uint32_t k = 0; k < cells->cell_count; k++)
-            if (cells->cells[k].phase == phase && cells->cells[k].count > 1)
+            if (cells->cells[k].phase == round / colours && colour[k] == round % colours &&
+                cells->cells[k].count > 1)
                 chosen[count++] = k;
-        for (t.start = 0; t.start < 2 && holds; t.start++) {
-            holds = passes(&t, chosen, count);
-            if (!holds)
-                accuse(&t, chosen, count, guilty);
-        }
+        holds = try_cells(&t, chosen, count, guilty);
     }
     cnx_arena_destroy(scratch);
     return holds;

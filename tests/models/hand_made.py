@@ -185,6 +185,19 @@ def conv_depthwise_times_two():
     return b.pooled_head(b.relu(b.conv(x, 5, 10, group=5)), 10)
 
 
+def conv_groups_of_equal_filters():
+    """Two groups with the same three filters, of whose six outputs the third and the fourth are used. Exchanging both the
+    groups and the first and last filter would do; one without the other would not, and the two are not followed together.
+    The two channels inside the groups may be exchanged."""
+    b, x = conv_image(35)
+    x = b.relu(b.conv(x, 3, 4))
+    filters = b.node("Tile", b.weight(3, 2, 3, 3), b.integers(2, 1, 1, 1))
+    x = b.node("Reshape", b.node("Conv", x, filters, group=2, pads=[1] * 4), b.integers(-1, 3, 2, 8, 8))
+    x = b.node("Gather", b.node("Sigmoid", x), b.constant(numpy.int64(1)), axis=1)
+    b.output(b.conv(x, 2, 3, kernel=1), ["N", 3, 8, 8])
+    return b
+
+
 def conv_dilated():
     b, x = conv_image(33, side=12)
     x = b.relu(b.conv(x, 3, 6, strides=[2, 2]))
@@ -565,6 +578,7 @@ MODELS = {
     "conv_groupings_across": (conv_groupings_across, factorials(3, 3, 4, 2, 2, 4, 4, 4, 4)),
     "conv_depthwise": (conv_depthwise, factorials(8, 6)),
     "conv_depthwise_times_two": (conv_depthwise_times_two, factorials(5) + 5 * factorials(2)),
+    "conv_groups_of_equal_filters": (conv_groups_of_equal_filters, factorials(2)),
     "conv_dilated": (conv_dilated, factorials(6, 7)),
     "conv_transposed": (conv_transposed, factorials(6, 5)),
     "conv_transposed_grouped": (conv_transposed_grouped, factorials(2) + 2 * factorials(3, 4)),
