@@ -213,9 +213,11 @@ void cnx_apply_split(cnx_rule *rule)
     const cnx_dim *sizes = split_sizes(rule, fact.axes[axis].extent);
     int64_t offset = 0, size;
     bool known = sizes != NULL, single = true;
+    int64_t room = fact.axes[axis].kind == CNX_AXIS_LABELS ? fact.axes[axis].labels->extent : INT64_MAX;
     for (uint32_t i = 0; i < rule->output_count && known; i++) {
-        known = cnx_dim_is_number(rule->dims, sizes[i], &size) && size >= 0;
+        known = cnx_dim_is_number(rule->dims, sizes[i], &size) && size >= 0 && size <= room;
         single = single && known && size == 1;
+        room -= known ? size : 0;
     }
     if (known && single && fact.axes[axis].kind == CNX_AXIS_LABELS &&
         cnx_dim_equals(rule->dims, fact.axes[axis].extent, rule->output_count) &&

@@ -118,8 +118,19 @@ ODD_BUT_GOOD = {
     "empty-tensor": lambda: chain(("Relu", ["x"], ["y"]), initializers=[wire.tensor("none", [0, 3], raw=b"")]),
     "scalar": lambda: chain(("Mul", ["x", "one"], ["y"]), initializers=[wire.tensor("one", [], raw=bytes(4))]),
     "unknown-fields": lambda: good_model() + wire.field(1000, b"from the future") + wire.field(1001, 7),
+    "parts-longer-than-the-whole": lambda: split_too_far(),
     "unnamed-nodes": lambda: chain(("Relu", ["x"], ["a"]), ("Tanh", ["a"], ["y"])),
 }
+
+
+def split_too_far():
+    """An axis of 4 in parts of 3 and 3."""
+    parts = wire.field(1, "split") + wire.field(8, 3) + wire.field(8, 3) + wire.field(20, 7)
+    nodes = [wire.node("Split", ["w"], ["a", "b"], "parts", parts), wire.node("ReduceSum", ["b"], ["s"]),
+             wire.node("Add", ["x", "s"], ["y"])]
+    graph = wire.graph(nodes, [wire.tensor("w", [4, 3], raw=bytes(48))], [wire.value_info("x", "N", 4)],
+                       [wire.value_info("y", "N", 4)])
+    return wire.model(graph, opset=12)
 
 
 def external_model(location, **where):
