@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Trains the four sample models on scikit-learn's handwritten digits and exports them with torch.onnx.
 
-    train.py [FOLDER]       writes FOLDER/digits_*.onnx (default: the folder of this script)
+    train.py [FOLDER]                   writes FOLDER/digits_*.onnx (default: the folder of this script)
+    train.py --continue MODEL OUT.onnx  trains MODEL (digits_mlp.onnx or digits_convnet.onnx) two epochs more
 
 The data are 1797 images of 8 by 8 pixels; the first 1347 train, the other 450 test. Needs PyTorch, scikit-learn and
 onnx (Debian: python3-torch, python3-sklearn, python3-onnx). Runs in a quarter of a minute, with a fixed seed and one
@@ -13,12 +14,14 @@ import sys
 
 import onnx
 import torch
+from onnx import numpy_helper
 from sklearn.datasets import load_digits
 from torch import nn
 
 SEED = 7
 TRAINING_IMAGES = 1347
 EPOCHS = 60
+MORE_EPOCHS = 2
 BATCH = 64
 
 
@@ -97,14 +100,18 @@ SAMPLES = (
 )
 
 
+def run_epoch(model, optimizer, images, labels):
+    for batch in torch.randperm(len(images)).split(BATCH):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images[batch]), labels[batch]).backward()
+        optimizer.step()
+
+
 def train(model, images, labels):
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
     for _ in range(EPOCHS):
-        for batch in torch.randperm(len(images)).split(BATCH):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(images[batch]), labels[batch]).backward()
-            optimizer.step()
+        run_epoch(model, optimizer, images, labels)
         schedule.step()
     return model.eval()
 
@@ -119,11 +126,34 @@ def export(model, path, options):
     onnx.save(written, path)
 
 
+def load_data():
+    """Images in [0, 1], N x 1 x 8 x 8, and labels."""
+    digits = load_digits()
+    return torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16, torch.tensor(digits.target)
+
+
+def go_on(start, path):
+    """Fine-tunes a model whose exported tensors have the names that PyTorch gave them, with a small learning rate."""
+    torch.set_num_threads(1)
+    torch.manual_seed(SEED)
+    make, options = next((make, options) for name, make, options in SAMPLES if name == pathlib.Path(start).stem)
+    model = make()
+    state = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy())
+             for tensor in onnx.load(str(start)).graph.initializer}
+    model.load_state_dict({name: state.get(name, value) for name, value in model.state_dict().items()})
+    missing = [name for name, _ in model.named_parameters() if name not in state]
+    if missing:
+        sys.exit(f"{start}: the exporter renamed or folded {', '.join(missing)}")
+    images, labels = (part[:TRAINING_IMAGES] for part in load_data())
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-4)
+    for _ in range(MORE_EPOCHS):
+        run_epoch(model, optimizer, images, labels)
+    export(model.eval(), str(path), options)
+
+
 def main(folder):
     torch.set_num_threads(1)
-    digits = load_digits()
-    images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
-    labels = torch.tensor(digits.target)
+    images, labels = load_data()
     held_out = slice(TRAINING_IMAGES, None)
     for name, make, options in SAMPLES:
         torch.manual_seed(SEED)
@@ -138,5 +168,7 @@ def main(folder):
               f"{right} of {tested} test images right ({right / tested:.1%})")
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1:2] == ["--continue"]:
+    go_on(*sys.argv[2:4])
+elif __name__ == "__main__":
     main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent)
