@@ -217,6 +217,7 @@ static void describe_scalings(describer *d, cnx_symmetry *symmetry, cnx_symmetry
         classes[number - 1].signs += size.signs;
         classes[number - 1].dimension += size.dimension;
         classes[number - 1].linear |= size.linear;
+        classes[number - 1].orthogonal |= size.orthogonal;
         classes[number - 1].shifted_signs += shifted_signs[k];
     }
     symmetry->signs -= excess.signs;

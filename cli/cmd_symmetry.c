@@ -70,6 +70,7 @@ static json_t *class_value(const cnx_symmetry_class *class)
     field_count(object, "shifted_signs", class->shifted_signs);
     field_count(object, "dimension", class->dimension);
     field_bool(object, "linear", class->linear);
+    field_bool(object, "orthogonal", class->orthogonal);
     field_bool(object, "free", class->free);
     field_text(object, "pinned_by", class->free ? NULL : class->pinned_by);
     for (size_t i = 0; i < class->parameter_count; i++) {

@@ -109,23 +109,29 @@ static void print_rest(const struct screen *screen, size_t shown, size_t count, 
         fprintf(screen->stream, "  ... and %zu more %s (--all lists them)\n", count - shown, what);
 }
 
-/* A number of signs or dimensions; the star says that whole matrices act. */
-static char *size_text(uint64_t size, bool linear)
+/* A number of signs or dimensions; marks say that whole matrices act. */
+static char *size_text(uint64_t size, bool linear, bool orthogonal)
 {
     if (size == 0)
         return text_format("-");
     char *count = text_count(size);
-    char *text = text_format("%s%s", count, linear ? "*" : "");
+    char *text = text_format("%s%s%s", count, linear ? "*" : "", orthogonal ? "+" : "");
     free(count);
     return text;
 }
 
-static bool has_linear_class(const cnx_symmetry *symmetry)
+/* What the marks of size_text mean, where there are any. */
+static void print_marks(const struct screen *screen, const cnx_symmetry *symmetry)
 {
-    for (size_t i = 0; i < symmetry->class_count; i++)
-        if (symmetry->classes[i].free && symmetry->classes[i].linear)
-            return true;
-    return false;
+    bool linear = false, orthogonal = false;
+    for (size_t i = 0; i < symmetry->class_count; i++) {
+        linear = linear || symmetry->classes[i].linear;
+        orthogonal = orthogonal || symmetry->classes[i].orthogonal;
+    }
+    if (linear)
+        fputs("  * only linear operators look: mixed by any invertible matrix\n", screen->stream);
+    if (orthogonal)
+        fputs("  + linear operators and norms look: mixed by any orthogonal matrix\n", screen->stream);
 }
 
 static void print_free_classes(const struct screen *screen, const cnx_symmetry *symmetry, bool all)
@@ -149,9 +155,12 @@ static void print_free_classes(const struct screen *screen, const cnx_symmetry *
         if (!all && shown == SHOWN_CLASSES)
             continue;
         char *cells[] = {
-            text_format("%s", class->name),  text_count(class->extent),
-            text_format("%s", class->group), text_format("%.4f", class->log10_order),
-            size_text(class->signs, false),  size_text(class->dimension, class->linear),
+            text_format("%s", class->name),
+            text_count(class->extent),
+            text_format("%s", class->group),
+            text_format("%.4f", class->log10_order),
+            size_text(class->signs, false, false),
+            size_text(class->dimension, class->linear, class->orthogonal),
             other_axes_text(class),
         };
         table_add(table, cells);
@@ -162,8 +171,7 @@ static void print_free_classes(const struct screen *screen, const cnx_symmetry *
         table_print(table, screen, 2, all);
     }
     print_rest(screen, shown, count, "classes");
-    if (has_linear_class(symmetry))
-        fputs("  * only linear operators look: mixed by any invertible matrix\n", screen->stream);
+    print_marks(screen, symmetry);
     table_destroy(table);
 }
 

@@ -163,6 +163,8 @@ typedef struct cnx_symmetry_class {
     uint64_t dimension;     /* of the group of scales; of the group of linear changes where `linear` */
     bool linear; /* members of (some cells of) the class can be mixed by any invertible matrix, because only
                     linear operators touch them; scales, and signs, are among those changes */
+    bool orthogonal; /* the same by any orthogonal matrix: Euclidean norms are taken of them besides, or one
+                        tensor is both sides of a product; signs are among those changes */
 } cnx_symmetry_class;
 
 typedef struct cnx_symmetry {

@@ -1,7 +1,8 @@
 /* A matrix with a known inverse and a small condition number: M = A D B, where A and B are reflections
  * I - 2 v v' at random hyperplanes and D is diagonal with entries between 1/2 and 2. Reflections are their
- * own inverses and transposes, so the inverse of M transposed is A D^-1 B. Tensors are multiplied in double
- * precision and rounded once for each cell.
+ * own inverses and transposes, so the inverse of M transposed is A D^-1 B. Where only orthogonal matrices
+ * will do, D has signs, and M is its own inverse transposed. Tensors are multiplied in double precision and
+ * rounded once for each cell.
  */
 #include "rewrite/linear.h"
 
@@ -44,14 +45,15 @@ static double *random_direction(mixer *x, cnx_arena *arena, uint32_t size)
     return vector;
 }
 
-static mixing random_mixing(mixer *x, cnx_arena *arena, uint32_t size)
+static mixing random_mixing(mixer *x, cnx_arena *arena, uint32_t size, bool orthogonal)
 {
     mixing m = {.size = size};
     m.left = random_direction(x, arena, size);
     m.right = random_direction(x, arena, size);
     m.diagonal = CNX_NEW_ARRAY(arena, double, size);
     for (uint32_t i = 0; i < size; i++)
-        m.diagonal[i] = exp2(2 * cnx_random_fraction(x->state) - 1);
+        m.diagonal[i] = orthogonal ? (cnx_random_below(x->state, 2) != 0 ? -1 : 1)
+                                   : exp2(2 * cnx_random_fraction(x->state) - 1);
     return m;
 }
 
@@ -186,12 +188,13 @@ static void mix_cell(mixer *x, uint32_t cell)
 {
     cnx_analysis *analysis = x->analysis;
     cnx_arena *scratch = cnx_arena_create(analysis->arena);
-    mixing m = random_mixing(x, scratch, cnx_analysis_cells(analysis)->cells[cell].count);
+    bool orthogonal = cnx_scaling_of_cell(x->scalings, cell).orthogonal;
+    mixing m = random_mixing(x, scratch, cnx_analysis_cells(analysis)->cells[cell].count, orthogonal);
     for (size_t p = 0; p < analysis->parameter_count; p++)
         for (uint32_t k = 0, count; k < analysis->parameters[p].tensor->rank; k++) {
             const cnx_scaling_action *actions = cnx_scaling_actions(x->scalings, p, k, &count);
             for (uint32_t i = 0; i < count; i++)
-                if (actions[i].cell == cell && actions[i].kind == CNX_SCALE)
+                if (actions[i].cell == cell && actions[i].kind == (orthogonal ? CNX_SIGN : CNX_SCALE))
                     mix_axis(x, p, k, &actions[i], &m);
         }
     cnx_arena_destroy(scratch);
@@ -203,8 +206,10 @@ void cnx_mix_linear_cells(cnx_analysis *analysis, const cnx_scalings *scalings, 
     mixer x = {.analysis = analysis, .scalings = scalings, .blas = cnx_blas_load(scratch), .state = state};
     cnx_intern_init(&x.copied, scratch);
     cnx_settle_permutations(analysis->model);
-    for (uint32_t c = 0; c < cnx_analysis_cells(analysis)->cell_count; c++)
-        if (cnx_scaling_of_cell(scalings, c).linear && can_mix(analysis, scalings, c))
+    for (uint32_t c = 0; c < cnx_analysis_cells(analysis)->cell_count; c++) {
+        cnx_cell_scaling size = cnx_scaling_of_cell(scalings, c);
+        if ((size.linear || size.orthogonal) && can_mix(analysis, scalings, c))
             mix_cell(&x, c);
+    }
     cnx_arena_destroy(scratch);
 }

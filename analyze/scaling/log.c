@@ -177,6 +177,18 @@ void cnx_scaling_separate(cnx_scaling_log *log, uint32_t value)
         cnx_scaling_separate_axis(log, value, k);
 }
 
+void cnx_scaling_norm(cnx_scaling_log *log, uint32_t from, uint32_t to)
+{
+    for (uint32_t k = 0; k < log->values[from].rank; k++) {
+        cnx_scaling_term *terms = CNX_NEW_ARRAY(log->arena, cnx_scaling_term, 2);
+        terms[0] = (cnx_scaling_term){from, k, 1};
+        terms[1] = (cnx_scaling_term){to, 0, 1};
+        add_statement(
+            log, (cnx_scaling_statement){
+                     .form = CNX_SCALING_NORM, .kind = CNX_SIGN_AND_SCALE, .term_count = 2, .terms = terms});
+    }
+}
+
 /* ---- the driver ---- */
 
 void cnx_follow_scaling(cnx_rule *rule)

@@ -20,6 +20,7 @@ typedef enum cnx_scaling_form {
     CNX_SCALING_PARTS, /* the same, and elements may be missing */
     CNX_SCALING_JOIN,
     CNX_SCALING_SEPARATE,
+    CNX_SCALING_NORM, /* terms: an axis of from, to (axes of that mean nothing) */
 } cnx_scaling_form;
 
 typedef struct cnx_scaling_statement {

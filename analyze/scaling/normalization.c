@@ -212,8 +212,8 @@ void cnx_scale_group_norm(cnx_rule *rule)
 
 /* ---- without parameters ---- */
 
-/* x / norm(x) along one axis is odd in every position. What multiplies whole vectors by positive numbers is
- * not seen. */
+/* x / norm(x) along one axis is odd in every position, and a Euclidean norm goes through rotations. What
+ * multiplies whole vectors by positive numbers is not seen. */
 void cnx_scale_norm_one(cnx_rule *rule)
 {
     cnx_scaling_log *log = rule->analysis->scaling;
@@ -227,8 +227,11 @@ void cnx_scale_norm_one(cnx_rule *rule)
         cnx_scaling_equal(log, CNX_SIGN, rule->outputs[0].scaling, k, rule->inputs[0].scaling, k);
     cnx_scaling_fix_axis(log, CNX_SCALE, rule->inputs[0].scaling, along);
     cnx_scaling_fix(log, CNX_SCALE, rule->outputs[0].scaling);
-    cnx_scaling_separate(log, rule->inputs[0].scaling);
-    cnx_scaling_separate(log, rule->outputs[0].scaling);
+    for (uint32_t k = 0; k < rank; k++)
+        if (k != along || cnx_rule_int(rule, "p", 2) != 2) {
+            cnx_scaling_separate_axis(log, rule->inputs[0].scaling, k);
+            cnx_scaling_separate_axis(log, rule->outputs[0].scaling, k);
+        }
 }
 
 /* Mean and deviation over some axes: odd in what keeps its place on the others. A small number beside the

@@ -5,7 +5,6 @@ static void fix_rest(cnx_rule *rule)
 {
     cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 1);
     cnx_scaling_fix_outputs(rule, CNX_SIGN_AND_SCALE, 1);
-    cnx_scaling_separate(rule->analysis->scaling, rule->inputs[0].scaling);
 }
 
 void cnx_scale_reduce_extreme(cnx_rule *rule)
@@ -14,6 +13,7 @@ void cnx_scale_reduce_extreme(cnx_rule *rule)
     cnx_scaling_carry(log, CNX_SCALE, rule->inputs[0].scaling, rule->outputs[0].scaling, 1, false);
     cnx_scaling_fix(log, CNX_SIGN, rule->inputs[0].scaling);
     cnx_scaling_fix(log, CNX_SIGN, rule->outputs[0].scaling);
+    cnx_scaling_separate(log, rule->inputs[0].scaling);
     fix_rest(rule);
 }
 
@@ -29,9 +29,18 @@ static void reduce_even(cnx_rule *rule, int32_t degree)
 void cnx_scale_reduce_norm(cnx_rule *rule)
 {
     reduce_even(rule, 1);
+    cnx_scaling_separate(rule->analysis->scaling, rule->inputs[0].scaling);
+}
+
+/* Euclidean norms do not see rotations either. */
+void cnx_scale_reduce_euclidean(cnx_rule *rule)
+{
+    reduce_even(rule, 1);
+    cnx_scaling_norm(rule->analysis->scaling, rule->inputs[0].scaling, rule->outputs[0].scaling);
 }
 
 void cnx_scale_reduce_squares(cnx_rule *rule)
 {
     reduce_even(rule, 2);
+    cnx_scaling_norm(rule->analysis->scaling, rule->inputs[0].scaling, rule->outputs[0].scaling);
 }

@@ -24,7 +24,8 @@
  *
  * A cell is *linear* when all that touches it are sums and contractions. Its members can then be mixed by any
  * invertible matrix, of which signs, scales and permutations are special cases: query and key channels of a
- * head, low-rank adapters, two linear layers in a row.
+ * head, low-rank adapters, two linear layers in a row. Where Euclidean norms are taken of it besides, or a
+ * tensor is both the matrix and what undoes it, only orthogonal matrices will do.
  */
 #ifndef CNX_ANALYZE_SCALING_SCALING_H
 #define CNX_ANALYZE_SCALING_SCALING_H
@@ -102,6 +103,10 @@ void cnx_scaling_join(cnx_scaling_log *log, const cnx_scaling_term *terms, uint3
 void cnx_scaling_separate_axis(cnx_scaling_log *log, uint32_t value, uint32_t axis);
 void cnx_scaling_separate(cnx_scaling_log *log, uint32_t value);
 
+/* Euclidean norms are taken of `from`, and `to` (0: none) is what is left of its axes: cells that are on
+ * `from` and not on `to` may be mixed by orthogonal matrices, the others are told apart. */
+void cnx_scaling_norm(cnx_scaling_log *log, uint32_t from, uint32_t to);
+
 /* Value `to` is the activation of value `from`; both have the axes of the node's first output. */
 void cnx_scaling_activate(cnx_rule *rule, const cnx_activation *activation, uint32_t from, uint32_t to);
 
@@ -175,11 +180,12 @@ const cnx_scaling_place *cnx_scaling_places(cnx_arena *arena, const cnx_scalings
                                             const cnx_scaling_action *action, uint32_t axis, uint32_t *count);
 
 /* The size of the group of one cell: independent signs, and dimensions of scales, counted by what they do to
- * parameters. Of a linear cell, `dimension` is the square of its extent. */
+ * parameters. Of a linear cell of n members, `dimension` is n^2; of an orthogonal one, n (n - 1) / 2. */
 typedef struct cnx_cell_scaling {
     uint64_t signs;
     uint64_t dimension;
     bool linear;
+    bool orthogonal;
 } cnx_cell_scaling;
 cnx_cell_scaling cnx_scaling_of_cell(const cnx_scalings *scalings, uint32_t cell);
 

@@ -99,15 +99,41 @@ static uint64_t combinations_that_cancel(cnx_scalings *s, const cnx_scaling_syst
 
 /* ---- linear cells ---- */
 
-static void mark_separated(cnx_scalings *s, bool *linear)
+/* How the members of a cell may be mixed. What is odd and not homogeneous tells them apart and says so
+ * (cnx_scaling_separate): so where signs are free and scales are not, and nothing does, orthogonal matrices
+ * are left. */
+typedef enum mixing { APART, ORTHOGONAL, LINEAR } mixing;
+
+static void mark_axis(cnx_scalings *s, const cnx_scaling_term *axis, mixing most, mixing *cells)
+{
+    const cnx_roles *roles = cnx_roles_on_axis(s, axis->value, axis->axis);
+    for (uint32_t r = 0; r < roles->count; r++)
+        if (cells[roles->cells[r]] > most)
+            cells[roles->cells[r]] = most;
+}
+
+/* Norms of `from`: cells that `to` has as well are among what norms are taken for. */
+static void mark_norm(cnx_scalings *s, const cnx_scaling_term *from, uint32_t to, mixing *cells)
+{
+    mark_axis(s, from, ORTHOGONAL, cells);
+    const cnx_roles *roles = cnx_roles_on_axis(s, from->value, from->axis);
+    for (uint32_t k = 0; k < s->log->values[to].rank; k++)
+        for (uint32_t r = 0; r < roles->count; r++) {
+            uint32_t count;
+            cnx_roles_of_cell(cnx_roles_on_axis(s, to, k), roles->cells[r], &count);
+            if (count != 0)
+                cells[roles->cells[r]] = APART;
+        }
+}
+
+static void mark_stated(cnx_scalings *s, mixing *cells)
 {
     for (size_t i = 0; i < s->log->statement_count; i++) {
         const cnx_scaling_statement *statement = &s->log->statements[i];
-        if (statement->form != CNX_SCALING_SEPARATE)
-            continue;
-        const cnx_roles *roles = cnx_roles_on_axis(s, statement->terms[0].value, statement->terms[0].axis);
-        for (uint32_t r = 0; r < roles->count; r++)
-            linear[roles->cells[r]] = false;
+        if (statement->form == CNX_SCALING_SEPARATE)
+            mark_axis(s, &statement->terms[0], APART, cells);
+        else if (statement->form == CNX_SCALING_NORM)
+            mark_norm(s, &statement->terms[0], statement->terms[1].value, cells);
     }
 }
 
@@ -120,24 +146,24 @@ static bool is_plain(cnx_scaling_system *system, uint32_t unknown)
 }
 
 /* Every copy of the cell on an axis has all of its members, and every factor is one and the same or its
- * inverse. */
-static void mark_irregular(cnx_scalings *s, bool *linear)
+ * inverse; for orthogonal matrices both are one. */
+static void mark_irregular(cnx_scalings *s, mixing *cells)
 {
     for (uint32_t v = 1; v < s->log->value_count; v++)
         for (uint32_t k = 0; k < s->log->values[v].rank; k++) {
             const cnx_roles *roles = cnx_roles_on_axis(s, v, k);
             for (uint32_t r = 0; r < roles->count; r++) {
                 uint32_t cell = roles->cells[r], unknown = s->first_unknown[v][k] + r;
-                if (linear[cell] &&
-                    (roles->positions[r] != s->cells->cells[cell].count ||
-                     !is_plain(&s->systems[0], unknown) || !is_plain(&s->systems[1], unknown)))
-                    linear[cell] = false;
+                if (cells[cell] != APART && (roles->positions[r] != s->cells->cells[cell].count ||
+                                             !is_plain(&s->systems[0], unknown) ||
+                                             (cells[cell] == LINEAR && !is_plain(&s->systems[1], unknown))))
+                    cells[cell] = APART;
             }
         }
 }
 
 /* Blocks hold what is inside together: they are no coordinates. */
-static void mark_blocks(cnx_scalings *s, bool *linear)
+static void mark_blocks(cnx_scalings *s, mixing *cells)
 {
     const cnx_points *points = s->cells->points;
     for (size_t r = 0; r < points->relation_count; r++)
@@ -145,19 +171,23 @@ static void mark_blocks(cnx_scalings *s, bool *linear)
              i++) {
             uint32_t cell = s->cells->cell_of[s->cells->class_of[points->relations[r].to->points[i]]];
             if (cell != CNX_NONE)
-                linear[cell] = false;
+                cells[cell] = APART;
         }
 }
 
-static bool *find_linear(cnx_scalings *s, const uint32_t *signs, const uint32_t *scales)
+static mixing *find_mixings(cnx_scalings *s, const uint32_t *signs, const uint32_t *scales)
 {
-    bool *linear = CNX_NEW_ARRAY(s->arena, bool, s->cells->cell_count);
+    mixing *cells = CNX_NEW_ARRAY(s->arena, mixing, s->cells->cell_count);
     for (uint32_t c = 0; c < s->cells->cell_count; c++)
-        linear[c] = signs[c] == 1 && scales[c] == 1 && s->cells->cells[c].count > 1;
-    mark_separated(s, linear);
-    mark_blocks(s, linear);
-    mark_irregular(s, linear);
-    return linear;
+        if (signs[c] == 1 && scales[c] <= 1 && s->cells->cells[c].count > 1)
+            cells[c] = scales[c] == 1 ? LINEAR : ORTHOGONAL;
+    mark_stated(s, cells);
+    mark_blocks(s, cells);
+    mark_irregular(s, cells);
+    for (uint32_t c = 0; c < s->cells->cell_count; c++)
+        if (cells[c] == ORTHOGONAL && scales[c] != 0)
+            cells[c] = APART;
+    return cells;
 }
 
 void cnx_measure_scalings(cnx_scalings *s)
@@ -165,13 +195,16 @@ void cnx_measure_scalings(cnx_scalings *s)
     uint64_t dead[2];
     const uint32_t *signs = ranks_of_actions(s, &s->systems[0], &dead[0]);
     const uint32_t *scales = ranks_of_actions(s, &s->systems[1], &dead[1]);
-    const bool *linear = find_linear(s, signs, scales);
+    const mixing *mixings = find_mixings(s, signs, scales);
     s->sizes = CNX_NEW_ARRAY(s->arena, cnx_cell_scaling, s->cells->cell_count);
     for (uint32_t c = 0; c < s->cells->cell_count; c++) {
         uint64_t members = s->cells->cells[c].count;
         s->sizes[c].signs = signs[c] * members;
-        s->sizes[c].linear = linear[c];
-        s->sizes[c].dimension = linear[c] ? members * members : scales[c] * members;
+        s->sizes[c].linear = mixings[c] == LINEAR;
+        s->sizes[c].orthogonal = mixings[c] == ORTHOGONAL;
+        s->sizes[c].dimension = mixings[c] == LINEAR       ? members * members
+                                : mixings[c] == ORTHOGONAL ? members * (members - 1) / 2
+                                                           : scales[c] * members;
     }
     s->excess.signs = combinations_that_cancel(s, &s->systems[0]) - dead[0];
     s->excess.dimension = combinations_that_cancel(s, &s->systems[1]) - dead[1];

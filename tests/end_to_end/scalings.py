@@ -97,6 +97,43 @@ def unit_vectors(width=6):
     return net.model()
 
 
+def on_a_sphere(norm, width=6):
+    """Gemm, vectors of norm 1, Gemm."""
+    net = Builder(14)
+    value = net.node("LpNormalization", net.gemm(net.input("x", ["N", 4]), 4, width), axis=1, p=norm)
+    net.output(net.gemm(value, width, 3), ["N", 3])
+    return net.model()
+
+
+def cosines(width=6):
+    """The cosines between embeddings of two inputs, spelled out as PyTorch's normalize is exported."""
+    net = Builder(15)
+    sides = []
+    for name in ("x", "z"):
+        value = net.gemm(net.input(name, [3, 4]), 4, width)
+        norm = net.node("Clip", net.node("ReduceL2", value, axes=[1], keepdims=1), net.constant(1e-12), "")
+        sides.append(net.node("Div", value, net.node("Expand", norm, net.integers(3, width))))
+    net.output(net.node("MatMul", sides[0], net.node("Transpose", sides[1], perm=[1, 0])), [3, 3])
+    return net.model()
+
+
+def distances(width=6):
+    """Squared distances to 7 centers."""
+    net = Builder(16, opset=18, ir_version=8)
+    value = net.node("Unsqueeze", net.gemm(net.input("x", ["N", 4]), 4, width), net.integers(1))
+    value = net.node("Sub", value, net.weight(7, width))
+    net.output(net.node("ReduceSumSquare", value, net.integers(2), keepdims=0), ["N", 7])
+    return net.model()
+
+
+def there_and_back_again(width=5):
+    """y = x W' W: one matrix used in both directions, with nothing in between."""
+    net = Builder(17)
+    weight = net.weight(width, 4)
+    net.output(net.node("Gemm", net.node("Gemm", net.input("x", ["N", 4]), weight, transB=1), weight), ["N", 4])
+    return net.model()
+
+
 def standardized(width=6):
     """Conv, mean 0 and variance 1 for each channel of an image, Conv."""
     net = Builder(8)
@@ -221,6 +258,14 @@ SIZES = {
     "gated": (gated, 5, 5),
     # Odd, and a norm does not see signs: one for each of 6 units.
     "unit-vectors": (unit_vectors, 6, 0),
+    # A Euclidean norm does not see rotations: all of O(6), of dimension 6 * 5 / 2. The sum of absolute values does.
+    "on-a-sphere": (lambda: on_a_sphere(2), 6, 15),
+    "on-an-octahedron": (lambda: on_a_sphere(1), 6, 0),
+    # Rotations of both sides at once, and what centers are measured in.
+    "cosines": (cosines, 6, 15),
+    "distances": (distances, 6, 15),
+    # What W is multiplied by, W' is, too: O(5).
+    "there-and-back-again": (there_and_back_again, 5, 10),
     # A sign for each of 6 channels, which mean and variance of its own image keep; an epsilon keeps its scale.
     "standardized": (standardized, 6, 0),
     # The scales beside 6 rows of bytes and the bias take what the scales beside 6 columns undo; they stay positive.
