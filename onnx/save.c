@@ -19,8 +19,8 @@ enum { RAW_DATA = 9 };
 /* A permuted tensor's rows are read each for itself, out of order, when they are at least this long. A tensor
  * of shorter rows is read whole before, up to this size; a larger one is left where it is mapped, and its
  * pages are let go after every LET_GO bytes. */
-#define SHORT_ROW ((size_t)2 << 10)
-#define STAGE ((size_t)8 << 20)
+#define SHORT_ROW ((size_t)16 << 10)
+#define STAGE ((size_t)16 << 20)
 #define LET_GO ((uint64_t)16 << 20)
 
 /* In a file beside the model, payloads start at multiples of a page, so that runtimes can map them. Short

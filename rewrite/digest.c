@@ -5,6 +5,9 @@
 #include "rewrite/permute.h"
 
 #include <xxhash.h>
+#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
+#include <xxh_x86dispatch.h> /* the same functions, made for the processor that the program runs on */
+#endif
 
 /* Tensors are fed in pieces of this size; a mapped one is let go of every now and then. */
 #define BLOCK ((size_t)1 << 20)

@@ -12,19 +12,29 @@ static double factor_of(cnx_scaling_kind kind, int64_t sum)
     return ldexp(1, (int)(sum > 1000 ? 1000 : sum < -1000 ? -1000 : sum));
 }
 
+/* The exponent of a power of two. */
+static int exponent_of(double power)
+{
+    uint64_t bits;
+    memcpy(&bits, &power, sizeof bits);
+    return (int)(bits >> 52 & 0x7ff) - 1023;
+}
+
+static void prepare_factor(cnx_axis_factors *axis, uint32_t at)
+{
+    int exponent = exponent_of(axis->factor[at]);
+    axis->least = exponent < axis->least ? exponent : axis->least;
+    axis->most = exponent > axis->most ? exponent : axis->most;
+    axis->steps[at] = ((uint32_t)exponent << 23) + (axis->factor[at] < 0 ? UINT32_C(1) << 31 : 0);
+}
+
 void cnx_prepare_factors(cnx_arena *arena, cnx_axis_factors *axis, uint32_t count)
 {
-    axis->steps = axis->steps != NULL ? axis->steps : CNX_NEW_ARRAY(arena, uint32_t, count);
+    axis->steps = CNX_NEW_ARRAY(arena, uint32_t, count);
     axis->least = INT_MAX;
     axis->most = INT_MIN;
-    for (uint32_t i = 0; i < count; i++) {
-        int exponent;
-        frexp(axis->factor[i], &exponent);
-        exponent--;
-        axis->least = exponent < axis->least ? exponent : axis->least;
-        axis->most = exponent > axis->most ? exponent : axis->most;
-        axis->steps[i] = ((uint32_t)exponent << 23) + (axis->factor[i] < 0 ? UINT32_C(1) << 31 : 0);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        prepare_factor(axis, i);
 }
 
 void cnx_factors_range(const cnx_tensor *tensor, int *least, int *most)
@@ -65,12 +75,13 @@ void cnx_apply_generator(cnx_analysis *analysis, const cnx_scalings *scalings, s
         for (uint32_t i = 0; i < labels->sequence->count; i++)
             factors->factor[i] = 1;
         cnx_need_governor(arena, of, axis, &factors->governor, &factors->block);
+        cnx_prepare_factors(arena, factors, labels->sequence->count);
     }
-    for (uint32_t i = 0; i < count && changes; i++)
+    for (uint32_t i = 0; i < count && changes; i++) {
         factors->factor[places[i].position] *=
             factor_of(action->kind, (int64_t)factor * numbers[places[i].member]);
-    if (changes)
-        cnx_prepare_factors(arena, factors, labels->sequence->count);
+        prepare_factor(factors, places[i].position);
+    }
     cnx_arena_destroy(scratch);
 }
 

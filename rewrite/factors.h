@@ -16,7 +16,7 @@ typedef struct cnx_axis_factors {
     uint32_t block;
 } cnx_axis_factors;
 
-/* Fills in what follows from `factor`, which has `count` elements and may have changed. */
+/* Fills in what follows from `factor`, which has `count` elements. */
 void cnx_prepare_factors(cnx_arena *arena, cnx_axis_factors *axis, uint32_t count);
 
 /* Bounds for the exponents of two of what the tensor's elements are multiplied by; 0 without factors. */

@@ -141,7 +141,6 @@ static cnx_axis_factors *moved_factors(cnx_arena *arena, const cnx_tensor *tenso
             continue;
         uint32_t count;
         moved[k].factor = moved_axis(arena, tensor, permutation, k, &factors[k], &count);
-        moved[k].steps = NULL;
         cnx_prepare_factors(arena, &moved[k], count);
     }
     return moved;
