@@ -1,5 +1,7 @@
 #include "analyze/equations.h"
 
+#include "base/divisor.h"
+
 #include <stdlib.h>
 
 /* An unknown that was solved for; `terms` may name unknowns that were solved for later. */
@@ -38,14 +40,9 @@ static int compare_unknowns(const void *a, const void *b)
     return (x->unknown > y->unknown) - (x->unknown < y->unknown);
 }
 
-static int32_t greatest_divisor(int32_t a, int32_t b)
+static uint64_t magnitude(int64_t number)
 {
-    while (b != 0) {
-        int32_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a < 0 ? -a : a;
+    return number < 0 ? 0u - (uint64_t)number : (uint64_t)number;
 }
 
 /* Sorts e->sum, adds up terms of one unknown and drops those that cancel or were set to zero meanwhile. */
@@ -168,12 +165,12 @@ static uint32_t priority_of(const cnx_equations *e, uint32_t unknown)
 /* Solves the combination at hand for the newest unknown that can be: older ones stay, so chains are short. */
 static void solve(cnx_equations *e)
 {
-    int32_t divisor = 0;
+    uint64_t divisor = 0;
     for (size_t i = 0; i < e->sum_count; i++)
-        divisor = greatest_divisor(e->sum[i].factor, divisor);
+        divisor = cnx_greatest_divisor(magnitude(e->sum[i].factor), divisor);
     size_t pivot = e->sum_count;
     for (size_t i = 0; i < e->sum_count; i++) {
-        e->sum[i].factor /= divisor;
+        e->sum[i].factor /= (int32_t)divisor;
         if ((e->sum[i].factor == 1 || e->sum[i].factor == -1) &&
             (pivot == e->sum_count ||
              priority_of(e, e->sum[i].unknown) >= priority_of(e, e->sum[pivot].unknown)))

@@ -1,5 +1,7 @@
 #include "analyze/polynomial.h"
 
+#include "base/divisor.h"
+
 #include <string.h>
 
 int64_t cnx_floor_quotient(int64_t a, int64_t b)
@@ -15,13 +17,8 @@ static int64_t floor_remainder(int64_t a, int64_t b)
 
 static int64_t greatest_common_divisor(int64_t a, int64_t b)
 {
-    uint64_t x = a < 0 ? 0u - (uint64_t)a : (uint64_t)a;
-    uint64_t y = b < 0 ? 0u - (uint64_t)b : (uint64_t)b;
-    while (y != 0) {
-        uint64_t rest = x % y;
-        x = y;
-        y = rest;
-    }
+    uint64_t x =
+        cnx_greatest_divisor(a < 0 ? 0u - (uint64_t)a : (uint64_t)a, b < 0 ? 0u - (uint64_t)b : (uint64_t)b);
     return x > INT64_MAX ? 1 : (int64_t)x;
 }
 

@@ -1,5 +1,7 @@
 #include "rewrite/permute.h"
 
+#include "base/divisor.h"
+
 /* ---- from points to positions ---- */
 
 /* source[] of one axis: where each position's content comes from. NULL when nothing moves. `position` is
@@ -23,27 +25,17 @@ static uint32_t *axis_source(cnx_arena *arena, const cnx_labels *labels, const u
     return source;
 }
 
-static uint32_t greatest_divisor(uint32_t a, uint32_t b)
-{
-    while (b != 0) {
-        uint32_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /* Rewrites a source of positions as one of units, the longest runs that all move in one piece. Returns their
  * length. */
 static uint32_t compress_source(uint32_t *source, uint32_t count)
 {
-    uint32_t unit = greatest_divisor(count, source[0]);
+    uint64_t unit = cnx_greatest_divisor(count, source[0]);
     for (uint32_t i = 1; i < count && unit > 1; i++)
         if (source[i] != source[i - 1] + 1)
-            unit = greatest_divisor(greatest_divisor(unit, i), source[i]);
-    for (uint32_t i = 0; i < count && unit > 1; i += unit)
-        source[i / unit] = source[i] / unit;
-    return unit;
+            unit = cnx_greatest_divisor(cnx_greatest_divisor(unit, i), source[i]);
+    for (uint64_t i = 0; i < count && unit > 1; i += unit)
+        source[i / unit] = (uint32_t)(source[i] / unit);
+    return (uint32_t)unit;
 }
 
 bool cnx_find_governor(const cnx_parameter *parameter, uint32_t axis, uint32_t *governor, uint32_t *block)

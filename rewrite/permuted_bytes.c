@@ -7,6 +7,7 @@
  * names. So the work of finding where things come from is done once a row, and the loop over a row does
  * nothing but move runs; it is where whatever else happens to each position of an axis belongs.
  */
+#include "base/divisor.h"
 #include "rewrite/permute.h"
 #include "rewrite/room.h"
 
@@ -23,16 +24,6 @@ typedef struct reader {
     uint64_t length;   /* runs along the last axis */
     uint64_t row;      /* runs in a row, which is shorter where the last axis governs others */
 } reader;
-
-static uint64_t greatest_divisor(uint64_t a, uint64_t b)
-{
-    while (b != 0) {
-        uint64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
 
 static reader make_reader(const cnx_tensor *tensor, const cnx_unpermuted *from)
 {
@@ -53,7 +44,7 @@ static reader make_reader(const cnx_tensor *tensor, const cnx_unpermuted *from)
     }
     for (uint32_t k = 0; k < r.last; k++) /* a governor has units of 1: its blocks end rows */
         if (r.axes[k].source != NULL && r.axes[k].governor == r.last)
-            r.row = greatest_divisor(r.row, r.axes[k].block);
+            r.row = cnx_greatest_divisor(r.row, r.axes[k].block);
     return r;
 }
 
