@@ -127,9 +127,19 @@ static void end(asking *a)
 
 /* ---- reading ---- */
 
-static uint32_t unit_at(const cnx_normalizer *n, const cnx_anchor_place *place)
+uint32_t cnx_unit_at(const cnx_normalizer *n, const cnx_anchor_place *place)
 {
     return n->anchors->components[n->anchors->pieces[place->piece].component].first + place->member;
+}
+
+bool cnx_is_open(const cnx_normalizer *n, cnx_arena *scratch, const cnx_anchor_place *place, int64_t **row)
+{
+    if (place->piece == CNX_NONE || n->settled[place->piece])
+        return false;
+    const cnx_piece *piece = &n->anchors->pieces[place->piece];
+    const cnx_freedom *freedom = n->freedoms[piece->component].list[n->freedom_of[cnx_unit_at(n, place)]];
+    *row = CNX_NEW_ARRAY(scratch, int64_t, freedom->rank);
+    return cnx_freedom_change(freedom, piece->terms, piece->term_count, *row);
 }
 
 /* The slice that a position of the anchor's axis belongs to, or CNX_NONE. */
@@ -140,7 +150,7 @@ static uint32_t slice_at(const asking *a, const cnx_anchor_place *place)
         &n->anchors->anchors[n->anchors->pieces[place->piece].anchor] != a->anchor)
         return CNX_NONE;
     const question *q = &a->questions[n->question_of[n->anchors->pieces[place->piece].component]];
-    uint32_t freedom = n->freedom_of[unit_at(n, place)];
+    uint32_t freedom = n->freedom_of[cnx_unit_at(n, place)];
     uint32_t change = a->change_of[n->place_of[place->piece]][freedom];
     if (change == CNX_NONE || q->views[freedom].settling == NULL)
         return CNX_NONE;
@@ -168,15 +178,9 @@ static bool *open_positions(const asking *a, uint32_t axis)
     const cnx_anchor_place *places =
         cnx_anchor_places(a->scratch, n->anchors, a->anchor->parameter, axis, &count);
     bool *open = places != NULL ? CNX_NEW_ARRAY(a->scratch, bool, count) : NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        if (places[i].piece == CNX_NONE || n->settled[places[i].piece])
-            continue;
-        const cnx_piece *piece = &n->anchors->pieces[places[i].piece];
-        const cnx_freedom *freedom =
-            n->freedoms[piece->component].list[n->freedom_of[unit_at(n, &places[i])]];
-        int64_t *row = CNX_NEW_ARRAY(a->scratch, int64_t, freedom->rank);
-        open[i] = cnx_freedom_change(freedom, piece->terms, piece->term_count, row);
-    }
+    int64_t *row;
+    for (uint32_t i = 0; i < count; i++)
+        open[i] = cnx_is_open(n, a->scratch, &places[i], &row);
     return open;
 }
 
@@ -436,7 +440,7 @@ void cnx_find_loud_units(cnx_normalizer *n, uint32_t anchor, bool *loud)
     for (uint32_t i = 0; i < count; i++) {
         bool counts = open[i] && n->anchors->pieces[places[i].piece].anchor == anchor;
         slice_of[i] = counts ? units : CNX_NONE;
-        unit_of[units] = counts ? unit_at(n, &places[i]) : 0;
+        unit_of[units] = counts ? cnx_unit_at(n, &places[i]) : 0;
         units += counts;
     }
     cnx_slice *slices = CNX_NEW_ARRAY(scratch, cnx_slice, units);

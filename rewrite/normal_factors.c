@@ -217,7 +217,7 @@ static uint64_t normalize(cnx_normalizer *n, size_t *changed)
     uint64_t undecided = 0;
     for (uint32_t i = 0; i < a->count; i++)
         offer_anchor(n, i);
-    while (ask_next_ready(n) || ask_next_partly(n))
+    while (ask_next_ready(n) || ask_next_partly(n) || cnx_break_circle(n))
         ;
     for (uint32_t i = 0; i < a->count; i++)
         if (!n->silent[i])

@@ -50,6 +50,7 @@ typedef struct cnx_normalizer {
     bool *waits_partial;
     uint32_t *question_of; /* by component: scratch of ask_anchor.c, all CNX_NONE between calls */
     uint32_t *place_of;    /* by piece: scratch of ask_anchor.c */
+    struct cnx_idle *idle; /* of break_circle.c; NULL: not made yet */
     cnx_slice_reading reading;
     cnx_exponents *exponents; /* by parameter */
     atomic_bool *lost;        /* see cnx_has_room */
@@ -62,6 +63,15 @@ bool cnx_ask_anchor(cnx_normalizer *normalizer, uint32_t anchor, bool partly);
 
 /* Marks the units of an anchor's pieces whose sums are not settled although the slices are not all zeros. */
 void cnx_find_loud_units(cnx_normalizer *normalizer, uint32_t anchor, bool *loud);
+
+/* Settles one sum as it is where that makes no difference, so that others can be asked; see break_circle.c.
+ * Returns false where there is none. */
+bool cnx_break_circle(cnx_normalizer *normalizer);
+
+/* The unit at a place of an anchor, and whether the sum of its piece there can change. */
+uint32_t cnx_unit_at(const cnx_normalizer *normalizer, const cnx_anchor_place *place);
+bool cnx_is_open(const cnx_normalizer *normalizer, cnx_arena *scratch, const cnx_anchor_place *place,
+                 int64_t **row);
 
 /* Called when the freedoms of a component got smaller: finds which pieces are settled now, and which anchors
  * can be asked. */

@@ -33,6 +33,19 @@ static uint64_t magnitude_hash(double value)
     return cnx_mix(bits);
 }
 
+/* The same without the exponent. */
+static uint64_t mantissa_hash(double value)
+{
+    int exponent;
+    return magnitude_hash(isfinite(value) ? frexp(value, &exponent) : value);
+}
+
+static void add_print(cnx_slice *s, double value, uint64_t key)
+{
+    if (value != 0)
+        s->hash += cnx_mix(mantissa_hash(value) + key);
+}
+
 static void add_hash(cnx_slice *s, double value, uint64_t key)
 {
     uint64_t hash = cnx_mix(magnitude_hash(value) + key);
@@ -48,6 +61,7 @@ typedef struct walk {
     const cnx_slicing *slicing;
     cnx_slice *slices;
     visitor *visit; /* NULL: add to `keys` */
+    uint64_t (*hash)(double value);
     uint32_t governor[MOST_AXES];
     uint32_t block[MOST_AXES];
     uint64_t at[MOST_AXES];
@@ -78,10 +92,10 @@ static void visit_element(walk *w, double value)
     if (is_left_out(w))
         return;
     for (uint32_t k = 0; k < rank && w->visit == NULL; k++)
-        w->keys[k][place_on(w, k)] += magnitude_hash(value);
+        w->keys[k][place_on(w, k)] += w->hash(value);
     if (w->visit == NULL)
         return;
-    for (uint32_t k = 0; k < rank && w->visit == add_hash; k++)
+    for (uint32_t k = 0; k < rank && w->hash != NULL; k++)
         key += k != w->slicing->axis ? cnx_mix(w->keys[k][place_on(w, k)] + k) : 0;
     member = w->slicing->members[place_on(w, w->slicing->axis)];
     if (member != CNX_NONE)
@@ -133,16 +147,30 @@ static void begin_keys(const walk *w, cnx_arena *scratch, uint32_t axis, uint64_
             (*keys)[i] = cnx_mix(i + 1);
 }
 
-void cnx_hash_slices(const cnx_slicing *slicing, cnx_slice *slices)
+static void walk_twice(const cnx_slicing *slicing, cnx_slice *slices, uint64_t (*hash)(double),
+                       visitor *visit)
 {
     cnx_arena *scratch = cnx_arena_create(slicing->arena);
     walk w = walk_of(slicing, slices, NULL);
+    w.hash = hash;
     for (uint32_t k = 0; k < slicing->parameter->tensor->rank; k++)
         begin_keys(&w, scratch, k, &w.keys[k]);
     visit_all(&w);
-    w.visit = add_hash;
+    w.visit = visit;
     visit_all(&w);
     cnx_arena_destroy(scratch);
+}
+
+void cnx_hash_slices(const cnx_slicing *slicing, cnx_slice *slices)
+{
+    walk_twice(slicing, slices, magnitude_hash, add_hash);
+}
+
+void cnx_print_slices(const cnx_slicing *slicing, cnx_slice *slices)
+{
+    for (uint32_t i = 0; i < slicing->member_count; i++)
+        slices[i] = (cnx_slice){.hash = 0};
+    walk_twice(slicing, slices, mantissa_hash, add_print);
 }
 
 void cnx_walk_slices(const cnx_slicing *slicing, bool with_sums, cnx_slice *slices)

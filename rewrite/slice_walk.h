@@ -23,4 +23,9 @@ void cnx_walk_slices(const cnx_slicing *slicing, bool with_sums, cnx_slice *slic
  * sum of the hashes of all magnitudes there. */
 void cnx_hash_slices(const cnx_slicing *slicing, cnx_slice *slices);
 
+/* Finds `hash` alone, as a print of the slice that neither signs nor powers of two change: the sum of the
+ * hashes of its elements' mantissas, with positions on other axes told apart as above, by mantissas. 0 when
+ * all elements are zero. */
+void cnx_print_slices(const cnx_slicing *slicing, cnx_slice *slices);
+
 #endif

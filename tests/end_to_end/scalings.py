@@ -237,6 +237,28 @@ def rotary(heads=2, pairs=2, time=3):
     return net.model()
 
 
+def experts(count=3, width=4):
+    """Experts stacked into one tensor, summed in the end. What is added to hidden units has an axis of extent 1, and the
+    units of all experts count as one axis: a factor for each expert times one for each unit."""
+    net = Builder(13)
+    x = net.node("Unsqueeze", net.input("x", ["N", 5]), net.integers(0))
+    hidden = net.node("Tanh", net.node("MatMul", x, net.weight(count, 5, width)))
+    hidden = net.node("Add", hidden, net.weight(count, 1, width))
+    ends = net.node("MatMul", hidden, net.weight(count, width, 3))
+    net.output(net.node("ReduceSum", ends, net.integers(0), keepdims=0), ["N", 3])
+    return net.model()
+
+
+def weight_norm(out=4, hidden=6):
+    """Tanh between two layers, the second one divided by the norms of its columns in the graph."""
+    net = Builder(14)
+    value = net.node("Tanh", net.gemm(net.input("x", ["N", 5]), 5, hidden))
+    matrix = net.weight(hidden, out)
+    value = net.node("MatMul", value, net.node("Div", matrix, net.node("ReduceL2", matrix, axes=[0], keepdims=1)))
+    net.output(net.node("Gemm", net.node("Tanh", value), net.weight(3, out), transB=1), ["N", 3])
+    return net.model()
+
+
 # name: (model, signs, dimension)
 SIZES = {
     # Relu lets a positive factor through for each of 5 units, in each of 2 layers.
@@ -282,6 +304,8 @@ SIZES = {
     # queries' in every head, which chooses a(1), a(2) and s' as soon as one factor common to all heads is: d and that
     # one, and c, are left. 5 + 3 - 1 = 7, for c of the keys follows from that factor. Each head has 4 linear values.
     "rotary": (rotary, 2 * 7 + 2 * 4, 2 * 7 + 2 * 4**2),
+    # A sign for each unit of Tanh. A norm does not see how long a column is.
+    "weight-norm": (weight_norm, 6 + 4, 4),
     # Weighted sums over pixels keep the scale of each of 6 channels.
     "sampled-image": (sampled_image, 0, 6),
     # Averages are linear: all of GL(6). A largest number keeps 6 scales.
@@ -426,6 +450,7 @@ def cases():
     yield "sizes/vit_b_16", vision_transformer
     for model in [*catalogue.samples(), *catalogue.written_by_hand()]:
         yield f"members/{model.label}", functools.partial(hold, model, whole=model.label not in NO_ROOM)
+    yield "members/experts", functools.partial(written, experts)
     yield "rotary", rotary_by_hand
     for seed in range(RANDOM + MORE):
         yield f"members/random/{seed}", functools.partial(
@@ -526,14 +551,13 @@ def rotary_member(model, random):
 def written(make, judged=True):
     with scratch() as folder:
         onnx.save(make(), str(folder / "net.onnx"))
-        hold(catalogue.Model("random", "net", folder / "net.onnx"), judged)
+        hold(catalogue.Model("random", "net", folder / "net.onnx"), judged, whole=True)
 
 
-def hold(model, judged=True, whole=None):
+def hold(model, judged=True, whole=True):
     with scratch() as folder:
         form, found = canonical_and_whole(model.path, folder / "canonical.onnx")
-        check(whole is None or found == whole, "signs and scales are " + ("" if found else "no ") + "part of the form")
-        whole = found
+        check(found == whole, "signs and scales are " + ("" if found else "no ") + "part of the form")
         for kinds in ("sign", "scale", "permute,sign,scale", "linear")[:4 if judged else 3]:
             member = sample(model.path, 1, folder / "member.onnx", elements=kinds)
             if whole and kinds != "linear":
