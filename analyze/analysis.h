@@ -37,7 +37,14 @@ typedef struct cnx_fact {
     const cnx_dim *content;
     int64_t content_divisor; /* of floats: elements are content / divisor; 0 means 1 */
     uint32_t scaling;        /* the value's number in the scaling log; 0: it is not multiplied by anything */
+    const struct cnx_fact_list *sequence; /* not NULL: a sequence of tensors, and `known` is false */
 } cnx_fact;
+
+/* The elements of a sequence of known length. */
+typedef struct cnx_fact_list {
+    uint32_t count;
+    const cnx_fact *items;
+} cnx_fact_list;
 
 /* A tensor that the graph reads as a parameter: an initializer or the tensor of a Constant node. */
 typedef struct cnx_parameter {

@@ -287,8 +287,7 @@ static void pin_captured(sweep *s, cnx_rule *rule, const cnx_graph *body)
         if (outer == CNX_NONE || body->parent != rule->graph)
             continue;
         cnx_fact fact = known_or_initializer(s, outer);
-        for (uint32_t k = 0; k < fact.rank; k++)
-            cnx_axis_pin(rule->points, fact.axes[k], reason);
+        cnx_fact_pin(rule->points, &fact, reason);
         cnx_scaling_fix(s->analysis->scaling, CNX_SIGN_AND_SCALE, fact.scaling);
     }
 }
@@ -319,10 +318,16 @@ static cnx_rule start_rule(sweep *s, const cnx_node *node)
     return rule;
 }
 
+/* Whether input `i` is a sequence, and the operator knows what to do with one. */
+static bool is_for_sequence(const cnx_rule *rule, uint32_t i)
+{
+    return rule->inputs[i].sequence != NULL && strstr(rule->op->rule_name, "sequence") != NULL;
+}
+
 static bool inputs_known(const cnx_rule *rule)
 {
     for (uint32_t i = 0; i < rule->input_count; i++)
-        if (rule->present[i] && !rule->inputs[i].known)
+        if (rule->present[i] && !rule->inputs[i].known && !is_for_sequence(rule, i))
             return false;
     return rule->input_count == 0 || rule->present[0];
 }
@@ -385,6 +390,10 @@ static void pin_unread(cnx_rule *rule)
 {
     uint32_t reason = CNX_NONE;
     for (uint32_t i = 0; i < rule->input_count; i++)
+        if (rule->inputs[i].sequence != NULL && rule->read[i] == 0)
+            cnx_fact_pin(rule->points, &rule->inputs[i],
+                         cnx_rule_reason(rule, "sequence whose order may matter"));
+    for (uint32_t i = 0; i < rule->input_count; i++)
         for (uint32_t k = 0; rule->present[i] && k < rule->inputs[i].rank; k++)
             if ((rule->read[i] >> k & 1) == 0) {
                 if (reason == CNX_NONE)
@@ -400,7 +409,7 @@ static void finish_outputs(sweep *s, cnx_rule *rule)
         if (id == CNX_NONE)
             continue;
         const cnx_value *value = &s->graph->values[id];
-        if (!rule->outputs[o].known) {
+        if (!rule->outputs[o].known && rule->outputs[o].sequence == NULL) {
             int32_t type = rule->outputs[o].type;
             rule->outputs[o] = declared_fact(s, value, cnx_rule_reason(rule, "output of unknown shape"));
             if (rule->outputs[o].type == 0)
@@ -525,8 +534,7 @@ static void pin_outputs(sweep *s)
         uint32_t id = s->graph->outputs[i];
         uint32_t reason = cnx_reason_named(points, "graph output", s->graph->values[id].name, NULL, NULL);
         cnx_fact fact = known_or_initializer(s, id);
-        for (uint32_t k = 0; k < fact.rank; k++)
-            cnx_axis_pin(points, fact.axes[k], reason);
+        cnx_fact_pin(points, &fact, reason);
         cnx_scaling_fix(s->analysis->scaling, CNX_SIGN_AND_SCALE, fact.scaling);
     }
 }

@@ -113,14 +113,21 @@ static void see_axes(cnx_map *map, pairs *by_value, uint32_t value, uint32_t rea
     }
 }
 
+/* The axes of a value, or those of a sequence's elements. */
+static void see_fact(cnx_map *map, pairs *by_value, uint32_t value, const cnx_fact *fact)
+{
+    if (fact->known)
+        see_axes(map, by_value, value, CNX_NONE, fact->axes, fact->rank);
+    for (uint32_t i = 0; fact->sequence != NULL && i < fact->sequence->count; i++)
+        see_fact(map, by_value, value, &fact->sequence->items[i]);
+}
+
 static void see_values(cnx_map *map, pairs *by_value)
 {
     const cnx_analysis *a = map->analysis;
     for (size_t w = 0; w < a->walk_count; w++)
         for (uint32_t v = 0; v < a->walks[w].graph->value_count; v++)
-            if (a->walks[w].facts[v].known)
-                see_axes(map, by_value, a->walks[w].first_value + v, CNX_NONE, a->walks[w].facts[v].axes,
-                         a->walks[w].facts[v].rank);
+            see_fact(map, by_value, a->walks[w].first_value + v, &a->walks[w].facts[v]);
     for (size_t p = 0; p < a->parameter_count; p++) {
         const cnx_parameter *parameter = &a->parameters[p];
         for (uint32_t w = 0; w < a->walk_count && parameter->again; w++)

@@ -97,12 +97,20 @@ void cnx_rule_pin_all(cnx_rule *rule, const char *what)
     cnx_rule_pin_inputs(rule, cnx_rule_reason(rule, what));
 }
 
+void cnx_fact_pin(cnx_points *points, const cnx_fact *fact, uint32_t reason)
+{
+    for (uint32_t k = 0; k < fact->rank; k++)
+        cnx_axis_pin(points, fact->axes[k], reason);
+    for (uint32_t i = 0; fact->sequence != NULL && i < fact->sequence->count; i++)
+        cnx_fact_pin(points, &fact->sequence->items[i], reason);
+}
+
 void cnx_rule_pin_inputs(cnx_rule *rule, uint32_t reason)
 {
     for (uint32_t i = 0; i < rule->input_count; i++) {
         rule->read[i] = UINT64_MAX;
-        for (uint32_t k = 0; rule->present[i] && k < rule->inputs[i].rank; k++)
-            cnx_axis_pin(rule->points, rule->inputs[i].axes[k], reason);
+        if (rule->present[i])
+            cnx_fact_pin(rule->points, &rule->inputs[i], reason);
     }
 }
 
@@ -136,6 +144,8 @@ cnx_fact cnx_rule_pin_fact(cnx_rule *rule, cnx_fact fact, const char *what)
 {
     for (uint32_t k = 0; k < fact.rank; k++)
         cnx_rule_pin_fact_axis(rule, &fact, k, what);
+    if (fact.sequence != NULL)
+        cnx_fact_pin(rule->points, &fact, cnx_rule_reason(rule, what));
     return fact;
 }
 

@@ -103,7 +103,7 @@ void cnx_rule_mix(cnx_rule *rule, cnx_fact *fact, uint64_t mixed);
 cnx_fact cnx_rule_gather(cnx_rule *rule, cnx_fact fact, uint32_t k, const uint32_t *index, uint32_t count);
 /* The fact seen with other extents; the products agree. */
 cnx_fact cnx_rule_reshape(cnx_rule *rule, cnx_fact fact, const cnx_dim *extents, uint32_t rank);
-/* All axes of a fact pinned. */
+/* All axes of a fact pinned, or all those of a sequence's elements. */
 cnx_fact cnx_rule_pin_fact(cnx_rule *rule, cnx_fact fact, const char *what);
 void cnx_rule_pin_fact_axis(cnx_rule *rule, cnx_fact *fact, uint32_t k, const char *what);
 
@@ -122,6 +122,9 @@ cnx_dim cnx_rule_number(const cnx_rule *rule, int64_t number);
 /* Sweeps a nested graph or a function body with these facts for its inputs (known = false: unknown), as part
  * of the rule's node. Returns the facts of its outputs. */
 cnx_fact *cnx_sweep_body(cnx_rule *rule, const cnx_graph *body, const cnx_fact *inputs, uint32_t count);
+
+/* Pins every axis of a fact, or of all elements of a sequence, with this reason. */
+void cnx_fact_pin(cnx_points *points, const cnx_fact *fact, uint32_t reason);
 
 /* ---- detours that are followed as a whole: ops/rejoin.c ---- */
 

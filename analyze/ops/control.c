@@ -25,6 +25,13 @@ static cnx_fact *all_inputs(cnx_rule *rule)
     return facts;
 }
 
+/* Whether a value is one number that is known. */
+static bool is_number(const cnx_rule *rule, const cnx_fact *fact, int64_t *number)
+{
+    return fact->has_content && fact->content_count == 1 && fact->content_divisor <= 1 &&
+           cnx_dim_is_number(rule->dims, fact->content[0], number);
+}
+
 static bool same_extents(const cnx_fact *a, const cnx_fact *b)
 {
     if (!a->known || !b->known || a->rank != b->rank)
@@ -55,7 +62,9 @@ static cnx_fact join_facts(cnx_rule *rule, cnx_fact a, cnx_fact b, const char *w
     return result;
 }
 
-/* If: both branches give the same value. */
+/* If: both branches give the same value. Where the condition is known (is this extent 1?), only the branch
+ * that is taken matters; the other one is swept all the same when it has parameters of its own, so that they
+ * are seen. */
 void cnx_apply_branch(cnx_rule *rule)
 {
     const cnx_graph *yes = body_called(rule->node, "then_branch"),
@@ -66,12 +75,19 @@ void cnx_apply_branch(cnx_rule *rule)
         return;
     }
     rule->follows_bodies = true;
+    int64_t condition = 0;
+    bool known = is_number(rule, &rule->inputs[0], &condition);
     all_inputs(rule);
-    const cnx_fact *then_facts = cnx_sweep_body(rule, yes, NULL, 0);
-    const cnx_fact *else_facts = cnx_sweep_body(rule, no, NULL, 0);
+    const cnx_fact *facts[2] = {NULL, NULL};
+    for (uint32_t i = 0; i < 2; i++) {
+        const cnx_graph *branch = i == 0 ? no : yes;
+        if (!known || (condition != 0) == (i != 0) || branch->initializer_count != 0)
+            facts[i] = cnx_sweep_body(rule, branch, NULL, 0);
+    }
     for (uint32_t i = 0; i < rule->output_count; i++)
         cnx_rule_output(rule, i,
-                        join_facts(rule, then_facts[i], else_facts[i], "branches of different shape"));
+                        known ? facts[condition != 0][i]
+                              : join_facts(rule, facts[1][i], facts[0][i], "branches of different shape"));
 }
 
 /* A carried value as the body first sees it. It need not stay constant along an axis, and no contents are
@@ -169,6 +185,49 @@ static cnx_fact stacked(cnx_rule *rule, cnx_fact fact, uint32_t at, cnx_dim exte
     return result;
 }
 
+/* Loops that run more nodes than this are not unrolled. */
+#define MOST_UNROLLED 20000
+
+static cnx_fact number_fact(cnx_rule *rule, int32_t type, int64_t number)
+{
+    cnx_fact fact = cnx_rule_fact(rule, type, 0);
+    cnx_dim *content = CNX_NEW(rule->arena, cnx_dim);
+    *content = cnx_rule_number(rule, number);
+    fact.has_content = true;
+    fact.content = content;
+    fact.content_count = 1;
+    return fact;
+}
+
+/* A loop that fills sequences, a known number of times: its iterations one after the other, so that the
+ * sequences have known lengths. False when it is none, or may end early. Relations that were stated by then
+ * stay; they can only make the group smaller. */
+static bool unroll(cnx_rule *rule, const cnx_graph *body, const cnx_fact *given, uint32_t count)
+{
+    int64_t rounds, go_on = 1;
+    bool fills = false;
+    for (uint32_t i = 0; i < count; i++)
+        fills = fills || given[2 + i].sequence != NULL;
+    if (!fills || rule->output_count != count || !rule->present[0] ||
+        !is_number(rule, &rule->inputs[0], &rounds) || rounds < 0 ||
+        rounds > MOST_UNROLLED / ((int64_t)body->node_count + 1) ||
+        (rule->present[1] && !is_number(rule, &rule->inputs[1], &go_on)) || go_on != 1)
+        return false;
+    cnx_fact *states = CNX_NEW_ARRAY(rule->arena, cnx_fact, body->input_count);
+    memcpy(states, given, body->input_count * sizeof *states);
+    for (int64_t round = 0; round < rounds; round++) {
+        states[0] = number_fact(rule, CNX_TYPE_INT64, round);
+        states[1] = number_fact(rule, CNX_TYPE_BOOL, 1);
+        const cnx_fact *outputs = cnx_sweep_body(rule, body, states, body->input_count);
+        if (!is_number(rule, &outputs[0], &go_on) || go_on != 1)
+            return false;
+        memcpy(states + 2, outputs + 1, count * sizeof *states);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        cnx_rule_output(rule, i, states[2 + i]);
+    return true;
+}
+
 /* Loop(M, condition, carried...) with a body (iteration, condition, carried...) -> (condition, carried...,
  * stacked...). */
 void cnx_apply_loop(cnx_rule *rule)
@@ -182,6 +241,8 @@ void cnx_apply_loop(cnx_rule *rule)
     }
     rule->follows_bodies = true;
     const cnx_fact *given = all_inputs(rule);
+    if (unroll(rule, body, given, count))
+        return;
     cnx_fact *inputs = CNX_NEW_ARRAY(rule->arena, cnx_fact, body->input_count);
     inputs[0] = cnx_rule_fact(rule, CNX_TYPE_INT64, 0);
     inputs[1] = cnx_rule_fact(rule, CNX_TYPE_BOOL, 0);

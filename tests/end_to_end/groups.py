@@ -157,6 +157,9 @@ NETS = {
     ("group_norm_3", ALL): "(S_4 wr S_3) x (S_4 wr S_2)",
     ("group_norm_1", ALL): "S_12 x (S_4 wr S_2)",
     ("group_norm_12", ALL): "S_12 x (S_4 wr S_2)",
+    # The stream; the 3 heads; the 4 channels of queries and keys, which one convolution and norm make the same in all heads,
+    # and the 4 of values. (With images of any size too much is computed.)
+    ("pooled_attention", ("", ".static", ".unfolded")): "S_12 x S_3 x S_4 x S_4",
     # The stream of 8, with its depthwise convolution, norm and scale; the wide layer.
     ("channel_norm", ALL): "S_8 x S_20",
     # The width of the table, and the hidden layer; tokens are fixed.

@@ -501,6 +501,64 @@ def unequal_branches():
     return b
 
 
+def branch_by_extent():
+    """x.squeeze(1) as PyTorch exports it: If the extent is 1, which it is, Squeeze, and otherwise nothing."""
+    b = Builder(87)
+    axis = b.constant(numpy.array([1], dtype="int64"))
+    x = b.node("Unsqueeze", b.relu(b.gemm(b.input("x", ["N", 4]), 4, 6)), axis)
+    is_one = b.node("Equal", b.node("Gather", b.node("Shape", x), axis), axis)
+    bodies = {name: helper.make_graph([node], name, [], [helper.make_tensor_value_info(node.output[0], FLOAT, shape)])
+              for name, node, shape in (("then_branch", helper.make_node("Squeeze", [x, axis], ["less"]), ["N", 6]),
+                                        ("else_branch", helper.make_node("Identity", [x], ["same"]), ["N", 1, 6]))}
+    b.output(b.gemm(b.node("If", is_one, **bodies), 6, 3), ["N", 3])
+    return b
+
+
+def sequences():
+    """Tensors put into sequences, taken out, and cut into one: 2 and 4 of the 6 channels part ways."""
+    b = Builder(85)
+    hidden = b.gemm(b.input("x", ["N", 4]), 4, 6)
+    first, last = b.constant(numpy.array(0, dtype="int64")), b.constant(numpy.array(-1, dtype="int64"))
+    three = b.node("SequenceConstruct", hidden, b.relu(hidden), b.node("Tanh", hidden))
+    two = b.node("SequenceErase", three, first)
+    two = b.node("SequenceInsert", two, b.node("Sigmoid", b.node("SequenceAt", three, first)), first)
+    wide = b.node("ConcatFromSequence", two, axis=1)  # sigmoid, relu, tanh of the same 6
+    stacked = b.node("ConcatFromSequence", two, axis=1, new_axis=1)
+    summed = b.node("ReduceSum", stacked, b.constant(numpy.array([1], dtype="int64")), keepdims=0)
+    parts = b.node("SplitToSequence", summed, b.constant(numpy.array([2, 4], dtype="int64")), axis=1)
+    ends = [b.gemm(b.node("SequenceAt", parts, first), 2, 3), b.gemm(b.node("SequenceAt", parts, last), 4, 3),
+            b.gemm(wide, 18, 3)]
+    b.output(b.node("Sum", *ends), ["N", 3])
+    return b
+
+
+def loop_with_sequence(known=True):
+    """Loop that collects its states in a sequence, which are joined then; or as often as an input says, and the last
+    state is taken: its position is not known."""
+    b = Builder(86)
+    x = b.gemm(b.input("x", ["N", 4]), 4, 5)
+    square = b.weight(5, 5)
+    nodes = [helper.make_node("Identity", ["go_on"], ["still"]), helper.make_node("MatMul", ["state", square], ["m"]),
+             helper.make_node("Tanh", ["m"], ["next"]), helper.make_node("SequenceInsert", ["states", "next"], ["more"])]
+    info, sequence = helper.make_tensor_value_info, helper.make_tensor_sequence_value_info
+    body = helper.make_graph(
+        nodes, "body",
+        [info("i", TensorProto.INT64, []), info("go_on", TensorProto.BOOL, []), info("state", FLOAT, ["N", 5]),
+         sequence("states", FLOAT, None)],
+        [info("still", TensorProto.BOOL, []), info("next", FLOAT, ["N", 5]), sequence("more", FLOAT, None)])
+    rounds, always = b.constant(numpy.array(3, dtype=numpy.int64)), b.constant(numpy.array(True))
+    if not known:
+        rounds = b.node("Squeeze", b.node("Slice", b.node("Shape", b.input("times", ["R", 1])), *(
+            b.constant(numpy.array([bound], dtype=numpy.int64)) for bound in (0, 1))))
+    states = b.node("Loop", rounds, always, x, b.node("SequenceEmpty"), body=body, outputs=2)[1]
+    if known:
+        joined, width = b.node("ConcatFromSequence", states, axis=1), 15
+    else:
+        joined, width = b.node("SequenceAt", states, b.constant(numpy.array(-1, dtype=numpy.int64))), 5
+    b.output(b.gemm(joined, width, 3), ["N", 3])
+    return b
+
+
 def scan():
     """Scan over five steps of a recurrent cell spelled with two matrices of the outer graph."""
     b = Builder(84)
@@ -611,6 +669,10 @@ MODELS = {
     "loop": (loop, None),
     "unequal_branches": (unequal_branches, factorials(6, 5, 7)),
     "scan": (scan, factorials(4)),
+    "branch_by_extent": (branch_by_extent, factorials(6)),
+    "sequences": (sequences, factorials(2, 4)),
+    "loop_with_sequence": (loop_with_sequence, factorials(5)),
+    "loop_with_open_sequence": (lambda: loop_with_sequence(known=False), 0.0),
     "local_function": (local_function, None),
     "decoder_rotary_grouped": decoder.small(),
     "decoder_rotary_plain": decoder.small(heads=4, groups=4, layers=3),

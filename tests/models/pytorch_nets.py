@@ -388,6 +388,33 @@ class ChannelNormNet(nn.Module):
         return self.out((x + self.scale * y).mean((2, 3)))
 
 
+class PooledAttention(nn.Module):
+    """Attention of MViT: keys and values are images that one depthwise convolution pools in every head; the class token
+    goes around it, by tensor_split (exported as a loop that fills a sequence) and squeeze (as If)."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.token = nn.Conv2d(3, 12, 4, stride=4), nn.Parameter(torch.zeros(1, 1, 12))
+        self.qkv, self.project, self.out = nn.Linear(12, 36), nn.Linear(12, 12), nn.Linear(12, 4)
+        self.pools = nn.ModuleList(nn.Conv2d(4, 4, 3, stride=2, padding=1, groups=4, bias=False) for _ in range(2))
+        self.norms = nn.ModuleList(nn.LayerNorm(4) for _ in range(2))
+
+    def pooled(self, x, which):
+        token, x = torch.tensor_split(x, (1,), dim=2)
+        batch, heads, _, size = x.shape
+        x = self.pools[which](x.transpose(2, 3).reshape(batch * heads, size, 4, 4)).reshape(batch, heads, size, -1)
+        return self.norms[which](torch.cat((token, x.transpose(2, 3)), dim=2))
+
+    def forward(self, x):
+        x = self.stem(x).flatten(2).transpose(1, 2)
+        x = torch.cat((self.token.expand(x.shape[0], -1, -1), x), dim=1)
+        query, key, value = self.qkv(x).reshape(x.shape[0], 17, 3, 3, 4).transpose(1, 3).unbind(2)
+        key, value = self.pooled(key, 0), self.pooled(value, 1)
+        mixed = torch.softmax(query @ key.transpose(2, 3) / 2, -1) @ value
+        x = x + self.project(mixed.transpose(1, 2).reshape(x.shape[0], 17, 12))
+        return self.out(x[:, :1].squeeze(1))
+
+
 # ---- one weight in several places, several outputs ---------------------------------------------
 
 
@@ -481,6 +508,7 @@ NETS = {
     "tied_language_model": (TiedLanguageModel, [TOKENS]),
     "untied_language_model": (lambda: UntiedLanguageModel(False), [TOKENS]),
     "only_tied_language_model": (lambda: UntiedLanguageModel(True), [TOKENS]),
+    "pooled_attention": (PooledAttention, [IMAGE]),
     "siamese": (Siamese, [IMAGE, IMAGE]),
     "two_heads": (TwoHeads, [IMAGE]),
 }
