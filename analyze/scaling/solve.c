@@ -19,23 +19,6 @@ static void number_unknowns(cnx_scalings *s)
     }
 }
 
-/* Unknowns of a cell that has many roles on an axis (a rotary pair, once in each head) are solved for before
- * those that all of these share: otherwise one head would be singled out, and which one would depend on their
- * order. */
-static const uint32_t *priorities(cnx_scalings *s)
-{
-    uint32_t *priority = CNX_NEW_ARRAY(s->arena, uint32_t, s->unknown_count), count;
-    for (uint32_t v = 0; v < s->log->value_count; v++)
-        for (uint32_t k = 0; k < s->log->values[v].rank; k++) {
-            const cnx_roles *roles = cnx_roles_on_axis(s, v, k);
-            for (uint32_t r = 0; r < roles->count; r++) {
-                cnx_roles_of_cell(roles, roles->cells[r], &count);
-                priority[s->first_unknown[v][k] + r] = count;
-            }
-        }
-    return priority;
-}
-
 /* ---- actions ---- */
 
 static uint32_t generator_of(cnx_scalings *s, cnx_scaling_system *system, uint32_t unknown, uint32_t cell)
@@ -126,10 +109,9 @@ cnx_scalings *cnx_solve_scalings(cnx_arena *arena, cnx_analysis *analysis, bool 
     s->roles = CNX_NEW_ARRAY(arena, cnx_roles, analysis->points->sequence_count);
     s->seen = CNX_NEW_ARRAY(arena, uint32_t, s->cells->class_count);
     number_unknowns(s);
-    const uint32_t *priority = priorities(s);
     for (unsigned i = 0; i < 2; i++) {
         cnx_scaling_system *system = &s->systems[i];
-        system->equations = cnx_equations_create(arena, s->unknown_count, system->kind == CNX_SIGN, priority);
+        system->equations = cnx_equations_create(arena, s->unknown_count, system->kind == CNX_SIGN, NULL);
         cnx_state_log(s, system);
     }
     if (shifted)
