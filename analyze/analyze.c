@@ -609,7 +609,8 @@ cnx_fact *cnx_sweep_body(cnx_rule *rule, const cnx_graph *body, const cnx_fact *
     cnx_fact *outputs = CNX_NEW_ARRAY(rule->arena, cnx_fact, body->output_count);
     for (uint32_t i = 0; i < body->output_count; i++) {
         outputs[i] = known_or_initializer(&s, body->outputs[i]);
-        if (body->parent == NULL) /* a function: its outputs are the call's */
+        bool once = rule->op != NULL && rule->op->scaling == cnx_scale_branch;
+        if (body->parent == NULL || once) /* a function's outputs are the call's, a branch's the If's */
             continue;
         cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, outputs[i].scaling);
         outputs[i].scaling = 0;

@@ -44,7 +44,10 @@ typedef struct cnx_rule {
     uint32_t output_count;
     cnx_fact *outputs;
     cnx_fact steps[CNX_STEP_COUNT]; /* known = false: not made */
-    bool deferred;                  /* a later node speaks for the outputs (ops/rejoin.c) */
+    /* Of an If: the facts of the outputs of branches that may be taken, and of one that is not. */
+    const cnx_fact *branches[2];
+    const cnx_fact *never_taken;
+    bool deferred;    /* a later node speaks for the outputs (ops/rejoin.c) */
     uint32_t carried; /* not 0: this node does so; output 0 holds the elements of the value with this scaling
                          number, laid out anew */
 } cnx_rule;

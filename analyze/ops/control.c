@@ -84,6 +84,9 @@ void cnx_apply_branch(cnx_rule *rule)
         if (!known || (condition != 0) == (i != 0) || branch->initializer_count != 0)
             facts[i] = cnx_sweep_body(rule, branch, NULL, 0);
     }
+    rule->branches[0] = facts[known ? condition != 0 : 1];
+    rule->branches[1] = known ? NULL : facts[0];
+    rule->never_taken = known ? facts[condition == 0] : NULL;
     for (uint32_t i = 0; i < rule->output_count; i++)
         cnx_rule_output(rule, i,
                         known ? facts[condition != 0][i]

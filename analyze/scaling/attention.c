@@ -175,7 +175,7 @@ static void relate_packed(cnx_rule *rule, const heads *h, cnx_scaling_kind kind,
     cnx_scaling_fix_outputs(rule, CNX_SIGN_AND_SCALE, 1); /* keys and values in one tensor */
 }
 
-/* input[n, s, i], weights[i, q + k + v], bias[q + k + v], masks, past, bias of the scores */
+/* input[n, s, i] (or [tokens, i]), weights[i, q + k + v], bias[q + k + v], masks, past, bias of the scores */
 void cnx_scale_attention_fused(cnx_rule *rule)
 {
     heads h;

@@ -103,3 +103,23 @@ void cnx_scale_regions(cnx_rule *rule)
     }
     cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 1);
 }
+
+/* If: whichever branch is taken gives the outputs. */
+void cnx_scale_branch(cnx_rule *rule)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 0);
+    for (uint32_t o = 0; o < rule->output_count && rule->never_taken != NULL; o++)
+        cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->never_taken[o].scaling);
+    for (uint32_t o = 0; o < rule->output_count; o++)
+        for (uint32_t b = 0; b < 2 && rule->branches[b] != NULL; b++) {
+            const cnx_fact *from = &rule->branches[b][o];
+            if (!rule->outputs[o].known || from->rank != rule->outputs[o].rank)
+                cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, from->scaling);
+            for (uint32_t k = 0; k < rule->outputs[o].rank; k++)
+                cnx_scaling_equal(log, CNX_SIGN_AND_SCALE, rule->outputs[o].scaling, k,
+                                  from->rank == rule->outputs[o].rank ? from->scaling : 0, k);
+        }
+    if (rule->branches[0] == NULL)
+        cnx_scaling_fix_outputs(rule, CNX_SIGN_AND_SCALE, 0);
+}

@@ -134,6 +134,23 @@ def there_and_back_again(width=5):
     return net.model()
 
 
+def decided(width=6):
+    """One of two layers, Relu or LeakyRelu behind it, by what the input adds up to, and the other one; the first layer
+    is outside of the branches."""
+    net, make = Builder(18), onnx.helper.make_node
+    x = net.input("x", [3, 4])
+    outside = net.gemm(x, 4, width)
+    inside = make("Gemm", [x, net.weight(width, 4), net.weight(width)], ["inside"], transB=1)
+    bodies = {"yes": [make("Relu", [outside], ["yes"])], "no": [inside, make("LeakyRelu", ["inside"], ["no"])]}
+    yes, no = (onnx.helper.make_graph(
+        nodes, name, [], [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [3, width])])
+        for name, nodes in bodies.items())
+    positive = net.node("Greater", net.node("ReduceSum", x, keepdims=0), net.constant(0.0))
+    both = [net.node("If", which, then_branch=yes, else_branch=no) for which in (positive, net.node("Not", positive))]
+    net.output(net.gemm(net.node("Concat", *both, axis=0), width, 3), [6, 3])
+    return net.model()
+
+
 def standardized(width=6):
     """Conv, mean 0 and variance 1 for each channel of an image, Conv."""
     net = Builder(8)
@@ -288,6 +305,8 @@ SIZES = {
     "distances": (distances, 6, 15),
     # What W is multiplied by, W' is, too: O(5).
     "there-and-back-again": (there_and_back_again, 5, 10),
+    # 6 units, whichever way they are made.
+    "decided": (decided, 0, 6),
     # A sign for each of 6 channels, which mean and variance of its own image keep; an epsilon keeps its scale.
     "standardized": (standardized, 6, 0),
     # The scales beside 6 rows of bytes and the bias take what the scales beside 6 columns undo; they stay positive.
@@ -429,6 +448,7 @@ OPERATOR_SIZES = {
     "fused_encoder": (2 * (4 + 4) + 8, 2 * (4**2 + 4**2) + 8),  # the last gamma and beta, read by the head
     "fused_stream": (8, 7 + 6),  # behind the first normalization the stream has signs; Relu has scales
     "group_normalization_21": (0, 8),  # gamma and beta of each channel, before Relu
+    "fused_packed_attention": (2 * (4 + 4), 2 * (4**2 + 4**2)),
     "swiglu": (7, 7),  # what is gated, by a gate that fixes itself
     "pick_slices": (6, 6**2),  # rows are chosen whole, the 6 columns are linear
     "tensor_scatter": (6, 6**2),
