@@ -32,7 +32,6 @@ SINGLES = int(os.environ.get("CANONNX_SINGLES", 1))  # of every block on its own
 FIRST = int(os.environ.get("CANONNX_FIRST", 0))  # seed of the first of either
 LEAST_RANDOM = 40  # that must really have been compared
 WHOLE_CATALOGUE = "CANONNX_CATALOGUE" in os.environ  # also what equivalence.py asks less of
-SCALED_FORMS = "CANONNX_SCALED_FORMS" in os.environ  # whether forms of members with signs and scales are compared, too
 EXPORT_LIMIT = 900  # seconds
 LARGEST_MESSAGE = 1 << 31  # bytes that protobuf reads as one message
 REDRAWN = 5  # times a random net is drawn at most until its outputs vary
@@ -218,7 +217,7 @@ def members(path, form, whole, judge):
             what = f"sample {seed} with {kinds}"
             member = sample(path, seed, folder / "sample.onnx", elements=kinds)
             judge(member, what, LARGEST_DIFFERENCE if exact else LINEAR)
-            if kinds == "permute" or (exact and whole and SCALED_FORMS):
+            if kinds == "permute" or (exact and whole):
                 check_same_bytes(form, canonical(member, folder / "moved.onnx"), f"canonical form of {what}")
 
 
