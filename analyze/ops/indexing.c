@@ -149,8 +149,13 @@ void cnx_apply_depth_to_space(cnx_rule *rule)
     }
     uint32_t offsets = (uint32_t)(size * size), count = (uint32_t)channels / offsets;
     bool last = strcmp(cnx_attribute_text(rule->graph, rule->node, "mode", "DCR"), "CRD") == 0;
-    cnx_axis result = channels_at(rule, fact.axes[1], count, offsets, 0, last);
-    for (uint32_t o = 1; o < offsets; o++)
+    if (fact.axes[1].kind == CNX_AXIS_LABELS && fact.axes[1].labels->over != NULL) {
+        cnx_rule_pin_all(rule, "channels that vary over blocks");
+        return;
+    }
+    /* Points of its own: with those of one offset it would look as if it came from there only. */
+    cnx_axis result = cnx_axis_fresh(rule->points, count, NULL);
+    for (uint32_t o = 0; o < offsets; o++)
         result = cnx_rule_same(rule, result, channels_at(rule, fact.axes[1], count, offsets, o, last));
     fact.axes[1] = result;
     for (uint32_t k = 2; k < 4; k++) {

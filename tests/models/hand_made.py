@@ -198,6 +198,14 @@ def conv_groups_of_equal_filters():
     return b
 
 
+def conv_depth_to_space():
+    """Four copies of three channels become one channel of a larger image each, under a function that is odd."""
+    b, x = conv_image(36)
+    x = b.node("DepthToSpace", b.conv(b.node("Tanh", b.conv(x, 3, 6)), 6, 12, kernel=1), blocksize=2, mode="DCR")
+    b.output(b.conv(b.node("Tanh", x), 3, 2), ["N", 2, 16, 16])
+    return b
+
+
 def conv_dilated():
     b, x = conv_image(33, side=12)
     x = b.relu(b.conv(x, 3, 6, strides=[2, 2]))
@@ -637,6 +645,7 @@ MODELS = {
     "conv_depthwise": (conv_depthwise, factorials(8, 6)),
     "conv_depthwise_times_two": (conv_depthwise_times_two, factorials(5) + 5 * factorials(2)),
     "conv_groups_of_equal_filters": (conv_groups_of_equal_filters, factorials(2)),
+    "conv_depth_to_space": (conv_depth_to_space, factorials(6, 3)),
     "conv_dilated": (conv_dilated, factorials(6, 7)),
     "conv_transposed": (conv_transposed, factorials(6, 5)),
     "conv_transposed_grouped": (conv_transposed_grouped, factorials(2) + 2 * factorials(3, 4)),
