@@ -87,19 +87,25 @@ static bool look(cnx_matcher *m)
  * signs and scales are not chosen by it. */
 static void spread(cnx_matcher *m)
 {
+    for (uint32_t i = 0; i < m->families->count; i++)
+        if (m->known[i])
+            m->order[m->order_count++] = i;
     for (uint32_t next; (next = best_known(m)) != CNX_NONE;) {
         bool blind = known_share(m, &m->families->items[next]) == 0;
         cnx_visit_family(m, next, blind ? NULL : m->known, blind ? CNX_PERMUTE : CNX_SETTLE);
         m->known[next] = true;
+        m->order[m->order_count++] = next;
     }
 }
 
+/* All families once more, those first that were assigned last: not all evidence for their numbers was known
+ * then, and the others would follow them. */
 static bool sweep(cnx_matcher *m, uint32_t *before)
 {
     memcpy(before, m->choice, m->cells->class_count * sizeof *before);
     m->moved = false;
-    for (uint32_t i = 0; i < m->families->count; i++)
-        cnx_visit_family(m, i, NULL, CNX_SETTLE);
+    for (uint32_t i = m->order_count; i-- > 0;)
+        cnx_visit_family(m, m->order[i], NULL, CNX_SETTLE);
     return m->moved || memcmp(before, m->choice, m->cells->class_count * sizeof *before) != 0;
 }
 
@@ -171,6 +177,8 @@ static candidate search(cnx_matcher *m, unsigned kinds)
     const cnx_scalings *scalings = cnx_comparison_scalings(c);
     m->families = cnx_find_families(c, m->arena, kinds);
     m->known = CNX_NEW_ARRAY(m->arena, bool, m->families->count);
+    m->order = CNX_NEW_ARRAY(m->arena, uint32_t, m->families->count);
+    m->order_count = 0;
     m->numbers = cnx_numbers_create(c->arena, scalings);
     m->multiplies = false;
     uint32_t *before = CNX_NEW_ARRAY(m->arena, uint32_t, m->cells->class_count);

@@ -17,7 +17,9 @@ typedef struct cnx_matcher {
     cnx_numbers *numbers; /* that b is multiplied by at present ... */
     bool multiplies;      /* ... if by anything */
     bool *known;          /* by family */
-    double work;          /* multiply-adds so far */
+    uint32_t *order;      /* families as they became known */
+    uint32_t order_count;
+    double work; /* multiply-adds so far */
     bool ran_out;
     bool moved;         /* something changed in this sweep */
     cnx_family *family; /* that is being assigned ... */
