@@ -62,9 +62,48 @@ static cnx_fact join_facts(cnx_rule *rule, cnx_fact a, cnx_fact b, const char *w
     return result;
 }
 
+static bool is_weight(int32_t type, size_t rank)
+{
+    return rank != 0 && (type == CNX_TYPE_FLOAT || type == CNX_TYPE_DOUBLE || type == CNX_TYPE_FLOAT16 ||
+                         type == CNX_TYPE_BFLOAT16);
+}
+
+static bool is_weight_node(const cnx_node *node)
+{
+    bool weight = false;
+    for (size_t i = 0; strcmp(node->op_type, "Constant") == 0 && i < node->proto->n_attribute; i++) {
+        const Onnx__TensorProto *tensor = node->proto->attribute[i]->t;
+        weight = weight || (tensor != NULL && is_weight(tensor->data_type, tensor->n_dims));
+    }
+    return weight;
+}
+
+/* Whether a branch has parameters, wherever they are stored: its own, captured, in nodes, in graphs inside.
+ */
+static bool has_weights(const cnx_graph *branch)
+{
+    for (uint32_t v = 0; v < branch->value_count; v++) {
+        const cnx_graph *graph = branch;
+        const cnx_value *value = &branch->values[v];
+        for (; value->captured_from != CNX_NONE && graph->parent != NULL; graph = graph->parent)
+            value = &graph->parent->values[value->captured_from];
+        if (value->initializer != NULL && is_weight(value->initializer->type, value->initializer->rank))
+            return true;
+    }
+    for (uint32_t i = 0; i < branch->node_count; i++) {
+        const cnx_node *node = &branch->nodes[i];
+        bool found = !node->dead && is_weight_node(node);
+        for (uint32_t g = 0; g < node->subgraph_count && !found && !node->dead; g++)
+            found = has_weights(node->subgraphs[g].graph);
+        if (found)
+            return true;
+    }
+    return false;
+}
+
 /* If: both branches give the same value. Where the condition is known (is this extent 1?), only the branch
- * that is taken matters; the other one is swept all the same when it has parameters of its own, so that they
- * are seen. */
+ * that is taken matters; the other one is swept all the same when it has parameters, so that they are seen.
+ */
 void cnx_apply_branch(cnx_rule *rule)
 {
     const cnx_graph *yes = body_called(rule->node, "then_branch"),
@@ -81,7 +120,7 @@ void cnx_apply_branch(cnx_rule *rule)
     const cnx_fact *facts[2] = {NULL, NULL};
     for (uint32_t i = 0; i < 2; i++) {
         const cnx_graph *branch = i == 0 ? no : yes;
-        if (!known || (condition != 0) == (i != 0) || branch->initializer_count != 0)
+        if (!known || (condition != 0) == (i != 0) || has_weights(branch))
             facts[i] = cnx_sweep_body(rule, branch, NULL, 0);
     }
     rule->branches[0] = facts[known ? condition != 0 : 1];
