@@ -266,7 +266,11 @@ void cnx_state_join(cnx_scalings *s, cnx_scaling_system *system, const cnx_scali
     origin *origins = CNX_NEW_ARRAY(scratch, origin, statement->term_count);
     for (uint32_t t = 1; t < statement->term_count; t++)
         add_origin(s, scratch, origins, &count, statement->terms[t].value, statement->terms[t].axis);
-    bool labelled = cnx_sequence_of_axis(s, whole->value, whole->axis) != NULL;
+    bool fixed =
+        false; /* whether some part is a value that is not multiplied: then the others are not, either */
+    for (uint32_t t = 1; t < statement->term_count; t++)
+        fixed = fixed || statement->terms[t].value == 0;
+    bool labelled = !fixed && cnx_sequence_of_axis(s, whole->value, whole->axis) != NULL;
     const part_place *places = labelled ? places_in_parts(s, scratch, statement) : NULL;
     if (places != NULL)
         state_parts(s, system, whole, places, origins);

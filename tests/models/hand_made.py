@@ -535,8 +535,8 @@ def sequences():
     summed = b.node("ReduceSum", stacked, b.constant(numpy.array([1], dtype="int64")), keepdims=0)
     parts = b.node("SplitToSequence", summed, b.constant(numpy.array([2, 4], dtype="int64")), axis=1)
     ends = [b.gemm(b.node("SequenceAt", parts, first), 2, 3), b.gemm(b.node("SequenceAt", parts, last), 4, 3),
-            b.gemm(wide, 18, 3)]
-    b.output(b.node("Sum", *ends), ["N", 3])
+            b.gemm(wide, 18, 3), b.gemm(b.node("Concat", b.node("SequenceAt", two, last), hidden, axis=1), 12, 3)]
+    b.output(b.node("Add", b.node("Add", *ends[:2]), b.node("Add", *ends[2:])), ["N", 3])
     return b
 
 
