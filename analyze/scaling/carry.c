@@ -46,12 +46,11 @@ static void state_origin(cnx_scalings *s, cnx_scaling_system *system, origin *fr
     cnx_equations_add(system->equations, terms, 2);
 }
 
-/* Members of a cell that comes from nowhere may be copies, made by a selection that repeats: what they are
- * copies of are blocks that they lie in, and stays as unmultiplied as they do. */
-static void hide_originals(cnx_scalings *s, origin *origins, uint32_t origin_count, uint32_t cell)
+/* A class that comes from nowhere may be copies, made by a selection that repeats: what they are copies of
+ * are blocks that they lie in, and stays as unmultiplied as they do. */
+static void hide_originals(cnx_scalings *s, origin *origins, uint32_t origin_count, uint32_t member)
 {
     const cnx_cells *cells = s->cells;
-    uint32_t member = cells->members[cells->cells[cell].first];
     for (uint32_t i = cells->copy_start[member]; i < cells->copy_start[member + 1]; i++) {
         uint32_t twin = cells->twin_of[cells->copies[i]];
         for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++) {
@@ -79,7 +78,7 @@ static void state_by_cell(cnx_scalings *s, cnx_scaling_system *system, origin *o
     if (any)
         return;
     cnx_state_zero(system, result);
-    hide_originals(s, origins, origin_count, cell);
+    hide_originals(s, origins, origin_count, s->cells->members[s->cells->cells[cell].first]);
 }
 
 /* Whether some cell of the result has several copies where it comes from, so that points have to tell. */
@@ -141,6 +140,9 @@ static void state_axis(cnx_scalings *s, cnx_scaling_system *system, origin *orig
     uint32_t first = s->first_unknown[to][axis];
     if (sequence == NULL)
         return;
+    for (uint32_t i = 0; i < sequence->count; i++)
+        if (cnx_role_at(roles, i) == CNX_NONE) /* a copy that may not move */
+            hide_originals(s, origins, origin_count, s->cells->class_of[sequence->points[i]]);
     if (has_copies(roles, origins, origin_count)) {
         state_by_point(s, system, origins, origin_count, sequence, roles, first, degree);
         return;

@@ -276,6 +276,18 @@ def weight_norm(out=4, hidden=6):
     return net.model()
 
 
+def selected_twice():
+    """Channels 7, 7, 3, 6, 4 of 8 are selected, and the copies of 7 may not move."""
+    net = Builder(37)
+    value = net.node("LeakyRelu", net.conv(net.input("x", ["N", 4, 8, 8]), 4, 8, kernel=1))
+    value = net.node("HardSwish", net.node("Gather", value, net.integers(7, 7, 3, 6, 4), axis=1))
+    value = net.node("Tile", net.node("Flatten", net.node("GlobalAveragePool", value)), net.integers(1, 2))
+    value = net.node("Mul", value, net.weight(10))
+    value = net.node("Add", value, net.node("Gather", value, net.integers(*range(9, -1, -1)), axis=1))
+    net.output(net.gemm(net.node("Sigmoid", value), 10, 3), ["N", 3])
+    return net.model()
+
+
 # name: (model, signs, dimension)
 SIZES = {
     # Relu lets a positive factor through for each of 5 units, in each of 2 layers.
@@ -293,6 +305,8 @@ SIZES = {
     # Both values of a unit change their sign together, and the product keeps its own: a sign for each unit, which the
     # bias of the second branch follows.
     "twice": (twice, 5, 0),
+    # The four channels that nothing reads; what is selected is read by HardSwish, copies and all.
+    "selected-twice": (selected_twice, 0, 4),
     # `up` is linear in a product with what is fixed: a sign and a scale for each unit.
     "gated": (gated, 5, 5),
     # Odd, and a norm does not see signs: one for each of 6 units.
