@@ -18,7 +18,7 @@ typedef struct origin {
     bool *hidden; /* by role: copies of it may be in the result, with points of their own */
 } origin;
 
-static void zero_axis(cnx_scalings *s, cnx_scaling_system *system, uint32_t value, uint32_t axis)
+void cnx_state_zero_axis(cnx_scalings *s, cnx_scaling_system *system, uint32_t value, uint32_t axis)
 {
     for (uint32_t r = 0; r < cnx_roles_on_axis(s, value, axis)->count; r++)
         cnx_state_zero(system, s->first_unknown[value][axis] + r);
@@ -279,7 +279,7 @@ void cnx_state_join(cnx_scalings *s, cnx_scaling_system *system, const cnx_scali
     else if (labelled)
         state_axis(s, system, origins, count, whole->value, whole->axis, 1);
     else
-        zero_axis(s, system, whole->value, whole->axis);
+        cnx_state_zero_axis(s, system, whole->value, whole->axis);
     for (uint32_t o = 0; o < count; o++)
         zero_missing(s, system, &origins[o], false);
     cnx_arena_destroy(scratch);

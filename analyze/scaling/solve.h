@@ -90,6 +90,9 @@ void cnx_state_zero(cnx_scaling_system *system, uint32_t unknown);
 
 /* ---- carry.c ---- */
 
+/* Nothing is multiplied along the axis. */
+void cnx_state_zero_axis(cnx_scalings *s, cnx_scaling_system *system, uint32_t value, uint32_t axis);
+
 /* Axes [0, count) of `from` and one or all axes of a value `to` hold the same elements; see
  * cnx_scaling_carry and cnx_scaling_join. */
 void cnx_state_carry(cnx_scalings *s, cnx_scaling_system *system, const cnx_scaling_statement *statement);

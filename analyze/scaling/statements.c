@@ -148,6 +148,48 @@ static void state_equation(cnx_scalings *s, cnx_scaling_system *system,
         zero_axes(s, system, statement);
 }
 
+/* The axis that rows are cut from. */
+static uint32_t axis_of_rows(const cnx_scaled_value *rows)
+{
+    uint32_t axis = 0;
+    while (rows->axes[axis].kind != CNX_AXIS_LABELS)
+        axis++;
+    return axis;
+}
+
+/* Counts, by value that has rows, the statements about the axis that they are cut from. */
+static void count_statements(const cnx_scaling_log *log, const uint32_t *axis_of, uint32_t *count)
+{
+    for (size_t i = 0; i < log->statement_count; i++) {
+        const cnx_scaling_statement *statement = &log->statements[i];
+        bool of_axis = statement->form == CNX_SCALING_EQUATION || statement->form == CNX_SCALING_JOIN;
+        for (uint32_t t = 0; t < statement->term_count && statement->form != CNX_SCALING_SEPARATE; t++) {
+            const cnx_scaling_term *term = &statement->terms[t];
+            count[term->value] +=
+                axis_of[term->value] != CNX_NONE && (!of_axis || term->axis == axis_of[term->value]);
+        }
+    }
+}
+
+/* Rows are multiplied on top of what anybody else sees of their parameter, so nobody else may read it: the
+ * node that has them says one thing of the axis, that it is fixed, and any other reader would say another. */
+static void zero_shared_rows(cnx_scalings *s, cnx_scaling_system *system)
+{
+    const cnx_scaling_log *log = s->log;
+    cnx_arena *scratch = cnx_arena_create(s->arena);
+    uint32_t *axis_of = CNX_NEW_ARRAY(scratch, uint32_t, log->value_count);
+    uint32_t *count = CNX_NEW_ARRAY(scratch, uint32_t, log->value_count);
+    memset(axis_of, 0xff, log->value_count * sizeof *axis_of);
+    for (uint32_t v = 1; v < log->value_count; v++)
+        if (log->values[v].whole != 0)
+            axis_of[log->values[v].whole] = axis_of_rows(&log->values[v]);
+    count_statements(log, axis_of, count);
+    for (uint32_t v = 1; v < log->value_count; v++)
+        if (log->values[v].whole != 0 && count[log->values[v].whole] != 1)
+            cnx_state_zero_axis(s, system, v, axis_of_rows(&log->values[v]));
+    cnx_arena_destroy(scratch);
+}
+
 void cnx_state_log(cnx_scalings *s, cnx_scaling_system *system)
 {
     for (size_t i = 0; i < s->log->statement_count; i++) {
@@ -161,4 +203,5 @@ void cnx_state_log(cnx_scalings *s, cnx_scaling_system *system)
         else if (statement->form == CNX_SCALING_JOIN)
             cnx_state_join(s, system, statement);
     }
+    zero_shared_rows(s, system);
 }

@@ -1,4 +1,5 @@
-"""For every model: the canonical form computes the same, and is the same for every member of the orbit."""
+"""For every model: the canonical form computes the same, and is the same for every member of the class. Three members
+are drawn: permuted; also flipped and scaled; also mixed, which rounds, so that it has a form of its own."""
 
 import filecmp
 import hashlib
@@ -6,10 +7,10 @@ import hashlib
 import onnx
 
 import catalogue
-from harness import (JUDGE, CannotRun, Failure, canonical, check, check_equal, check_group_kept, check_same_bytes, hash_of,
-                     run_json, sample, scratch)
+from harness import (JUDGE, LARGEST_DIFFERENCE, CannotRun, Failure, canonical, canonical_and_whole, check, check_equal,
+                     check_group_kept, check_same_bytes, hash_of, kinds_of_elements, run_json, sample, scratch)
+from soundness import LINEAR
 
-SEEDS = (1, 2, 3)
 LARGE = 1 << 26  # bytes; the checker reads larger models by path
 
 
@@ -24,13 +25,21 @@ def cases():
             yield f"{label}/canon-twice", bench.canon_twice
             yield f"{label}/group", bench.group_is_kept
             yield f"{label}/hash", bench.hash_is_of_the_canonical
-            for seed in SEEDS:
-                if not model.not_runnable:
-                    yield f"{label}/sample-{seed}-computes-the-same", lambda s=seed: bench.sample_computes_the_same(s)
-                yield f"{label}/sample-{seed}-is-valid", lambda s=seed: bench.sample_is_valid(s)
-                yield f"{label}/sample-{seed}-has-the-same-canon", lambda s=seed: bench.sample_has_the_same_canon(s)
-                yield f"{label}/sample-{seed}-really-moves", lambda s=seed: bench.sample_moves(s)
-                bench.forget_sample()
+            yield from members(label, bench)
+
+
+def members(label, bench, valid=True):
+    """The cases of the members that are drawn of one model; `valid`: whether python3-onnx knows its operators."""
+    for seed, kinds in enumerate(kinds_of_elements(), 1):
+        member, drawn = f"{label}/{kinds.replace(',', '+')}", (seed, kinds)
+        if bench.runs():
+            yield f"{member}/computes-the-same", lambda d=drawn: bench.sample_computes_the_same(*d)
+        if valid:
+            yield f"{member}/is-valid", lambda d=drawn: bench.sample_is_valid(*d)
+        if "linear" not in kinds:
+            yield f"{member}/has-the-same-canon", lambda d=drawn: bench.sample_has_the_same_canon(*d)
+        yield f"{member}/really-moves", lambda d=drawn: bench.sample_moves(*d)
+        bench.forget_sample()
 
 
 class Bench:
@@ -40,12 +49,21 @@ class Bench:
         self.model, self.folder = model, folder
         self.canonical_result = self.sample_result = None
         self.inputs = self.weights = self.order = None
+        self.whole = False  # whether signs and scales are part of the canonical form
+
+    def runs(self):
+        """Whether the judge can compare the model with others."""
+        return not self.model.not_runnable
 
     def canonical(self):
-        return self._once("canonical_result", lambda: canonical(self.model.path, self.folder / "canonical.onnx"))
+        return self._once("canonical_result", self._make_canonical)
 
-    def sample(self, seed):
-        return self._once("sample_result", lambda: sample(self.model.path, seed, self.folder / "sample.onnx"))
+    def _make_canonical(self):
+        form, self.whole = canonical_and_whole(self.model.path, self.folder / "canonical.onnx")
+        return form
+
+    def sample(self, seed, kinds):
+        return self._once("sample_result", lambda: sample(self.model.path, seed, self.folder / "sample.onnx", kinds))
 
     def _once(self, slot, make):
         """Makes it the first time; a failure is kept too, so that all tests that need it report it."""
@@ -63,10 +81,10 @@ class Bench:
         (self.folder / "sample.onnx").unlink(missing_ok=True)
         self.sample_result = None
 
-    def judge(self, other):
+    def judge(self, other, limit=LARGEST_DIFFERENCE):
         if self.inputs is None:
             self.inputs = self.model.inputs()
-        JUDGE.compare(self.model.path, other, self.inputs)
+        JUDGE.compare(self.model.path, other, self.inputs, limit=limit)
 
     def accepted(self, path):
         """python3-onnx's checker accepts the file, provided that it accepts the original."""
@@ -94,29 +112,32 @@ class Bench:
     def hash_is_of_the_canonical(self):
         check_equal(hash_of(self.canonical()), hash_of(self.model.path), "digest of the canonical form")
 
-    def sample_computes_the_same(self, seed):
-        self.judge(self.sample(seed))
+    def sample_computes_the_same(self, seed, kinds):
+        self.judge(self.sample(seed, kinds), LINEAR if "linear" in kinds else LARGEST_DIFFERENCE)
 
-    def sample_is_valid(self, seed):
-        self.accepted(self.sample(seed))
+    def sample_is_valid(self, seed, kinds):
+        self.accepted(self.sample(seed, kinds))
 
-    def sample_has_the_same_canon(self, seed):
-        moved = canonical(self.sample(seed), self.folder / "moved.onnx")
+    def sample_has_the_same_canon(self, seed, kinds):
+        form, member = self.canonical(), self.sample(seed, kinds)
+        if kinds != "permute" and not self.whole:
+            raise CannotRun("the form says that signs or scales are no part of it")
+        moved = canonical(member, self.folder / "moved.onnx")
         try:
-            check_same_bytes(self.canonical(), moved, "canonical form of the model and of its sample")
+            check_same_bytes(form, moved, "canonical form of the model and of its sample")
         finally:
             moved.unlink()
-        check_equal(hash_of(self.sample(seed)), hash_of(self.model.path), "digest of the sample")
+        check_equal(hash_of(member), hash_of(self.model.path), "digest of the sample")
 
-    def sample_moves(self, seed):
+    def sample_moves(self, seed, kinds):
         """Another member than the model itself, whenever the group is large enough to tell."""
         if self.weights is None:
             self.weights = weights(self.model.path)
             self.order = run_json("symmetry", self.model.path)["log10_order"]
-        changed = weights(self.sample(seed)) != self.weights
+        changed = weights(self.sample(seed, kinds)) != self.weights
         if self.order > 6:
             check(changed, f"sample with seed {seed} changed no weight, with a group of order 10^{self.order:.0f}")
-        elif self.order == 0:
+        elif self.order == 0 and kinds == "permute":
             check(not changed, "sample changed weights although the group has one member")
 
 

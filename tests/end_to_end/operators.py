@@ -11,8 +11,8 @@ import sys
 import onnx
 
 from catalogue import BUILD, Model
-from equivalence import SEEDS, Bench
-from harness import JUDGE, ROOT, check, run_json, scratch
+from equivalence import Bench, members
+from harness import JUDGE, LARGEST_DIFFERENCE, ROOT, check, run_json, scratch
 
 sys.path.insert(0, str(ROOT / "tests/models"))
 
@@ -39,11 +39,7 @@ def cases():
             yield f"{name}/order", lambda m=model: has_order(m)
             yield f"{name}/canon-computes-the-same", bench.canon_computes_the_same
             yield f"{name}/canon-twice", bench.canon_twice
-            for seed in SEEDS:
-                yield f"{name}/sample-{seed}-computes-the-same", lambda s=seed: bench.sample_computes_the_same(s)
-                yield f"{name}/sample-{seed}-has-the-same-canon", lambda s=seed: bench.sample_has_the_same_canon(s)
-                yield f"{name}/sample-{seed}-really-moves", lambda s=seed: bench.sample_moves(s)
-                bench.forget_sample()
+            yield from members(name, bench, valid=False)
 
 
 def has_order(model):
@@ -54,13 +50,16 @@ def has_order(model):
 class SpelledBench(Bench):
     """The judge runs the model spelled out, with its own parameters and with those of the other."""
 
+    def runs(self):
+        return True
+
     def canon_computes_the_same(self):
         """The canonical form renames and merges parameters: it has to be that of a sample, which was judged."""
-        self.sample_computes_the_same(SEEDS[0])
-        self.sample_has_the_same_canon(SEEDS[0])
+        self.sample_computes_the_same(1, "permute")
+        self.sample_has_the_same_canon(1, "permute")
         self.forget_sample()
 
-    def judge(self, other):
+    def judge(self, other, limit=LARGEST_DIFFERENCE):
         spelled = made(self.model.name, spelled=True)
         moved = onnx.load(str(spelled))
         parameters = {tensor.name: tensor for tensor in onnx.load(str(other)).graph.initializer}
@@ -71,4 +70,4 @@ class SpelledBench(Bench):
                 tensor.CopyFrom(parameters[tensor.name])
         path = self.folder / "moved_spelled.onnx"
         path.write_bytes(moved.SerializeToString())
-        JUDGE.compare(spelled, path, self.model.inputs())
+        JUDGE.compare(spelled, path, self.model.inputs(), limit=limit)
