@@ -5,10 +5,10 @@
 #ifndef CNX_ANALYZE_ANALYSIS_H
 #define CNX_ANALYZE_ANALYSIS_H
 
-#include "analyze/dim.h"
+#include "analyze/shapes/dim.h"
 #include "onnx/model.h"
 
-/* The points that name the positions of an axis; see analyze/points.h. */
+/* The points that name the positions of an axis; see analyze/symmetry/points.h. */
 typedef struct cnx_labels cnx_labels;
 
 typedef enum cnx_axis_kind {

@@ -6,12 +6,12 @@
  * unrelated layers become one tensor; a tensor that is the same along an axis ties nothing on that axis, and
  * every use of it gets points of its own there.
  */
-#include "analyze/content.h"
 #include "analyze/ops/rejoin.h"
 #include "analyze/parameters.h"
-#include "analyze/points.h"
 #include "analyze/rule.h"
 #include "analyze/scaling/scaling.h"
+#include "analyze/shapes/content.h"
+#include "analyze/symmetry/points.h"
 
 /* Shared tensors with more elements are taken as they are, without looking for constant axes. */
 #define LARGEST_SHARED_TENSOR (UINT64_C(1) << 20)

@@ -1,7 +1,7 @@
 /* What is in a model: the public report behind `canonnx inspect`. Weights are never read. */
 #include "analyze/blocks.h"
 #include "analyze/parameters.h"
-#include "analyze/type_text.h"
+#include "analyze/shapes/type_text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

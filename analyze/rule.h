@@ -9,7 +9,7 @@
 #define CNX_ANALYZE_RULE_H
 
 #include "analyze/analysis.h"
-#include "analyze/points.h"
+#include "analyze/symmetry/points.h"
 
 /* What rules of attention make on the way and scaling/attention.c goes on with: heads in the frame of
  * ops/attention.h, packed projections, and first and second members of rotated pairs along the last axis. */

@@ -10,7 +10,7 @@
 #ifndef CNX_ANALYZE_SPELLED_H
 #define CNX_ANALYZE_SPELLED_H
 
-#include "analyze/activations.h"
+#include "analyze/bounds/activations.h"
 
 typedef struct cnx_spelled {
     cnx_activation activation; /* the row that agrees at all points, with its default parameters */

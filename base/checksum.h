@@ -1,6 +1,6 @@
 /* XXH3-128 without a seed, as `xxhsum -H2` has it: checksums of bytes that people may want to compare with
  * those of other tools. What is equal by the rules of the canonical form has digests of its own
- * (rewrite/digest.h). */
+ * (rewrite/digest/digest.h). */
 #ifndef CNX_BASE_CHECKSUM_H
 #define CNX_BASE_CHECKSUM_H
 

@@ -15,7 +15,7 @@
  * reported is what is found different between partners. */
 #include "compare/alignment.h"
 
-#include "rewrite/hashes.h"
+#include "rewrite/digest/hashes.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  */
 #include "compare/comparison.h"
 
-#include "rewrite/hashes.h"
+#include "rewrite/digest/hashes.h"
 
 typedef struct details {
     cnx_comparison *c;

@@ -1,5 +1,5 @@
 /* What a caller sees of a model: inputs, outputs, versions; and what only people see. */
-#include "analyze/type_text.h"
+#include "analyze/shapes/type_text.h"
 #include "compare/comparison.h"
 
 #include <inttypes.h>

@@ -12,13 +12,13 @@
  */
 #include "compare/normal_forms.h"
 
-#include "analyze/verify.h"
+#include "analyze/symmetry/verify.h"
 #include "compare/multiplied.h"
 #include "compare/permuted.h"
-#include "rewrite/normal_factors.h"
+#include "rewrite/factors/normal_factors.h"
+#include "rewrite/ordering/sort.h"
 #include "rewrite/pass.h"
 #include "rewrite/report.h"
-#include "rewrite/sort.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
 
 #include "analyze/parameters.h"
 #include "base/mix.h"
-#include "rewrite/hashes.h"
+#include "rewrite/digest/hashes.h"
 #include "rewrite/report.h"
 
 #define XXH_INLINE_ALL

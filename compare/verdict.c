@@ -17,7 +17,7 @@
 #include "compare/ways.h"
 #include "compare/weights.h"
 #include "compare/witness.h"
-#include "rewrite/hashes.h"
+#include "rewrite/digest/hashes.h"
 
 #include <stdio.h>
 

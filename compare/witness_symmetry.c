@@ -3,12 +3,12 @@
  * Positions of parameters are points; where they go says where their classes go, and where the contents of a
  * block go says where the block goes. Classes that no parameter shows stay, or are carried by their blocks.
  * What comes out is checked twice: it has to do to every axis what the witness says, and it has to be a
- * symmetry (analyze/verify.h). Of signs and exponents it is asked which numbers of the model's generators
- * have their effect (multiplied.h); without such numbers they are no symmetry. So a witness can be of no use,
- * but never do harm. */
+ * symmetry (analyze/symmetry/verify.h). Of signs and exponents it is asked which numbers of the model's
+ * generators have their effect (multiplied.h); without such numbers they are no symmetry. So a witness can be
+ * of no use, but never do harm. */
 #include "compare/witness.h"
 
-#include "analyze/verify.h"
+#include "analyze/symmetry/verify.h"
 #include "compare/multiplied.h"
 
 /* ---- permutations ---- */

@@ -2,10 +2,10 @@
 #ifndef CNX_REWRITE_PERMUTE_H
 #define CNX_REWRITE_PERMUTE_H
 
-#include "analyze/symmetry.h"
+#include "analyze/symmetry/symmetry.h"
 #include "onnx/model.h"
 #include "onnx/reader.h"
-#include "rewrite/factors.h"
+#include "rewrite/factors/factors.h"
 
 #include <stdatomic.h>
 

@@ -8,8 +8,8 @@
  * nothing but move runs; it is where whatever else happens to each position of an axis belongs.
  */
 #include "base/divisor.h"
+#include "rewrite/factors/room.h"
 #include "rewrite/permute.h"
-#include "rewrite/room.h"
 
 #define MOST_AXES 64
 

@@ -1,4 +1,4 @@
-#include "rewrite/digest.h"
+#include "rewrite/digest/digest.h"
 #include "rewrite/metadata.h"
 #include "rewrite/permute.h"
 #include "rewrite/report.h"

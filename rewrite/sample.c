@@ -2,10 +2,10 @@
  * the blocks carry what is inside them, which is uniform over the wreath product. Signs: every free one is
  * drawn, which is uniform too. Scales and linear changes have no uniform distribution: exponents are drawn
  * from a small range, matrices are well conditioned. */
-#include "rewrite/linear.h"
+#include "rewrite/factors/linear.h"
+#include "rewrite/factors/random.h"
+#include "rewrite/factors/shift.h"
 #include "rewrite/permute.h"
-#include "rewrite/random.h"
-#include "rewrite/shift.h"
 
 /* Exponents of two lie in [-LARGEST_EXPONENT, LARGEST_EXPONENT]; half precision has room for little more. */
 #define LARGEST_EXPONENT 3

@@ -1,5 +1,5 @@
 /* Out of memory into bytes: a file, or a digest of what the file would hold. */
-#include "rewrite/digest.h"
+#include "rewrite/digest/digest.h"
 #include "rewrite/format.h"
 #include "rewrite/metadata.h"
 #include "rewrite/permute.h"

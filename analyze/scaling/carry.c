@@ -5,8 +5,8 @@
  * them are taken to be. A cell that is on several axes of a value is not followed. Of parts that are put one
  * after the other every position is known, whatever points stand for it.
  */
-#include "analyze/labels.h"
 #include "analyze/scaling/solve.h"
+#include "analyze/symmetry/labels.h"
 
 /* An axis that elements come from. */
 typedef struct origin {

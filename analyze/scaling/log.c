@@ -1,7 +1,7 @@
 /* What the operators said about factors, in the order of the sweep. */
 #include "analyze/scaling/log.h"
 
-#include "analyze/labels.h"
+#include "analyze/symmetry/labels.h"
 
 cnx_scaling_log *cnx_scaling_log_create(cnx_arena *arena)
 {

@@ -1,7 +1,7 @@
 /* The positions of an axis, sorted by cell and copy. Most axes have one role: then nothing is kept for their
  * positions. */
-#include "analyze/labels.h"
 #include "analyze/scaling/solve.h"
+#include "analyze/symmetry/labels.h"
 
 #include <stdlib.h>
 

@@ -30,9 +30,9 @@
 #ifndef CNX_ANALYZE_SCALING_SCALING_H
 #define CNX_ANALYZE_SCALING_SCALING_H
 
-#include "analyze/activations.h"
-#include "analyze/cells.h"
+#include "analyze/bounds/activations.h"
 #include "analyze/rule.h"
+#include "analyze/symmetry/cells.h"
 
 typedef struct cnx_scaling_log cnx_scaling_log;
 
@@ -169,7 +169,8 @@ const cnx_scaling_action *cnx_scaling_actions(const cnx_scalings *scalings, size
                                               uint32_t *count);
 
 /* A position where an action acts, and the number of the cell's member there. Positions are those of the
- * axis's sequence (analyze/points.h): block times extent plus position where the axis varies over blocks. */
+ * axis's sequence (analyze/symmetry/points.h): block times extent plus position where the axis varies over
+ * blocks. */
 typedef struct cnx_scaling_place {
     uint32_t position;
     uint32_t member;

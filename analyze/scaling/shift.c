@@ -11,8 +11,8 @@
  * products with a matrix that every element of the output has in full. A convolution that pads with zeros is
  * none of these, for the zeros are not shifted.
  */
-#include "analyze/labels.h"
 #include "analyze/scaling/solve.h"
+#include "analyze/symmetry/labels.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
  * free and reaches a parameter is a generator. */
 #include "analyze/scaling/solve.h"
 
-#include "analyze/symmetry.h"
+#include "analyze/symmetry/symmetry.h"
 
 static void number_unknowns(cnx_scalings *s)
 {

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "analyze/activations.h"
+#include "analyze/bounds/activations.h"
 
 #define LEFT (-12.0)
 #define RIGHT 12.0

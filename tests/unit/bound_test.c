@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "analyze/log_combinatorics.h"
+#include "analyze/bounds/log_combinatorics.h"
 
 static const cnx_bound_options usual = {.epsilon = 0.01, .input_bound = 1.0, .parameter_bound = 1.0};
 

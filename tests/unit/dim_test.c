@@ -1,6 +1,6 @@
 /* Symbolic dimensions: the laws of arithmetic hold as equality of ids, every operation agrees with plain
  * integers at random points, and nothing wrong comes out at the limits. */
-#include "analyze/dim.h"
+#include "analyze/shapes/dim.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* What is free of a few numbers, against all small vectors tried out. */
-#include "rewrite/freedom.h"
+#include "rewrite/factors/freedom.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -371,7 +371,7 @@ static void defaults_are_sorted(void **state)
         int since;
     } rows[] = {
 #define ATTRIBUTE_DEFAULT(domain, operator, attribute, since, ...) {{domain, operator, attribute }, since},
-#include "rewrite/attribute_defaults.def"
+#include "rewrite/passes/attribute_defaults.def"
 #undef ATTRIBUTE_DEFAULT
     };
     for (size_t i = 1; i < sizeof rows / sizeof rows[0]; i++) {

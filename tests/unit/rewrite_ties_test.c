@@ -3,7 +3,7 @@
 
 #include "base/intern.h"
 #include "onnx/model.h"
-#include "rewrite/sort.h"
+#include "rewrite/ordering/sort.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* The engine of the symmetry search by itself: points, cells, and the check that stands behind every claim.
  */
-#include "analyze/symmetry.h"
-#include "analyze/verify.h"
+#include "analyze/symmetry/symmetry.h"
+#include "analyze/symmetry/verify.h"
 
 #include <math.h>
 #include <setjmp.h>

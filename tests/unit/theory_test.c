@@ -3,10 +3,10 @@
 
 #include "burnside.h"
 
-#include "analyze/activations.h"
-#include "analyze/log_combinatorics.h"
-#include "analyze/orbits.h"
-#include "analyze/theorems.h"
+#include "analyze/bounds/activations.h"
+#include "analyze/bounds/log_combinatorics.h"
+#include "analyze/bounds/theorems.h"
+#include "analyze/symmetry/orbits.h"
 
 /* Relative. The largest sums have 2e8 terms of one size in closed form; nothing cancels. */
 #define TOLERANCE 1e-12

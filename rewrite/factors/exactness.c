@@ -1,0 +1,57 @@
+#include "rewrite/factors/exactness.h"
+
+#include "rewrite/permute.h"
+
+#include <float.h>
+#include <limits.h>
+
+/* Exponents, as frexp gives them, of numbers that are neither subnormal nor infinite. */
+static void find_limits(int32_t type, int *least, int *most)
+{
+    *least = type == CNX_TYPE_DOUBLE ? DBL_MIN_EXP : FLT_MIN_EXP; /* bfloat16 has those of float */
+    *most = type == CNX_TYPE_DOUBLE ? DBL_MAX_EXP : FLT_MAX_EXP;
+}
+
+static bool lies_within_limits(const cnx_tensor *tensor, int smallest, int largest)
+{
+    int least, most;
+    find_limits(tensor->type, &least, &most);
+    return largest == INT_MIN || (smallest >= least && largest <= most);
+}
+
+cnx_exponents cnx_exponents_of(const cnx_tensor *tensor, const cnx_slice *slices, uint32_t count)
+{
+    cnx_exponents e = {.known = true, .smallest = INT_MAX, .largest = INT_MIN};
+    uint64_t elements = 0;
+    int least, most;
+    for (uint32_t i = 0; i < count; i++) {
+        e.known = e.known && slices[i].finite && slices[i].exact;
+        e.smallest = slices[i].smallest < e.smallest ? slices[i].smallest : e.smallest;
+        e.largest = slices[i].largest > e.largest ? slices[i].largest : e.largest;
+        elements += slices[i].count;
+    }
+    e.known = e.known && elements == tensor->count;
+    if (!e.known || e.largest == INT_MIN)
+        return e;
+    cnx_factors_range(tensor, &least, &most);
+    e.smallest -= most;
+    e.largest -= least;
+    return e;
+}
+
+bool cnx_has_room(cnx_slice_reading *reading, cnx_tensor *tensor, const cnx_exponents *known,
+                  atomic_bool *lost)
+{
+    int least, most;
+    cnx_factors_range(tensor, &least, &most);
+    if (known->known && (known->largest == INT_MIN ||
+                         (lies_within_limits(tensor, known->smallest, known->largest) &&
+                          lies_within_limits(tensor, known->smallest + least, known->largest + most))))
+        return true;
+    if (lost != NULL) {
+        cnx_tensor_permutation(reading->analysis->model->arena, tensor)->lost = lost;
+        return true;
+    }
+    cnx_slice whole = cnx_measure_tensor(reading, tensor);
+    return whole.finite && whole.exact && lies_within_limits(tensor, whole.smallest, whole.largest);
+}
