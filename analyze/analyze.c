@@ -1,268 +1,16 @@
 /* One sweep over the graph in topological order. For every node: gather the facts of its inputs, apply its
  * row's rule, then see to it that nothing was forgotten (unread axes are pinned) and that the outputs hold
  * together.
- *
- * Parameters get points when they are first read. Exporters merge equal tensors, so the zero biases of
- * unrelated layers become one tensor; a tensor that is the same along an axis ties nothing on that axis, and
- * every use of it gets points of its own there.
  */
 #include "analyze/ops/rejoin.h"
-#include "analyze/parameters.h"
-#include "analyze/rule.h"
 #include "analyze/scaling/scaling.h"
 #include "analyze/shapes/content.h"
+#include "analyze/sweep.h"
 #include "analyze/symmetry/points.h"
-
-/* Shared tensors with more elements are taken as they are, without looking for constant axes. */
-#define LARGEST_SHARED_TENSOR (UINT64_C(1) << 20)
 
 /* A rule may look at the inputs its operator has; a malformed node may lack them. They are then absent facts
  * without axes, not memory of others. */
 #define LEAST_INPUTS 32
-
-/* What a node read, until a later one speaks for it. */
-typedef struct aside {
-    const cnx_node *node;
-    cnx_fact whole;
-    uint32_t axis;
-} aside;
-
-typedef struct sweep {
-    cnx_analysis *analysis;
-    const cnx_graph *graph;
-    uint32_t walk; /* number of the walk */
-    struct sweep
-        *outer;      /* of the enclosing graph, for captured values; NULL in the main graph and functions */
-    cnx_fact *facts; /* by value */
-    cnx_tensor **tensors;    /* by value: the parameter it names, or NULL */
-    uint64_t *constant_axes; /* by value: bits of the axes along which a shared initializer is constant */
-    bool *examined;
-    bool *used; /* by value: a shared initializer with constant axes that was read before */
-    size_t aside_count;
-    size_t aside_capacity;
-    aside *asides;
-} sweep;
-
-/* ---- facts of what is given ---- */
-
-static cnx_dim declared_extent(sweep *s, const Onnx__TensorShapeProto__Dimension *dimension)
-{
-    cnx_dims *dims = s->analysis->dims;
-    if (dimension->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE &&
-        dimension->dim_value >= 0)
-        return cnx_dim_number(dims, dimension->dim_value);
-    if (dimension->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM &&
-        dimension->dim_param[0] != '\0')
-        return cnx_dim_symbol(dims, dimension->dim_param);
-    return cnx_dim_fresh(dims);
-}
-
-static const Onnx__TypeProto__Tensor *declared_tensor(const cnx_value *value)
-{
-    if (value->info == NULL || value->info->type == NULL ||
-        value->info->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
-        return NULL;
-    return value->info->type->tensor_type;
-}
-
-/* The declared type and shape with every axis pinned; unknown when nothing was declared. */
-static cnx_fact declared_fact(sweep *s, const cnx_value *value, uint32_t reason)
-{
-    cnx_fact fact = {.known = false};
-    const Onnx__TypeProto__Tensor *tensor = declared_tensor(value);
-    if (tensor == NULL)
-        return fact;
-    fact.type = tensor->elem_type;
-    if (tensor->shape == NULL || tensor->shape->n_dim > 60)
-        return fact;
-    fact.known = true;
-    fact.rank = (uint32_t)tensor->shape->n_dim;
-    fact.axes = CNX_NEW_ARRAY(s->analysis->arena, cnx_axis, fact.rank);
-    for (uint32_t k = 0; k < fact.rank; k++) {
-        fact.axes[k] = cnx_axis_pinned(declared_extent(s, tensor->shape->dim[k]), reason);
-        if (cnx_dim_equals(s->analysis->dims, fact.axes[k].extent, 1))
-            fact.axes[k].kind = CNX_AXIS_ANY;
-    }
-    return fact;
-}
-
-static cnx_fact input_fact(sweep *s, const cnx_value *value)
-{
-    cnx_points *points = s->analysis->points;
-    return declared_fact(s, value, cnx_reason_named(points, "graph input", value->name, NULL, NULL));
-}
-
-/* Whether a tensor may be permuted: floats, quantised floats, and wider integers where an operator reads
- * weights (the biases of quantised convolutions). Other integers are counts, shapes and indices. */
-static bool carries_weights(const sweep *s, uint32_t id, int32_t type)
-{
-    cnx_type_kind kind = cnx_type_kind_of(type);
-    if (s->analysis->only_shapes)
-        return false;
-    return kind == CNX_KIND_FLOAT || kind == CNX_KIND_COMPLEX ||
-           (kind == CNX_KIND_INTEGER && (cnx_type_bits(type) <= 8 || cnx_is_parameter(s->graph, id)));
-}
-
-static void read_content(sweep *s, cnx_tensor *tensor, cnx_fact *fact)
-{
-    cnx_type_kind kind = cnx_type_kind_of(tensor->type);
-    if (tensor->count > CNX_LARGEST_CONTENT || (kind != CNX_KIND_INTEGER && kind != CNX_KIND_BOOL) ||
-        tensor->type == CNX_TYPE_UINT64)
-        return;
-    cnx_dim *content = CNX_NEW_ARRAY(s->analysis->arena, cnx_dim, tensor->count);
-    for (uint64_t k = 0; k < tensor->count; k++)
-        content[k] = cnx_dim_number(s->analysis->dims, cnx_tensor_integer(s->analysis->model, tensor, k));
-    fact->has_content = true;
-    fact->content = content;
-    fact->content_count = tensor->count;
-}
-
-static void add_parameter(sweep *s, uint32_t id, const cnx_axis *axes, uint32_t scaling, bool again)
-{
-    cnx_analysis *a = s->analysis;
-    cnx_parameter parameter = {.tensor = s->tensors[id],
-                               .name = s->graph->values[id].name,
-                               .graph = s->graph,
-                               .value = id,
-                               .axes = axes,
-                               .scaling = scaling,
-                               .again = again,
-                               .reader = s->analysis->points->speaker};
-    CNX_PUSH(a->arena, a->parameters, a->parameter_count, a->parameter_capacity, parameter);
-}
-
-/* Floats whose signs and exponents can be changed without rounding. */
-static bool may_be_multiplied(int32_t type)
-{
-    return type == CNX_TYPE_FLOAT || type == CNX_TYPE_DOUBLE || type == CNX_TYPE_FLOAT16 ||
-           type == CNX_TYPE_BFLOAT16;
-}
-
-/* A tensor has one set of points, however often the body that holds it is swept. */
-static cnx_fact tensor_fact(sweep *s, uint32_t id, cnx_tensor *tensor)
-{
-    cnx_points *points = s->analysis->points;
-    cnx_analysis *a = s->analysis;
-    uint32_t known = cnx_intern_find(&a->swept_tensors, &tensor, sizeof tensor);
-    s->tensors[id] = tensor;
-    if (known != CNX_NONE)
-        return a->tensor_facts[known];
-    cnx_fact fact = {.type = tensor->type, .known = tensor->rank <= 60, .rank = tensor->rank};
-    fact.axes = CNX_NEW_ARRAY(s->analysis->arena, cnx_axis, fact.rank);
-    bool weights = carries_weights(s, id, tensor->type);
-    for (uint32_t k = 0; k < fact.rank; k++) {
-        int64_t extent = tensor->dims[k];
-        if (weights && extent > 0 && extent <= (int64_t)CNX_LARGEST_AXIS) {
-            fact.axes[k] = cnx_axis_fresh(points, (uint32_t)extent, NULL);
-            if (fact.axes[k].kind == CNX_AXIS_LABELS) {
-                cnx_labels *labels = (cnx_labels *)(uintptr_t)fact.axes[k].labels;
-                labels->untouched = true;
-                labels->parameter = tensor;
-            }
-        } else {
-            const char *what =
-                weights ? "axis without positions, or with too many to follow" : "integer tensor, no weights";
-            fact.axes[k] = cnx_axis_pinned(cnx_dim_number(s->analysis->dims, extent),
-                                           cnx_reason(points, what, NULL, NULL));
-        }
-    }
-    read_content(s, tensor, &fact);
-    if (may_be_multiplied(tensor->type) && !a->only_shapes)
-        fact.scaling = cnx_scaling_parameter(a->scaling, &fact);
-    add_parameter(s, id, fact.axes, fact.scaling, false);
-    cnx_intern_add(&a->swept_tensors, &tensor, sizeof tensor);
-    CNX_PUSH(a->arena, a->tensor_facts, a->tensor_fact_count, a->tensor_fact_capacity, fact);
-    return fact;
-}
-
-static cnx_fact sparse_fact(sweep *s, const Onnx__SparseTensorProto *sparse)
-{
-    cnx_fact fact = {.type = sparse->values != NULL ? sparse->values->data_type : 0,
-                     .known = sparse->n_dims <= 60};
-    uint32_t reason = cnx_reason(s->analysis->points, "sparse tensor", NULL, NULL);
-    fact.rank = (uint32_t)sparse->n_dims;
-    fact.axes = CNX_NEW_ARRAY(s->analysis->arena, cnx_axis, fact.rank);
-    for (uint32_t k = 0; k < fact.rank; k++)
-        fact.axes[k] = cnx_axis_pinned(cnx_dim_number(s->analysis->dims, sparse->dims[k]), reason);
-    return fact;
-}
-
-/* ---- shared tensors ---- */
-
-/* Whether the tensor's bytes do not change along axis `k`. */
-static bool constant_along(cnx_model *model, cnx_tensor *tensor, uint32_t k)
-{
-    uint64_t inner = cnx_type_bits(tensor->type) / 8, outer = 1;
-    for (uint32_t j = 0; j < k; j++)
-        outer *= (uint64_t)tensor->dims[j];
-    for (uint32_t j = k + 1; j < tensor->rank; j++)
-        inner *= (uint64_t)tensor->dims[j];
-    const uint8_t *bytes = cnx_tensor_bytes(model, tensor);
-    uint64_t extent = (uint64_t)tensor->dims[k];
-    for (uint64_t o = 0; o < outer; o++)
-        for (uint64_t i = 1; i < extent; i++)
-            if (memcmp(bytes + (o * extent + i) * inner, bytes + o * extent * inner, inner) != 0)
-                return false;
-    return true;
-}
-
-static uint64_t constant_axes(sweep *s, uint32_t id, cnx_tensor *tensor)
-{
-    if (s->examined[id])
-        return s->constant_axes[id];
-    s->examined[id] = true;
-    if (cnx_type_bits(tensor->type) % 8 != 0 || tensor->count == 0 || tensor->count > LARGEST_SHARED_TENSOR)
-        return 0;
-    for (uint32_t k = 0; k < tensor->rank; k++)
-        if (constant_along(s->analysis->model, tensor, k))
-            s->constant_axes[id] |= UINT64_C(1) << k;
-    return s->constant_axes[id];
-}
-
-/* Whether every byte of the tensor, which is constant along all axes, is zero. */
-static bool is_zero(const sweep *s, cnx_tensor *tensor)
-{
-    static const uint8_t zero[16];
-    const uint8_t *bytes = cnx_tensor_bytes(s->analysis->model, tensor);
-    return memcmp(bytes, zero, cnx_type_bits(tensor->type) / 8) == 0;
-}
-
-/* A further use of a tensor that is constant along some axes. Only zeros can be multiplied by one thing here
- * and another there. */
-static uint32_t scaling_of_use(sweep *s, uint32_t id, uint64_t constant, const cnx_fact *use)
-{
-    uint64_t all = (UINT64_C(1) << use->rank) - 1;
-    if ((constant & all) == all && is_zero(s, s->tensors[id]))
-        return cnx_scaling_parameter(s->analysis->scaling, use);
-    cnx_scaling_fix(s->analysis->scaling, CNX_SIGN_AND_SCALE, s->facts[id].scaling);
-    return 0;
-}
-
-/* The fact of a value as one use of it sees it. */
-static cnx_fact fact_of_use(sweep *s, uint32_t id)
-{
-    cnx_fact fact = s->facts[id];
-    if (s->tensors[id] == NULL || s->graph->values[id].use_count < 2 || s->outer != NULL || !fact.known ||
-        !carries_weights(s, id, fact.type))
-        return fact;
-    uint64_t constant = constant_axes(s, id, s->tensors[id]);
-    if (constant == 0)
-        return fact;
-    if (!s->used[id]) { /* the first use keeps the points that the tensor came with */
-        s->used[id] = true;
-        return fact;
-    }
-    cnx_axis *axes = CNX_NEW_ARRAY(s->analysis->arena, cnx_axis, fact.rank);
-    for (uint32_t k = 0; k < fact.rank; k++) {
-        axes[k] = fact.axes[k];
-        if ((constant >> k & 1) != 0 && axes[k].kind == CNX_AXIS_LABELS)
-            axes[k] = cnx_axis_fresh(s->analysis->points, axes[k].labels->extent, NULL);
-    }
-    fact.axes = axes;
-    fact.scaling = scaling_of_use(s, id, constant, &fact);
-    add_parameter(s, id, axes, fact.scaling, true);
-    return fact;
-}
 
 /* ---- one node ---- */
 
@@ -276,10 +24,10 @@ static void note_unknown(cnx_analysis *a, const cnx_node *node)
     CNX_PUSH(a->arena, a->unknown, a->unknown_count, a->unknown_capacity, name);
 }
 
-static cnx_fact known_or_initializer(sweep *s, uint32_t id);
+static cnx_fact known_or_initializer(cnx_sweep *s, uint32_t id);
 
 /* Values that a nested graph reads from outside may not move: its body is not followed. */
-static void pin_captured(sweep *s, cnx_rule *rule, const cnx_graph *body)
+static void pin_captured(cnx_sweep *s, cnx_rule *rule, const cnx_graph *body)
 {
     uint32_t reason = cnx_rule_reason(rule, "use inside the body");
     for (uint32_t v = 0; v < body->value_count; v++) {
@@ -292,7 +40,7 @@ static void pin_captured(sweep *s, cnx_rule *rule, const cnx_graph *body)
     }
 }
 
-static cnx_rule start_rule(sweep *s, const cnx_node *node)
+static cnx_rule start_rule(cnx_sweep *s, const cnx_node *node)
 {
     cnx_analysis *a = s->analysis;
     cnx_rule rule = {.analysis = a,
@@ -402,7 +150,7 @@ static void pin_unread(cnx_rule *rule)
             }
 }
 
-static void finish_outputs(sweep *s, cnx_rule *rule)
+static void finish_outputs(cnx_sweep *s, cnx_rule *rule)
 {
     for (uint32_t o = 0; o < rule->output_count; o++) {
         uint32_t id = rule->node->outputs[o];
@@ -411,18 +159,18 @@ static void finish_outputs(sweep *s, cnx_rule *rule)
         const cnx_value *value = &s->graph->values[id];
         if (!rule->outputs[o].known && rule->outputs[o].sequence == NULL) {
             int32_t type = rule->outputs[o].type;
-            rule->outputs[o] = declared_fact(s, value, cnx_rule_reason(rule, "output of unknown shape"));
+            rule->outputs[o] = cnx_declared_fact(s, value, cnx_rule_reason(rule, "output of unknown shape"));
             if (rule->outputs[o].type == 0)
                 rule->outputs[o].type = type;
         }
         cnx_rule_follow_orphans(rule, &rule->outputs[o]);
         cnx_rule_touch_mixed(rule, &rule->outputs[o]);
-        if (rule->outputs[o].type == 0 && declared_tensor(value) != NULL)
-            rule->outputs[o].type = declared_tensor(value)->elem_type;
+        if (rule->outputs[o].type == 0 && cnx_declared_tensor(value) != NULL)
+            rule->outputs[o].type = cnx_declared_tensor(value)->elem_type;
     }
 }
 
-static void store_outputs(sweep *s, const cnx_rule *rule)
+static void store_outputs(cnx_sweep *s, const cnx_rule *rule)
 {
     for (uint32_t o = 0; o < rule->output_count; o++)
         if (rule->node->outputs[o] != CNX_NONE)
@@ -430,7 +178,7 @@ static void store_outputs(sweep *s, const cnx_rule *rule)
 }
 
 /* Constant: its tensor is an initializer by another name. Lists of numbers are contents. */
-static bool constant_fact(sweep *s, const cnx_node *node)
+static bool constant_fact(cnx_sweep *s, const cnx_node *node)
 {
     const Onnx__AttributeProto *value = cnx_attribute(node, "value");
     cnx_tensor *tensor =
@@ -441,7 +189,7 @@ static bool constant_fact(sweep *s, const cnx_node *node)
     cnx_fact *fact = &s->facts[node->outputs[0]];
     cnx_dims *dims = s->analysis->dims;
     if (tensor != NULL) {
-        *fact = tensor_fact(s, node->outputs[0], tensor);
+        *fact = cnx_tensor_fact(s, node->outputs[0], tensor);
         return true;
     }
     const Onnx__AttributeProto *ints = cnx_attribute(node, "value_ints"),
@@ -467,7 +215,7 @@ static bool constant_fact(sweep *s, const cnx_node *node)
     return true;
 }
 
-static void visit_node(sweep *s, const cnx_node *node)
+static void visit_node(cnx_sweep *s, const cnx_node *node)
 {
     if (constant_fact(s, node))
         return;
@@ -484,50 +232,18 @@ static void visit_node(sweep *s, const cnx_node *node)
 
 /* ---- the sweep ---- */
 
-/* The fact of a value that is given from outside; an initializer that is also an input is a default that a
- * caller may replace, except in old files, which had to list every initializer as an input. */
-static cnx_fact given_fact(sweep *s, uint32_t id)
-{
-    const cnx_value *value = &s->graph->values[id];
-    bool replaceable = value->is_input && s->analysis->model->proto->ir_version >= 4;
-    if (value->initializer != NULL && !replaceable)
-        return tensor_fact(s, id, value->initializer);
-    if (value->sparse_initializer != NULL && !replaceable)
-        return sparse_fact(s, value->sparse_initializer);
-    return input_fact(s, value);
-}
-
-/* A parameter axis that was refined is read in its finer form from then on: the coarse points are no longer
- * tied to anything. */
-static cnx_fact with_finer_axes(sweep *s, cnx_fact fact)
-{
-    bool refined = false;
-    for (uint32_t k = 0; k < fact.rank && !refined; k++)
-        refined = fact.axes[k].kind == CNX_AXIS_LABELS && fact.axes[k].labels->finer != NULL;
-    if (!refined)
-        return fact;
-    cnx_axis *axes = CNX_NEW_ARRAY(s->analysis->arena, cnx_axis, fact.rank);
-    for (uint32_t k = 0; k < fact.rank; k++) {
-        axes[k] = fact.axes[k];
-        if (axes[k].kind == CNX_AXIS_LABELS && axes[k].labels->finer != NULL)
-            axes[k].labels = axes[k].labels->finer;
-    }
-    fact.axes = axes;
-    return fact;
-}
-
-static cnx_fact known_or_initializer(sweep *s, uint32_t id)
+static cnx_fact known_or_initializer(cnx_sweep *s, uint32_t id)
 {
     const cnx_value *value = &s->graph->values[id];
     cnx_fact *fact = &s->facts[id];
     if (value->captured_from != CNX_NONE && s->outer != NULL)
         return known_or_initializer(s->outer, value->captured_from);
     if (!fact->known && fact->type == 0 && value->producer == CNX_NONE)
-        *fact = given_fact(s, id);
-    return with_finer_axes(s, fact_of_use(s, id));
+        *fact = cnx_given_fact(s, id);
+    return cnx_fact_of_use(s, id);
 }
 
-static void pin_outputs(sweep *s)
+static void pin_outputs(cnx_sweep *s)
 {
     cnx_points *points = s->analysis->points;
     for (uint32_t i = 0; i < s->graph->output_count; i++) {
@@ -539,9 +255,9 @@ static void pin_outputs(sweep *s)
     }
 }
 
-static sweep new_sweep(cnx_analysis *a, const cnx_graph *graph, sweep *outer)
+static cnx_sweep new_sweep(cnx_analysis *a, const cnx_graph *graph, cnx_sweep *outer)
 {
-    sweep s = {.analysis = a, .graph = graph, .outer = outer};
+    cnx_sweep s = {.analysis = a, .graph = graph, .outer = outer};
     s.facts = CNX_NEW_ARRAY(a->arena, cnx_fact, graph->value_count);
     s.tensors = CNX_NEW_ARRAY(a->arena, cnx_tensor *, graph->value_count);
     s.constant_axes = CNX_NEW_ARRAY(a->arena, uint64_t, graph->value_count);
@@ -560,7 +276,7 @@ static sweep new_sweep(cnx_analysis *a, const cnx_graph *graph, sweep *outer)
     return s;
 }
 
-static void visit_nodes(sweep *s)
+static void visit_nodes(cnx_sweep *s)
 {
     cnx_analysis *a = s->analysis;
     for (uint32_t i = 0; i < s->graph->order_count; i++) {
@@ -577,14 +293,14 @@ const cnx_fact *cnx_sweep_fact(const cnx_rule *rule, uint32_t value)
 
 void cnx_sweep_set_aside(cnx_rule *rule, cnx_fact whole, uint32_t axis)
 {
-    sweep *s = rule->sweep;
-    aside kept = {.node = rule->node, .whole = whole, .axis = axis};
+    cnx_sweep *s = rule->sweep;
+    cnx_aside kept = {.node = rule->node, .whole = whole, .axis = axis};
     CNX_PUSH(rule->arena, s->asides, s->aside_count, s->aside_capacity, kept);
 }
 
 const cnx_fact *cnx_sweep_take_aside(const cnx_rule *rule, const cnx_node *node, uint32_t *axis)
 {
-    const sweep *s = rule->sweep;
+    const cnx_sweep *s = rule->sweep;
     for (size_t i = 0; i < s->aside_count; i++)
         if (s->asides[i].node == node) {
             *axis = s->asides[i].axis;
@@ -595,7 +311,7 @@ const cnx_fact *cnx_sweep_take_aside(const cnx_rule *rule, const cnx_node *node,
 
 cnx_fact *cnx_sweep_body(cnx_rule *rule, const cnx_graph *body, const cnx_fact *inputs, uint32_t count)
 {
-    sweep s = new_sweep(rule->analysis, body, body->parent != NULL ? rule->sweep : NULL);
+    cnx_sweep s = new_sweep(rule->analysis, body, body->parent != NULL ? rule->sweep : NULL);
     for (uint32_t i = 0; i < body->input_count; i++) {
         cnx_fact *fact = &s.facts[body->inputs[i]];
         *fact = i < count ? inputs[i] : (cnx_fact){.known = false};
@@ -627,10 +343,10 @@ static cnx_analysis *analyze(cnx_arena *arena, cnx_model *model, bool only_shape
     a->points = cnx_points_create(arena, a->dims);
     a->scaling = cnx_scaling_log_create(arena);
     cnx_intern_init(&a->swept_tensors, arena);
-    sweep s = new_sweep(a, graph, NULL);
+    cnx_sweep s = new_sweep(a, graph, NULL);
     a->facts = s.facts;
     for (uint32_t i = 0; i < graph->input_count; i++)
-        s.facts[graph->inputs[i]] = given_fact(&s, graph->inputs[i]);
+        s.facts[graph->inputs[i]] = cnx_given_fact(&s, graph->inputs[i]);
     visit_nodes(&s);
     pin_outputs(&s);
     return a;

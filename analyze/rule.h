@@ -31,7 +31,7 @@ typedef struct cnx_rule {
     cnx_arena *arena;
     cnx_points *points;
     cnx_dims *dims;
-    struct sweep *sweep; /* of analyze.c, for cnx_sweep_body */
+    struct cnx_sweep *sweep; /* analyze/sweep.h; for cnx_sweep_body */
     const cnx_graph *graph;
     const cnx_node *node;
     const cnx_operator *op;

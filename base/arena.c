@@ -166,17 +166,25 @@ const char *cnx_copy_text(cnx_arena *arena, const char *text)
     return memcpy(cnx_alloc(arena, size), text, size);
 }
 
+const char *cnx_print_list(cnx_arena *arena, const char *format, va_list arguments)
+{
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    char *text = length < 0 ? NULL : cnx_alloc(arena, (size_t)length + 1);
+    if (text != NULL)
+        vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    if (text == NULL)
+        cnx_fail(arena, CNX_ERROR_MEMORY, NULL, "a text could not be formatted");
+    return text;
+}
+
 const char *cnx_print(cnx_arena *arena, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    if (length < 0)
-        cnx_fail(arena, CNX_ERROR_MEMORY, NULL, "a text could not be formatted");
-    char *text = cnx_alloc(arena, (size_t)length + 1);
-    va_start(arguments, format);
-    vsnprintf(text, (size_t)length + 1, format, arguments);
+    const char *text = cnx_print_list(arena, format, arguments);
     va_end(arguments);
     return text;
 }

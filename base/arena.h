@@ -56,9 +56,11 @@ void *cnx_grow(cnx_arena *arena, void *array, size_t count, size_t *capacity, si
 #define CNX_NEW(arena, type) ((type *)cnx_alloc((arena), sizeof(type)))
 #define CNX_NEW_ARRAY(arena, type, count) ((type *)cnx_alloc_array((arena), (count), sizeof(type)))
 
-/* Copies of text in the arena. cnx_print formats as printf does. */
+/* Copies of text in the arena. cnx_print formats as printf does, cnx_print_list as vprintf does. */
 const char *cnx_copy_text(cnx_arena *arena, const char *text);
 const char *cnx_print(cnx_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *cnx_print_list(cnx_arena *arena, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 
 /* Registers a clean-up that runs when the arena dies. */
 void cnx_defer(cnx_arena *arena, void (*action)(void *), void *argument);

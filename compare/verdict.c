@@ -28,25 +28,21 @@
 
 void cnx_comparison_note(cnx_comparison *c, const char *format, ...)
 {
-    char text[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    const char *text = cnx_print_list(c->arena, format, arguments);
     va_end(arguments);
-    const char *copy = cnx_copy_text(c->arena, text);
-    CNX_PUSH(c->arena, c->notes, c->report->note_count, c->note_capacity, copy);
+    CNX_PUSH(c->arena, c->notes, c->report->note_count, c->note_capacity, text);
     c->report->notes = c->notes;
 }
 
 void cnx_comparison_way(cnx_comparison *c, const char *format, ...)
 {
-    char text[256];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    const char *text = cnx_print_list(c->arena, format, arguments);
     va_end(arguments);
-    const char *copy = cnx_copy_text(c->arena, text);
-    CNX_PUSH(c->arena, c->ways, c->report->way_count, c->way_capacity, copy);
+    CNX_PUSH(c->arena, c->ways, c->report->way_count, c->way_capacity, text);
     c->report->ways = c->ways;
 }
 

@@ -163,14 +163,12 @@ const cnx_canon_report *cnx_report_end(cnx_rewrite *rewrite)
 
 void cnx_rewrite_note(cnx_rewrite *rewrite, const char *format, ...)
 {
-    char text[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    const char *text = cnx_print_list(rewrite->model->arena, format, arguments);
     va_end(arguments);
     struct cnx_report_builder *report = rewrite->report;
-    const char *copy = cnx_copy_text(rewrite->model->arena, text);
-    CNX_PUSH(rewrite->model->arena, report->notes, report->note_count, report->note_capacity, copy);
+    CNX_PUSH(rewrite->model->arena, report->notes, report->note_count, report->note_capacity, text);
 }
 
 void cnx_rewrite_class(cnx_rewrite *rewrite, const char *name, uint64_t extent, uint64_t moved,

@@ -32,10 +32,9 @@ bool cnx_take(cnx_matcher *m, uint32_t node)
 
 void cnx_say(cnx_matcher *m, const char *format, ...)
 {
-    char text[256];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    const char *text = cnx_print_list(m->arena, format, arguments);
     va_end(arguments);
     m->detail = cnx_print(m->arena, "%s%s%s", m->detail, m->detail[0] == '\0' ? "" : ", ", text);
 }

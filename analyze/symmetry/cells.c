@@ -16,7 +16,7 @@
  *
  * Cost: a few passes over all positions, plus a sort of the classes.
  */
-#include "analyze/symmetry/cells.h"
+#include "analyze/symmetry/colours.h"
 
 #include "analyze/symmetry/verify.h"
 #include "base/mix.h"
@@ -137,291 +137,6 @@ static void list_parents(cnx_cells *cells, cnx_arena *arena)
     cnx_arena_destroy(scratch);
 }
 
-/* ---- colours ---- */
-
-typedef struct colouring {
-    uint64_t *colour; /* by class */
-    uint64_t *next;
-    uint32_t *sorted; /* classes by colour, then number */
-    size_t distinct;
-} colouring;
-
-static int compare_colours(const void *a, const void *b, void *context)
-{
-    const uint64_t *colour = context;
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    if (colour[x] != colour[y])
-        return colour[x] < colour[y] ? -1 : 1;
-    return (x > y) - (x < y);
-}
-
-static size_t count_distinct(colouring *c, uint32_t class_count)
-{
-    if (class_count == 0)
-        return 0;
-    for (uint32_t i = 0; i < class_count; i++)
-        c->sorted[i] = i;
-    qsort_r(c->sorted, class_count, sizeof *c->sorted, compare_colours, c->colour);
-    size_t distinct = 1;
-    for (uint32_t i = 1; i < class_count; i++)
-        distinct += c->colour[c->sorted[i]] != c->colour[c->sorted[i - 1]];
-    return distinct;
-}
-
-/* Where the classes of this colour begin in `sorted`. */
-static size_t first_of_colour(const colouring *c, uint32_t class_count, uint64_t colour)
-{
-    size_t low = 0, high = class_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (c->colour[c->sorted[middle]] < colour)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static bool is_alone(const colouring *c, uint32_t class_count, uint64_t colour)
-{
-    size_t first = first_of_colour(c, class_count, colour);
-    return first + 1 >= class_count || c->colour[c->sorted[first + 1]] != colour;
-}
-
-static void first_colours(const cnx_cells *cells, colouring *c)
-{
-    for (uint32_t k = 0; k < cells->class_count; k++) {
-        uint64_t sum = 0;
-        for (uint32_t i = cells->copy_start[k]; i < cells->copy_start[k + 1]; i++)
-            sum += cnx_mix(cells->occurrence[cells->copies[i]]);
-        c->colour[k] = cells->pinned[k] != CNX_NONE ? cnx_mix_pair(UINT64_C(0x70696e), k) : cnx_mix(sum);
-    }
-}
-
-/* Adds what blocks a class lies in and what lies in its blocks. */
-static void refine_once(const cnx_cells *cells, colouring *c)
-{
-    for (uint32_t k = 0; k < cells->class_count; k++) {
-        uint64_t sum = 0;
-        for (uint32_t i = cells->copy_start[k]; i < cells->copy_start[k + 1]; i++) {
-            uint32_t p = cells->copies[i];
-            uint64_t key = cells->occurrence[p];
-            for (uint32_t t = cells->twin_of[p], e = cells->parent_start[t]; e < cells->parent_start[t + 1];
-                 e++)
-                key += cnx_mix_pair(cells->parent_relation[e],
-                                    c->colour[cells->class_of[cells->parent_point[e]]]);
-            sum += cnx_mix(key);
-        }
-        c->next[k] = cnx_mix_pair(c->colour[k], sum);
-    }
-    for (uint32_t p = 0; p < cells->points->point_count; p++)
-        for (uint32_t t = cells->twin_of[p], e = cells->parent_start[t]; e < cells->parent_start[t + 1]; e++)
-            c->next[cells->class_of[cells->parent_point[e]]] += cnx_mix_pair(
-                cnx_mix_pair(cells->parent_relation[e], cells->occurrence[p]), c->colour[cells->class_of[p]]);
-    uint64_t *swap = c->colour;
-    c->colour = c->next;
-    c->next = swap;
-}
-
-/* Whether some block could move: only then can colours travel from blocks to what is inside and back. */
-static bool has_movable_blocks(const cnx_cells *cells)
-{
-    for (uint32_t e = 0; e < cells->parent_count; e++)
-        if (cells->pinned[cells->class_of[cells->parent_point[e]]] == CNX_NONE)
-            return true;
-    return false;
-}
-
-static void refine(const cnx_cells *cells, colouring *c)
-{
-    first_colours(cells, c);
-    if (cells->parent_count != 0)
-        refine_once(cells, c);
-    c->distinct = count_distinct(c, cells->class_count);
-    for (bool stable = !has_movable_blocks(cells); !stable;) {
-        refine_once(cells, c);
-        size_t distinct = count_distinct(c, cells->class_count);
-        stable = distinct <= c->distinct;
-        c->distinct = distinct;
-    }
-}
-
-/* ---- homes ---- */
-
-typedef struct home_search {
-    cnx_cells *cells;
-    colouring *colours;
-    uint8_t *state; /* by class: 0 unknown, 1 being found, 2 found */
-    uint32_t *seen; /* by class: stamp of the last search that met it */
-    uint32_t stamp;
-    uint32_t irregular; /* reason */
-    bool pinned_any;
-    bool *crossed; /* by class: blocks that something lies in along with other blocks, in another way */
-    cnx_arena *scratch;
-} home_search;
-
-static void find_home(home_search *s, uint32_t class, unsigned depth);
-
-static bool is_inside(const cnx_cells *cells, uint32_t class, uint32_t block)
-{
-    for (uint32_t h = cells->home[class]; h != CNX_NONE; h = cells->home[h])
-        if (h == block)
-            return true;
-    return false;
-}
-
-/* Collects the distinct movable blocks that hold a copy of the class. */
-static uint32_t movable_parents(home_search *s, uint32_t class, uint32_t **parents)
-{
-    cnx_cells *cells = s->cells;
-    size_t count = 0, capacity = 0;
-    uint32_t *found = NULL;
-    s->stamp++;
-    for (uint32_t i = cells->copy_start[class]; i < cells->copy_start[class + 1]; i++) {
-        uint32_t p = cells->copies[i];
-        for (uint32_t t = cells->twin_of[p], e = cells->parent_start[t]; e < cells->parent_start[t + 1];
-             e++) {
-            uint32_t block = cells->class_of[cells->parent_point[e]];
-            if (s->seen[block] == s->stamp || cells->pinned[block] != CNX_NONE || block == class ||
-                is_alone(s->colours, cells->class_count, s->colours->colour[block]))
-                continue;
-            s->seen[block] = s->stamp;
-            CNX_PUSH(s->scratch, found, count, capacity, block);
-        }
-    }
-    *parents = found;
-    return (uint32_t)count;
-}
-
-static void pin_class(home_search *s, uint32_t class)
-{
-    s->cells->pinned[class] = s->irregular;
-    s->pinned_any = true;
-}
-
-/* How many classes have the colour and the home of this one. */
-static uint32_t count_siblings(home_search *s, uint32_t class)
-{
-    const cnx_cells *cells = s->cells;
-    uint64_t colour = s->colours->colour[class];
-    uint32_t siblings = 0;
-    for (size_t i = first_of_colour(s->colours, cells->class_count, colour);
-         i < cells->class_count && s->colours->colour[s->colours->sorted[i]] == colour; i++) {
-        find_home(s, s->colours->sorted[i], 1);
-        siblings += cells->home[s->colours->sorted[i]] == cells->home[class];
-    }
-    return siblings;
-}
-
-/* If all siblings of blocks[k] are in the list, replaces them by their home: what lies in all of them at once
- * is not told apart by them. */
-static bool replace_family(home_search *s, uint32_t *blocks, uint32_t *count, uint32_t k)
-{
-    const cnx_cells *cells = s->cells;
-    uint64_t colour = s->colours->colour[blocks[k]];
-    uint32_t home = cells->home[blocks[k]], present = 0, kept = 0;
-    bool home_listed = home == CNX_NONE;
-    for (uint32_t j = 0; j < *count; j++) {
-        present += s->colours->colour[blocks[j]] == colour && cells->home[blocks[j]] == home;
-        home_listed = home_listed || blocks[j] == home;
-    }
-    if (present != count_siblings(s, blocks[k]))
-        return false;
-    for (uint32_t j = 0; j < *count; j++)
-        if (s->colours->colour[blocks[j]] != colour || cells->home[blocks[j]] != home)
-            blocks[kept++] = blocks[j];
-    if (!home_listed)
-        blocks[kept++] = home;
-    *count = kept;
-    return true;
-}
-
-static uint32_t depth_of(const cnx_cells *cells, uint32_t class)
-{
-    uint32_t depth = 0;
-    for (uint32_t h = cells->home[class]; h != CNX_NONE; h = cells->home[h])
-        depth++;
-    return depth;
-}
-
-/* The lowest common ancestor of the blocks, as far as they can move: families that are complete give way to
- * their homes; blocks around other blocks of the list say nothing new. One block left is the home, none means
- * none. */
-static void choose_home(home_search *s, uint32_t class, uint32_t *blocks, uint32_t count)
-{
-    cnx_cells *cells = s->cells;
-    uint32_t deepest = 0;
-    for (uint32_t k = 0; k < count; k++)
-        deepest = depth_of(cells, blocks[k]) > deepest ? depth_of(cells, blocks[k]) : deepest;
-    for (uint32_t depth = deepest + 1; depth-- > 0;) /* inner families first: they may complete outer ones */
-        for (uint32_t k = 0; k < count;)
-            k = depth_of(cells, blocks[k]) == depth && replace_family(s, blocks, &count, k) ? 0 : k + 1;
-    uint32_t kept = 0, innermost = CNX_NONE;
-    for (uint32_t k = 0; k < count; k++) {
-        bool holds_another = false;
-        for (uint32_t j = 0; j < count && !holds_another; j++)
-            holds_another = j != k && is_inside(cells, blocks[j], blocks[k]);
-        if (!holds_another) {
-            innermost = blocks[k];
-            kept++;
-        }
-    }
-    for (uint32_t k = 0; kept > 1 && k < count; k++)
-        s->crossed[blocks[k]] = true;
-    if (kept <= 1 && cells->pinned[class] == CNX_NONE) /* else it was met again on the way: homes would go in
-                                                          a circle */
-        cells->home[class] = innermost;
-}
-
-/* Blocks that cut across each other cannot move, nor what they cut; the pieces stay, and what is in a piece
- * may be permuted. All of them at once: blocks that are alike stay alike. */
-static void pin_crossed(home_search *s)
-{
-    for (uint32_t c = 0; c < s->cells->class_count; c++)
-        if (s->crossed[c])
-            pin_class(s, c);
-}
-
-static void find_home(home_search *s, uint32_t class, unsigned depth)
-{
-    cnx_cells *cells = s->cells;
-    if (s->state[class] == 2)
-        return;
-    if (s->state[class] == 1 || depth > 64) { /* blocks that contain each other */
-        pin_class(s, class);
-        s->state[class] = 2;
-        return;
-    }
-    s->state[class] = 1;
-    cells->home[class] = CNX_NONE;
-    if (cells->pinned[class] == CNX_NONE) {
-        uint32_t *parents;
-        uint32_t count = movable_parents(s, class, &parents);
-        for (uint32_t k = 0; k < count; k++)
-            find_home(s, parents[k], depth + 1);
-        if (count > 0 && cells->pinned[class] == CNX_NONE)
-            choose_home(s, class, parents, count);
-    }
-    s->state[class] = 2;
-}
-
-/* Finds all homes; false when something had to be pinned and colours are stale. */
-static bool find_homes(cnx_cells *cells, colouring *colours)
-{
-    cnx_arena *scratch = cnx_arena_create(cells->points->arena);
-    home_search s = {.cells = cells, .colours = colours, .scratch = scratch};
-    s.irregular = cnx_reason(cells->points, "cuts across other blocks", NULL, NULL);
-    s.state = CNX_NEW_ARRAY(scratch, uint8_t, cells->class_count);
-    s.seen = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count);
-    s.crossed = CNX_NEW_ARRAY(scratch, bool, cells->class_count);
-    for (uint32_t c = 0; c < cells->class_count; c++)
-        find_home(&s, c, 0);
-    pin_crossed(&s);
-    bool complete = !s.pinned_any;
-    cnx_arena_destroy(scratch);
-    return complete;
-}
-
 /* ---- cells ---- */
 
 typedef struct sort_entry {
@@ -447,7 +162,7 @@ static int compare_cells(const void *a, const void *b)
 }
 
 /* Groups classes by home and colour; cells are numbered in the order of their first members. */
-static void group_cells(cnx_cells *cells, const colouring *colours, cnx_arena *arena)
+static void group_cells(cnx_cells *cells, const cnx_colouring *colours, cnx_arena *arena)
 {
     cnx_arena *scratch = cnx_arena_create(arena);
     sort_entry *entries = CNX_NEW_ARRAY(scratch, sort_entry, cells->class_count);
@@ -516,7 +231,7 @@ static bool number_phases(cnx_cells *cells, cnx_arena *arena)
 {
     cells->depth = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
     for (uint32_t c = 0; c < cells->class_count; c++)
-        cells->depth[c] = depth_of(cells, c);
+        cells->depth[c] = cnx_count_homes(cells, c);
     bool changed = true;
     for (uint32_t round = 0; changed && round < 64; round++) {
         changed = false;
@@ -570,11 +285,11 @@ static void pin_everything(cnx_cells *cells)
 static bool build_cells(cnx_cells *cells, cnx_arena *arena)
 {
     cnx_arena *scratch = cnx_arena_create(arena);
-    colouring colours = {.colour = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),
-                         .next = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),
-                         .sorted = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count)};
-    refine(cells, &colours);
-    bool complete = find_homes(cells, &colours);
+    cnx_colouring colours = {.colour = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),
+                             .next = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),
+                             .sorted = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count)};
+    cnx_refine_colours(cells, &colours);
+    bool complete = cnx_find_homes(cells, &colours);
     if (complete)
         group_cells(cells, &colours, arena);
     cnx_arena_destroy(scratch);
