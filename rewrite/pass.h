@@ -31,6 +31,12 @@ typedef struct cnx_tie {
     uint32_t slot;
 } cnx_tie;
 
+/* A tie that could not be resolved: its number, and where it is in the file, for people. */
+typedef struct cnx_open_tie {
+    size_t number;
+    const char *place;
+} cnx_open_tie;
+
 /* One run of cnx_canonicalize. */
 typedef struct cnx_rewrite {
     cnx_model *model;
@@ -48,6 +54,11 @@ typedef struct cnx_rewrite {
     size_t tie_count;                    /* left by `commute` for `ties` */
     size_t tie_capacity;
     cnx_tie *ties;
+    size_t
+        exchanged; /* number of a tie whose operands change places, plus 1: a trial (rewrite/trial.c); or 0 */
+    size_t open_count; /* left by `ties` for rewrite/trial.h */
+    size_t open_capacity;
+    cnx_open_tie *open;
 } cnx_rewrite;
 
 /* A pass returns how many things it changed; the runner repeats a group of passes until that is 0. */

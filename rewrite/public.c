@@ -3,6 +3,7 @@
 #include "rewrite/permute.h"
 #include "rewrite/report.h"
 #include "rewrite/trace.h"
+#include "rewrite/trial.h"
 
 static const cnx_canon_report *canonicalize(cnx_model *model, const cnx_canon_options *options,
                                             atomic_bool *lost)
@@ -23,6 +24,7 @@ static const cnx_canon_report *canonicalize(cnx_model *model, const cnx_canon_op
     rewrite.trace = cnx_trace_begin(&rewrite, options->explain, options->name_map);
     cnx_rewrite_run(&rewrite, options->passes, options->with);
     cnx_model_lower(model);
+    cnx_try_exchanges(&rewrite, options);
     if (options->embed_hash)
         cnx_embed_hash(model);
     const cnx_canon_report *report = cnx_report_end(&rewrite);

@@ -108,7 +108,8 @@ static void choose_home(home_search *s, uint32_t class, uint32_t *blocks, uint32
         deepest = cnx_count_homes(cells, blocks[k]) > deepest ? cnx_count_homes(cells, blocks[k]) : deepest;
     for (uint32_t depth = deepest + 1; depth-- > 0;) /* inner families first: they may complete outer ones */
         for (uint32_t k = 0; k < count;)
-            k = cnx_count_homes(cells, blocks[k]) == depth && replace_family(s, blocks, &count, k) ? 0 : k + 1;
+            k = cnx_count_homes(cells, blocks[k]) == depth && replace_family(s, blocks, &count, k) ? 0
+                                                                                                   : k + 1;
     uint32_t kept = 0, innermost = CNX_NONE;
     for (uint32_t k = 0; k < count; k++) {
         bool holds_another = false;

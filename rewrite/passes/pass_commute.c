@@ -54,12 +54,18 @@ static bool weigh_ties(cnx_hashes *hashes, operand *operands, uint32_t count)
     return any;
 }
 
-static void remember_ties(cnx_rewrite *rewrite, const cnx_node *node, const operand *operands)
+static void remember_ties(cnx_rewrite *rewrite, const cnx_node *node, operand *operands)
 {
     for (uint32_t i = 1; i < node->input_count; i++) {
         cnx_tie tie = {node->proto, i};
-        if (same_structure(&operands[i - 1], &operands[i]) && operands[i - 1].weights == operands[i].weights)
-            CNX_PUSH(rewrite->arena, rewrite->ties, rewrite->tie_count, rewrite->tie_capacity, tie);
+        if (!same_structure(&operands[i - 1], &operands[i]) || operands[i - 1].weights != operands[i].weights)
+            continue;
+        CNX_PUSH(rewrite->arena, rewrite->ties, rewrite->tie_count, rewrite->tie_capacity, tie);
+        if (rewrite->tie_count == rewrite->exchanged) {
+            operand first = operands[i - 1];
+            operands[i - 1] = operands[i];
+            operands[i] = first;
+        }
     }
 }
 

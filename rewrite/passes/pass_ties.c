@@ -1,7 +1,7 @@
 /* Inputs of a commutative operator that neither structure nor weights tell apart kept the order of the file.
  * That is harmless when exchanging them changes nothing that is written: both are made by trees of nodes that
  * are equal node by node and byte by byte, down to values they share, and nothing else looks into
- * these trees. Two identical branches are the common case. Otherwise the form is not canonical, and says so.
+ * these trees. Two identical branches are the common case. What is left open is tried out (rewrite/trial.c).
  *
  * The check runs after the permutation step, because equal branches may come with their hidden units in
  * different orders; branches that were equal before it are as good. Both sides of a tie have the same size,
@@ -132,14 +132,6 @@ static bool are_equal(comparison *work, const cnx_hashes *hashes, pair values, b
 
 /* ---- all ties ---- */
 
-static void refuse(cnx_rewrite *rewrite, const cnx_graph *graph, const cnx_node *node)
-{
-    cnx_model *model = rewrite->model;
-    model->not_canonical = cnx_print(model->arena, "inputs of %s look alike but cannot be exchanged",
-                                     cnx_node_place(graph, node));
-    cnx_rewrite_note(rewrite, "not canonical: %s", model->not_canonical);
-}
-
 /* Where each tied node is in `ties`; the ties of one node are neighbours there. */
 static void index_ties(const cnx_rewrite *rewrite, cnx_intern *nodes, size_t *first)
 {
@@ -151,16 +143,16 @@ static void index_ties(const cnx_rewrite *rewrite, cnx_intern *nodes, size_t *fi
     }
 }
 
-static bool check_node(comparison *work, const cnx_hashes *hashes, const cnx_node *node, size_t tie)
+static void check_node(comparison *work, const cnx_hashes *hashes, const cnx_node *node, size_t tie)
 {
-    const cnx_rewrite *rewrite = work->rewrite;
+    cnx_rewrite *rewrite = work->rewrite;
     for (; tie < rewrite->tie_count && rewrite->ties[tie].node == node->proto; tie++) {
         uint32_t slot = rewrite->ties[tie].slot;
         pair operands = {node->inputs[slot - 1], node->inputs[slot]};
         if (!are_equal(work, hashes, operands, false) && !are_equal(work, hashes, operands, true))
-            return false;
+            CNX_PUSH(rewrite->arena, rewrite->open, rewrite->open_count, rewrite->open_capacity,
+                     ((cnx_open_tie){tie, cnx_node_place(work->graph, node)}));
     }
-    return true;
 }
 
 static void check_graph(comparison *work, cnx_hashes *hashes, cnx_graph *graph, const cnx_intern *nodes,
@@ -169,13 +161,13 @@ static void check_graph(comparison *work, cnx_hashes *hashes, cnx_graph *graph, 
     uint32_t *partner = CNX_NEW_ARRAY(work->arena, uint32_t, graph->value_count);
     for (uint32_t i = 0; i < graph->value_count; i++)
         partner[i] = CNX_NONE;
-    for (uint32_t i = 0; i < graph->order_count && work->rewrite->model->not_canonical == NULL; i++) {
+    for (uint32_t i = 0; i < graph->order_count; i++) {
         const cnx_node *node = &graph->nodes[graph->order[i]];
         uint32_t number = cnx_intern_find(nodes, &node->proto, sizeof node->proto);
         work->graph = graph;
         work->partner = partner;
-        if (number != CNX_NONE && !check_node(work, hashes, node, first[number]))
-            refuse(work->rewrite, graph, node);
+        if (number != CNX_NONE)
+            check_node(work, hashes, node, first[number]);
         for (uint32_t k = 0; k < node->subgraph_count; k++)
             check_graph(work, cnx_hashes_nested(hashes, node->subgraphs[k].graph), node->subgraphs[k].graph,
                         nodes, first);

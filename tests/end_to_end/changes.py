@@ -34,8 +34,6 @@ def every_change_shows(model):
         if "not canonical" in " ".join(answer.split()):
             raise CannotRun("it has no canonical form, and no digest")
         form = onnx.load(str(folder / "form.onnx"))
-        if "look alike but cannot be exchanged" in run("hash", folder / "form.onnx").errors:
-            raise CannotRun("equal operands got different scales, and its form, read again, is refused")
         digests, random = {}, numpy.random.default_rng(11)
         note(digests, "unchanged", form, folder)
         for what, change in changes(form, random):
