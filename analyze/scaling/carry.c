@@ -46,11 +46,32 @@ static void state_origin(cnx_scalings *s, cnx_scaling_system *system, origin *fr
     cnx_equations_add(system->equations, terms, 2);
 }
 
+/* Whether a copy of the class lies in a block that may move; found once, since few do. */
+static bool lies_in_cell(cnx_scalings *s, uint32_t class)
+{
+    enum { UNKNOWN, NO, YES };
+    const cnx_cells *cells = s->cells;
+    if (s->in_cell == NULL)
+        s->in_cell = CNX_NEW_ARRAY(s->arena, uint8_t, cells->class_count);
+    if (s->in_cell[class] != UNKNOWN)
+        return s->in_cell[class] == YES;
+    s->in_cell[class] = NO;
+    for (uint32_t i = cells->copy_start[class]; i < cells->copy_start[class + 1]; i++) {
+        uint32_t twin = cells->twin_of[cells->copies[i]];
+        for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
+            if (cells->cell_of[cells->class_of[cells->parent_point[e]]] != CNX_NONE)
+                s->in_cell[class] = YES;
+    }
+    return s->in_cell[class] == YES;
+}
+
 /* A class that comes from nowhere may be copies, made by a selection that repeats: what they are copies of
  * are blocks that they lie in, and stays as unmultiplied as they do. */
 static void hide_originals(cnx_scalings *s, origin *origins, uint32_t origin_count, uint32_t member)
 {
     const cnx_cells *cells = s->cells;
+    if (!lies_in_cell(s, member))
+        return;
     for (uint32_t i = cells->copy_start[member]; i < cells->copy_start[member + 1]; i++) {
         uint32_t twin = cells->twin_of[cells->copies[i]];
         for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++) {

@@ -43,6 +43,7 @@ struct cnx_scalings {
     const cnx_cells *cells;
     cnx_roles *roles;         /* by sequence, found on demand */
     uint32_t *seen;           /* by class: scratch of roles.c, all zero between calls */
+    uint8_t *in_cell;         /* by class: known to carry.c, made on demand */
     uint32_t *position_of;    /* by point: scratch of carry.c, made on demand, all zero between calls */
     uint32_t **first_unknown; /* by value, then axis: of the roles on it, in their order */
     size_t unknown_count;
