@@ -97,15 +97,21 @@ static void fix_between(cnx_rule *rule, uint32_t first, uint32_t end)
             cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, rule->inputs[i].scaling);
 }
 
+/* Inputs 0, 1 and 2 are the queries, the keys and the values. */
+static void carry_projections(const heads *h)
+{
+    carry(h, h->rule->inputs[0].scaling, h->query, false);
+    carry(h, h->rule->inputs[1].scaling, h->key, false);
+    carry(h, h->rule->inputs[2].scaling, h->value, false);
+}
+
 /* Q, K, V, mask, past key, past value, lengths */
 void cnx_scale_attention(cnx_rule *rule)
 {
     heads h;
     if (!relate_heads(rule, &h))
         return;
-    carry(&h, rule->inputs[0].scaling, h.query, false);
-    carry(&h, rule->inputs[1].scaling, h.key, false);
-    carry(&h, rule->inputs[2].scaling, h.value, false);
+    carry_projections(&h);
     fix_between(rule, 3, 4);
     relate_past(&h, 4);
     fix_between(rule, 6, rule->input_count);
@@ -132,9 +138,7 @@ void cnx_scale_multi_head_attention(cnx_rule *rule)
     heads h;
     if (!relate_heads(rule, &h))
         return;
-    carry(&h, rule->inputs[0].scaling, h.query, false);
-    carry(&h, rule->inputs[1].scaling, h.key, false);
-    carry(&h, rule->inputs[2].scaling, h.value, false);
+    carry_projections(&h);
     if (cnx_rule_has(rule, 3))
         relate_bias(&h, 3);
     fix_between(rule, 4, 6);

@@ -88,15 +88,6 @@ typedef struct slab {
     uint64_t governor_stride; /* in outer indices, when the governor comes before the axis */
 } slab;
 
-static void write_element(const slab *s, uint64_t index, double value)
-{
-    float rounded = (float)value;
-    if (s->tensor->type == CNX_TYPE_DOUBLE)
-        memcpy(s->bytes + index * sizeof value, &value, sizeof value);
-    else
-        memcpy(s->bytes + index * sizeof rounded, &rounded, sizeof rounded);
-}
-
 /* One outer index: rows are the members' positions, columns the elements after the axis. */
 static void mix_outer(const cnx_blas *blas, const slab *s, uint64_t outer, const cnx_scaling_place *places,
                       const mixing *m, bool inverse, double *rows, double *scratch)
@@ -109,8 +100,9 @@ static void mix_outer(const cnx_blas *blas, const slab *s, uint64_t outer, const
     mix_rows(blas, m, inverse, rows, (uint32_t)s->inner, scratch);
     for (uint32_t i = 0; i < m->size; i++)
         for (uint64_t k = 0; k < s->inner; k++)
-            write_element(s, (outer * extent + places[i].position % extent) * s->inner + k,
-                          rows[places[i].member * s->inner + k]);
+            cnx_element_write(s->tensor->type, s->bytes,
+                              (outer * extent + places[i].position % extent) * s->inner + k,
+                              rows[places[i].member * s->inner + k]);
 }
 
 /* The tensor's bytes, to be written to: copied when the tensor is first mixed. */

@@ -38,11 +38,7 @@ static void move_bias(cnx_model *model, const cnx_absorber *absorber, const doub
         double value;
         cnx_elements_read(bias->type, bytes, o, 1, &value);
         value -= times * sums[o];
-        float rounded = (float)value;
-        if (bias->type == CNX_TYPE_DOUBLE)
-            memcpy(bytes + o * sizeof value, &value, sizeof value);
-        else
-            memcpy(bytes + o * sizeof rounded, &rounded, sizeof rounded);
+        cnx_element_write(bias->type, bytes, o, value);
     }
     bias->bytes = bytes;
     cnx_tensor_store_raw(model, bias);
