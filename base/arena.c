@@ -13,13 +13,13 @@
 
 #define ALIGNMENT 16u
 #define FIRST_CHUNK (16u << 10)
-#define LARGEST_CHUNK (1u << 20)
+#define CHUNK_SIZES 7u /* FIRST_CHUNK and its doubles, up to 1 MB */
 
 typedef struct chunk {
     struct chunk *next;
     size_t size;
     size_t used;
-    size_t padding;
+    size_t alone; /* not 0: made for one object, and of its size */
 } chunk;
 
 typedef struct cleanup {
@@ -28,7 +28,9 @@ typedef struct cleanup {
     void *argument;
 } cleanup;
 
-/* The trap lives in the root, shared by all arenas of one tree. */
+/* The trap lives in the root, shared by all arenas of one tree, and so do chunks of arenas that died: there
+ * are millions of scratch arenas with a few bytes each, and only what was used of a chunk has to be zeroed
+ * before the next one uses it. */
 struct cnx_arena {
     cnx_arena *root;
     cnx_arena *parent;
@@ -36,7 +38,8 @@ struct cnx_arena {
     cnx_arena *previous;
     cnx_arena *next;
     chunk *chunks;
-    size_t next_chunk;
+    chunk *spare[CHUNK_SIZES]; /* by size */
+    unsigned next_chunk;       /* the next one's size: FIRST_CHUNK doubled so often */
     size_t bytes;
     cleanup *cleanups;
     cnx_trap *trap;
@@ -51,7 +54,6 @@ cnx_arena *cnx_arena_create(cnx_arena *parent)
         return NULL;
     }
     arena->root = parent != NULL ? parent->root : arena;
-    arena->next_chunk = FIRST_CHUNK;
     arena->parent = parent;
     if (parent != NULL) {
         arena->next = parent->first_child;
@@ -74,6 +76,34 @@ static void unlink_from_parent(cnx_arena *arena)
         arena->next->previous = arena->previous;
 }
 
+static void free_chunks(chunk *piece)
+{
+    while (piece != NULL) {
+        chunk *next = piece->next;
+        free(piece);
+        piece = next;
+    }
+}
+
+/* Frees the chunks of an arena, or leaves them to the root. */
+static void release_chunks(cnx_arena *arena)
+{
+    cnx_arena *root = arena->root;
+    for (chunk *piece = arena->chunks, *next; piece != NULL; piece = next) {
+        next = piece->next;
+        if (root == arena || piece->alone != 0) {
+            free(piece);
+            continue;
+        }
+        unsigned size = (unsigned)__builtin_ctzll(piece->size / FIRST_CHUNK);
+        piece->next = root->spare[size];
+        root->spare[size] = piece;
+        root->bytes += piece->size;
+    }
+    for (unsigned i = 0; i < CHUNK_SIZES; i++)
+        free_chunks(arena->spare[i]);
+}
+
 void cnx_arena_destroy(cnx_arena *arena)
 {
     if (arena == NULL)
@@ -83,11 +113,7 @@ void cnx_arena_destroy(cnx_arena *arena)
     for (cleanup *item = arena->cleanups; item != NULL; item = item->next)
         item->action(item->argument);
     unlink_from_parent(arena);
-    for (chunk *piece = arena->chunks; piece != NULL;) {
-        chunk *next = piece->next;
-        free(piece);
-        piece = next;
-    }
+    release_chunks(arena);
     free(arena);
 }
 
@@ -96,7 +122,7 @@ static _Noreturn void out_of_memory(cnx_arena *arena, size_t size)
     cnx_fail(arena, CNX_ERROR_MEMORY, NULL, "out of memory (%zu bytes were asked for)", size);
 }
 
-static chunk *new_chunk(cnx_arena *arena, size_t size)
+static chunk *make_chunk(cnx_arena *arena, size_t size)
 {
     chunk *piece = size <= SIZE_MAX - sizeof(chunk) ? calloc(1, sizeof(chunk) + size) : NULL;
     if (piece == NULL)
@@ -109,13 +135,36 @@ static chunk *new_chunk(cnx_arena *arena, size_t size)
 /* A chunk for one object, behind the current chunk so that its free rest stays in use. */
 static void *alloc_alone(cnx_arena *arena, size_t size)
 {
-    chunk *piece = new_chunk(arena, size);
-    piece->used = size;
+    chunk *piece = make_chunk(arena, size);
+    piece->used = piece->alone = size;
     chunk **link = arena->chunks != NULL ? &arena->chunks->next : &arena->chunks;
     piece->next = *link;
     *link = piece;
     return piece + 1;
 }
+
+#ifndef CNX_POISON
+/* The arena's next chunk for small objects. */
+static chunk *add_chunk(cnx_arena *arena)
+{
+    cnx_arena *root = arena->root;
+    unsigned size = arena->next_chunk;
+    chunk *piece = root->spare[size];
+    if (piece != NULL) {
+        root->spare[size] = piece->next;
+        root->bytes -= piece->size;
+        arena->bytes += piece->size;
+        memset(piece + 1, 0, piece->used);
+        piece->used = 0;
+    } else {
+        piece = make_chunk(arena, (size_t)FIRST_CHUNK << size);
+    }
+    arena->next_chunk += size + 1 < CHUNK_SIZES;
+    piece->next = arena->chunks;
+    arena->chunks = piece;
+    return piece;
+}
+#endif
 
 void *cnx_alloc(cnx_arena *arena, size_t size)
 {
@@ -129,13 +178,8 @@ void *cnx_alloc(cnx_arena *arena, size_t size)
     if (rounded > FIRST_CHUNK)
         return alloc_alone(arena, rounded);
     chunk *piece = arena->chunks;
-    if (piece == NULL || rounded > piece->size - piece->used) {
-        piece = new_chunk(arena, arena->next_chunk);
-        if (arena->next_chunk < LARGEST_CHUNK)
-            arena->next_chunk *= 2;
-        piece->next = arena->chunks;
-        arena->chunks = piece;
-    }
+    if (piece == NULL || rounded > piece->size - piece->used)
+        piece = add_chunk(arena);
     void *memory = (char *)(piece + 1) + piece->used;
     piece->used += rounded;
     return memory;

@@ -11,7 +11,7 @@ typedef struct cnx_intern {
     struct cnx_intern_entry *entries; /* by number */
     size_t count;
     size_t capacity;
-    uint32_t *slots; /* open addressing; number + 1, or 0 */
+    struct cnx_intern_slot *slots; /* open addressing */
     size_t slot_count;
 } cnx_intern;
 

@@ -13,6 +13,7 @@ typedef struct builder {
     cnx_arena *scratch;
     cnx_graph *graph;
     cnx_intern names;
+    cnx_intern *operators; /* of all graphs */
     struct builder *outer;
     const cnx_place *place; /* of the graph; NULL for the main graph */
     Onnx__OperatorSetIdProto *const *opsets;
@@ -208,7 +209,10 @@ static void read_node(builder *work, uint32_t index, Onnx__NodeProto *proto)
     node->proto = proto;
     if (is_omitted(proto->op_type))
         fail_at(work, place_of(proto, index), "the node has no op_type");
-    node->op_type = proto->op_type;
+    /* One text for all nodes of an operator: they are compared often, and texts of their own are far apart.
+     */
+    uint32_t number = cnx_intern_add(work->operators, proto->op_type, strlen(proto->op_type));
+    node->op_type = cnx_intern_bytes(work->operators, number, NULL);
     node->domain = cnx_domain_name(proto->domain);
     node->overload = proto->overload != NULL ? proto->overload : "";
     node->opset = find_opset(work, node->domain);
@@ -227,8 +231,12 @@ static void build_subgraph(builder *work, uint32_t node, Onnx__AttributeProto *a
     graph->parent = work->graph;
     graph->parent_node = node;
     graph->proto = attribute->g != NULL ? attribute->g : attribute->graphs[position];
-    builder inner = {
-        .model = work->model, .scratch = work->scratch, .graph = graph, .outer = work, .place = &place};
+    builder inner = {.model = work->model,
+                     .scratch = work->scratch,
+                     .graph = graph,
+                     .operators = work->operators,
+                     .outer = work,
+                     .place = &place};
     build(&inner);
     *out = (cnx_subgraph){.attribute = attribute, .position = position, .graph = graph};
 }
@@ -358,10 +366,13 @@ void cnx_graphs_build(cnx_model *model)
     cnx_arena *scratch = cnx_arena_create(model->arena);
     model->graph = new_graph(model);
     model->graph->proto = proto->graph;
+    cnx_intern operators;
+    cnx_intern_init(&operators, model->arena);
     builder work = {
         .model = model,
         .scratch = scratch,
         .graph = model->graph,
+        .operators = &operators,
         .opsets = proto->opset_import,
         .opset_count = proto->n_opset_import,
     };

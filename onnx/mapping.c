@@ -79,6 +79,13 @@ cnx_view cnx_map_descriptor(cnx_arena *arena, int descriptor, const char *name)
     return (cnx_view){.bytes = address, .size = size, .descriptor = open_file};
 }
 
+void cnx_view_expect(const uint8_t *bytes, size_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = (uintptr_t)bytes & ~(page - 1);
+    madvise((void *)first, (uintptr_t)bytes + size - first, MADV_WILLNEED);
+}
+
 void cnx_view_prefetch(const uint8_t *bytes, size_t size)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

@@ -26,6 +26,10 @@ cnx_view cnx_map_descriptor(cnx_arena *arena, int descriptor, const char *name);
  * few pages. Bytes elsewhere are allowed, and nothing can go wrong. */
 void cnx_view_prefetch(const uint8_t *bytes, size_t size);
 
+/* Starts reading from the disk what is not in memory yet, for bytes of a mapping that are to be read soon,
+ * out of order. */
+void cnx_view_expect(const uint8_t *bytes, size_t size);
+
 /* Copies bytes that lie in the view. From a file that is open they are read, which is faster than copying out
  * of the mapping, page by page, and maps no pages. Nothing can go wrong that would not when the mapping is
  * read; different threads may copy at once. */

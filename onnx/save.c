@@ -17,10 +17,8 @@ enum { RAW_DATA = 9 };
 /* Long payloads are made ready in blocks of about this size, by several threads. */
 #define BLOCK ((size_t)256 << 10)
 /* A permuted tensor's rows are read each for itself, out of order, when they are at least this long. A tensor
- * of shorter rows is read whole before, up to this size; a larger one is left where it is mapped, and its
- * pages are let go after every LET_GO bytes. */
+ * of shorter rows is left where it is mapped, and its pages are let go after every LET_GO bytes. */
 #define SHORT_ROW ((size_t)16 << 10)
-#define STAGE ((size_t)16 << 20)
 #define LET_GO ((uint64_t)16 << 20)
 
 /* In a file beside the model, payloads start at multiples of a page, so that runtimes can map them. Short
@@ -43,7 +41,6 @@ typedef struct saver {
     cnx_lanes *lanes;
     uint8_t *blocks; /* one for each slot of the lanes */
     uint8_t *rows;   /* the same */
-    uint8_t *stage;
 } saver;
 
 /* Whether a tensor's payload is written from outside of its header, and as what. */
@@ -241,41 +238,16 @@ static void get_ready(saver *save, size_t count)
     save->rows = cnx_alloc(save->scratch, slots * BLOCK);
 }
 
-static void run(stream *out, cnx_lane_function prepare_item, cnx_lane_function consume_item)
+static void run(stream *out)
 {
     size_t count = (size_t)((out->size + out->block - 1) / out->block);
     get_ready(out->save, count);
     if (count > 1) {
-        cnx_lanes_run(out->save->lanes, count, prepare_item, consume_item, out);
+        cnx_lanes_run(out->save->lanes, count, prepare, consume, out);
     } else if (count == 1) {
-        prepare_item(out, 0, 0);
-        consume_item(out, 0, 0);
+        prepare(out, 0, 0);
+        consume(out, 0, 0);
     }
-}
-
-/* Runs in any thread. */
-static void prepare_stage(void *state, size_t item, size_t slot)
-{
-    const stream *out = state;
-    (void)slot;
-    size_t offset = item * BLOCK;
-    cnx_view_copy(out->view, out->bytes + offset, block_size(out, item), out->save->stage + offset);
-}
-
-static void consume_nothing(void *state, size_t item, size_t slot)
-{
-    (void)state, (void)item, (void)slot;
-}
-
-static void read_stage(stream *out)
-{
-    saver *save = out->save;
-    if (save->stage == NULL)
-        save->stage = cnx_alloc(save->scratch, STAGE);
-    stream whole = *out;
-    whole.block = BLOCK;
-    run(&whole, prepare_stage, consume_nothing);
-    out->bytes = save->stage;
 }
 
 /* Chooses how the source of a permuted tensor is read. */
@@ -285,12 +257,10 @@ static void arrange(stream *out)
     out->rows = row <= BLOCK;
     if (out->rows)
         out->block = (size_t)(BLOCK / row * row);
-    if (out->view == NULL || (out->rows && row >= SHORT_ROW))
+    if (out->view == NULL || (out->rows && (row >= SHORT_ROW || row == out->size)))
         return;
-    if (out->size <= STAGE)
-        read_stage(out);
-    else
-        out->mapped = true;
+    out->mapped = true;
+    cnx_view_expect(out->bytes, out->size);
     out->view = NULL;
 }
 
@@ -310,7 +280,7 @@ static void emit(void *state, size_t index, cnx_sink *sink)
     out.view = cnx_source_view(save->model->source, out.bytes);
     if (out.tensor != NULL)
         arrange(&out);
-    run(&out, prepare, consume);
+    run(&out);
 }
 
 static saver begin(cnx_model *model, const cnx_tensor_reader *reader, const char *location,

@@ -11,13 +11,37 @@
  */
 #include "onnx/zip.h"
 
+#include "base/library.h"
 #include "onnx/place.h"
 #include "proto/limits.h"
 
 #include <zip.h>
 
+/* The functions of libzip, without their prefix. Loading it, and the cryptography that it brings along, takes
+ * longer than the analysis of a small model. */
+#define FUNCTIONS(FUNCTION)                                                                                  \
+    FUNCTION(discard)                                                                                        \
+    FUNCTION(error_fini)                                                                                     \
+    FUNCTION(error_init)                                                                                     \
+    FUNCTION(error_strerror)                                                                                 \
+    FUNCTION(fclose)                                                                                         \
+    FUNCTION(file_strerror)                                                                                  \
+    FUNCTION(fopen_index)                                                                                    \
+    FUNCTION(fread)                                                                                          \
+    FUNCTION(get_name)                                                                                       \
+    FUNCTION(get_num_entries)                                                                                \
+    FUNCTION(open_from_source)                                                                               \
+    FUNCTION(source_buffer_create) FUNCTION(source_free) FUNCTION(stat) FUNCTION(stat_init) FUNCTION(strerror)
+
+typedef struct functions {
+#define FUNCTION(name) __typeof__(zip_##name) *name;
+    FUNCTIONS(FUNCTION)
+#undef FUNCTION
+} functions;
+
 struct cnx_zip {
     cnx_arena *arena;
+    functions lib;
     cnx_view archive;
     zip_t *handle;
     uint64_t inflated; /* bytes so far, over all members */
@@ -42,11 +66,21 @@ bool cnx_is_zip(cnx_view bytes)
 
 /* ---- opening and listing ---- */
 
+static void load_functions(cnx_zip *zip)
+{
+    void *library = cnx_library_load(zip->arena, LIBZIP_FILE, "libzip"), *address;
+#define FUNCTION(name)                                                                                       \
+    address = cnx_library_find(zip->arena, library, "libzip", "zip_" #name);                                 \
+    memcpy(&zip->lib.name, &address, sizeof address);
+    FUNCTIONS(FUNCTION)
+#undef FUNCTION
+}
+
 static void discard(void *argument)
 {
     cnx_zip *zip = argument;
     if (zip->handle != NULL)
-        zip_discard(zip->handle);
+        zip->lib.discard(zip->handle);
 }
 
 static bool leaves_the_archive(const char *name)
@@ -64,16 +98,16 @@ static bool leaves_the_archive(const char *name)
 static void open_handle(cnx_zip *zip)
 {
     zip_error_t error;
-    zip_error_init(&error);
-    zip_source_t *source = zip_source_buffer_create(zip->archive.bytes, zip->archive.size, 0, &error);
+    zip->lib.error_init(&error);
+    zip_source_t *source = zip->lib.source_buffer_create(zip->archive.bytes, zip->archive.size, 0, &error);
     if (source != NULL) {
-        zip->handle = zip_open_from_source(source, ZIP_RDONLY, &error);
+        zip->handle = zip->lib.open_from_source(source, ZIP_RDONLY, &error);
         if (zip->handle == NULL)
-            zip_source_free(source);
+            zip->lib.source_free(source);
     }
     char why[128];
-    snprintf(why, sizeof why, "%s", zip_error_strerror(&error));
-    zip_error_fini(&error);
+    snprintf(why, sizeof why, "%s", zip->lib.error_strerror(&error));
+    zip->lib.error_fini(&error);
     if (zip->handle == NULL)
         cnx_fail(zip->arena, CNX_ERROR_FORMAT, NULL, "the zip archive cannot be read: %s", why);
 }
@@ -82,11 +116,12 @@ cnx_zip *cnx_zip_open(cnx_arena *arena, cnx_view archive)
 {
     cnx_zip *zip = CNX_NEW(arena, cnx_zip);
     *zip = (cnx_zip){.arena = arena, .archive = archive};
+    load_functions(zip);
     cnx_defer(arena, discard, zip);
     open_handle(zip);
-    zip_int64_t count = zip_get_num_entries(zip->handle, 0);
+    zip_int64_t count = zip->lib.get_num_entries(zip->handle, 0);
     for (zip_int64_t i = 0; i < count; i++) {
-        const char *name = zip_get_name(zip->handle, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
+        const char *name = zip->lib.get_name(zip->handle, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
         if (name != NULL && leaves_the_archive(name))
             fail_member(zip, CNX_ERROR_FORMAT, name, "the name leads outside of the archive");
     }
@@ -102,15 +137,14 @@ static bool is_model(const char *name)
 
 const char *cnx_zip_find_model(cnx_zip *zip)
 {
-    const char *found = NULL;
+    const char *found = "";
     size_t models = 0;
-    zip_int64_t count = zip_get_num_entries(zip->handle, 0);
+    zip_int64_t count = zip->lib.get_num_entries(zip->handle, 0);
     for (zip_int64_t i = 0; i < count; i++) {
-        const char *name = zip_get_name(zip->handle, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
+        const char *name = zip->lib.get_name(zip->handle, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
         if (name == NULL || !is_model(name))
             continue;
-        models++;
-        if (found == NULL)
+        if (models++ == 0)
             found = name;
     }
     if (models == 0)
@@ -203,11 +237,16 @@ static const uint8_t *find_stored(const cnx_zip *zip, uint64_t index, const char
 
 /* ---- inflating ---- */
 
+typedef struct open_member {
+    const cnx_zip *zip;
+    zip_file_t *file;
+} open_member;
+
 static void close_member(void *argument)
 {
-    zip_file_t **file = argument;
-    if (*file != NULL)
-        zip_fclose(*file);
+    const open_member *member = argument;
+    if (member->file != NULL)
+        member->zip->lib.fclose(member->file);
 }
 
 static void check_inflation(cnx_zip *zip, const zip_stat_t *status)
@@ -231,15 +270,18 @@ static cnx_view inflate(cnx_zip *zip, const zip_stat_t *status)
     cnx_arena *scratch = cnx_arena_create(zip->arena);
     int output = cnx_temporary_file(scratch);
     char *block = cnx_alloc(scratch, BLOCK);
-    zip_file_t **file = CNX_NEW(scratch, zip_file_t *);
-    cnx_defer(scratch, close_member, file);
-    *file = zip_fopen_index(zip->handle, status->index, 0);
-    if (*file == NULL)
-        fail_member(zip, CNX_ERROR_FORMAT, status->name, "cannot be read: %s", zip_strerror(zip->handle));
+    open_member *member = CNX_NEW(scratch, open_member);
+    member->zip = zip;
+    cnx_defer(scratch, close_member, member);
+    member->file = zip->lib.fopen_index(zip->handle, status->index, 0);
+    if (member->file == NULL)
+        fail_member(zip, CNX_ERROR_FORMAT, status->name, "cannot be read: %s",
+                    zip->lib.strerror(zip->handle));
     uint64_t total = 0;
-    for (zip_int64_t got; (got = zip_fread(*file, block, BLOCK)) != 0;) {
+    for (zip_int64_t got; (got = zip->lib.fread(member->file, block, BLOCK)) != 0;) {
         if (got < 0)
-            fail_member(zip, CNX_ERROR_FORMAT, status->name, "is damaged: %s", zip_file_strerror(*file));
+            fail_member(zip, CNX_ERROR_FORMAT, status->name, "is damaged: %s",
+                        zip->lib.file_strerror(member->file));
         total += (uint64_t)got;
         if (total > status->size)
             break;
@@ -260,8 +302,8 @@ cnx_view cnx_zip_member(cnx_zip *zip, const char *name)
                  ZIP_STAT_ENCRYPTION_METHOD
     };
     zip_stat_t status;
-    zip_stat_init(&status);
-    if (zip_stat(zip->handle, name, ZIP_FL_ENC_GUESS, &status) != 0)
+    zip->lib.stat_init(&status);
+    if (zip->lib.stat(zip->handle, name, ZIP_FL_ENC_GUESS, &status) != 0)
         fail_member(zip, CNX_ERROR_FILE, name, "the archive has no such member");
     if ((status.valid & NEEDED) != NEEDED || status.encryption_method != ZIP_EM_NONE)
         fail_member(zip, CNX_ERROR_FORMAT, name, "is encrypted or incomplete");
@@ -272,7 +314,7 @@ cnx_view cnx_zip_member(cnx_zip *zip, const char *name)
                     (unsigned)status.comp_method);
     const uint8_t *bytes = NULL;
     if (status.size == status.comp_size)
-        bytes = find_stored(zip, status.index, zip_get_name(zip->handle, status.index, ZIP_FL_ENC_RAW),
+        bytes = find_stored(zip, status.index, zip->lib.get_name(zip->handle, status.index, ZIP_FL_ENC_RAW),
                             status.size);
     if (bytes == NULL)
         fail_member(zip, CNX_ERROR_FORMAT, name, "is not where the archive's directory says");
