@@ -13,7 +13,7 @@
 
 /* Functions of cblas.h, without their prefix. */
 #define CNX_BLAS_FUNCTIONS(FUNCTION)                                                                         \
-    FUNCTION(dnrm2) FUNCTION(dscal) FUNCTION(dgemv) FUNCTION(dger) FUNCTION(dgemm)
+    FUNCTION(dnrm2) FUNCTION(dscal) FUNCTION(dgemv) FUNCTION(dger) FUNCTION(dgemm) FUNCTION(dsyrk)
 
 typedef struct cnx_blas {
 #define FUNCTION(name) __typeof__(cblas_##name) *name;

@@ -366,8 +366,10 @@ static int bar_length(double relative)
 static void print_stat(const struct screen *screen, const cnx_diff *diff)
 {
     static const char bar[] = "++++++++++++++++++++++++";
-    static const struct column columns[] = {
-        {"block", COLUMN_TEXT}, {"node", COLUMN_NAME}, {"relative", COLUMN_NUMBER}, {"", COLUMN_TEXT}};
+    static const struct column columns[] = {{"block", COLUMN_TEXT},
+                                            {"node", COLUMN_NAME},
+                                            {"relative", COLUMN_NUMBER},
+                                            {"1e-8 to 1, logarithmic", COLUMN_TEXT}};
     struct table *table = table_create(columns, sizeof columns / sizeof columns[0]);
     size_t rows = 0;
     for (size_t i = 0; i < diff->block_count; i++) {
@@ -382,8 +384,10 @@ static void print_stat(const struct screen *screen, const cnx_diff *diff)
     if (rows > 0)
         table_print(table, screen, 1, false);
     table_destroy(table);
-    fprintf(screen->stream, " %zu nodes inserted, %zu deleted, %zu changed; %zu of %zu tensors changed\n",
-            diff->inserted, diff->deleted, diff->changed, diff->tensors_changed, diff->tensor_count);
+    char *inserted = counted(diff->inserted, "node inserted", "nodes inserted");
+    fprintf(screen->stream, " %s, %zu deleted, %zu changed; %zu of %zu tensors changed\n", inserted,
+            diff->deleted, diff->changed, diff->tensors_changed, diff->tensor_count);
+    free(inserted);
 }
 
 /* ---- all of it ---- */

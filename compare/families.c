@@ -3,6 +3,7 @@
 #include "compare/permuted.h"
 #include "onnx/element.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* ---- families and kinds ---- */
@@ -205,19 +206,43 @@ static void add_other(cnx_arena *arena, cnx_evidence *evidence, size_t *capacity
     CNX_PUSH(arena, evidence->others, evidence->other_count, *capacity, family);
 }
 
+/* Whether an axis shows the kind, and no other one of its family. */
+static bool shows_kind(const sightings *seen, uint32_t family, uint32_t kind)
+{
+    bool shown = false;
+    for (size_t i = 0; i < seen->count; i++) {
+        if (seen->items[i].family == family && seen->items[i].kind != kind)
+            return false;
+        shown = shown || seen->items[i].family == family;
+    }
+    return shown;
+}
+
+/* Whether axis `governed` varies over the blocks of axis `axis`: where these go, its positions go along. */
+static bool governs(const cnx_parameter *parameter, uint32_t axis, uint32_t governed)
+{
+    uint32_t governor, block;
+    return cnx_find_governor(parameter, governed, &governor, &block) && governor == axis;
+}
+
 /* Families that the other axes show, and those that share positions of this one. */
-static void list_others(cnx_arena *arena, const sightings *seen, uint32_t rank, cnx_evidence *evidence)
+static void list_others(cnx_arena *arena, const cnx_parameter *parameter, const sightings *seen,
+                        cnx_evidence *evidence)
 {
     size_t capacity = 0;
-    const sightings *here = &seen[evidence->slicing.axis];
+    uint32_t axis = evidence->slicing.axis;
+    const sightings *here = &seen[axis];
     for (size_t i = 0; i < here->company_count; i++)
         if (here->companies[i].family == evidence->family)
             add_other(arena, evidence, &capacity, here->companies[i].other);
-    for (uint32_t k = 0; k < rank; k++)
-        for (size_t i = 0; i < seen[k].count; i++)
-            if (k != evidence->slicing.axis &&
-                (i == 0 || seen[k].items[i].family != seen[k].items[i - 1].family))
-                add_other(arena, evidence, &capacity, seen[k].items[i].family);
+    for (uint32_t k = 0; k < parameter->tensor->rank; k++)
+        for (size_t i = 0; i < seen[k].count; i++) {
+            uint32_t family = seen[k].items[i].family;
+            bool along = governs(parameter, axis, k) && family == evidence->family &&
+                         shows_kind(&seen[k], family, evidence->kind);
+            if (k != axis && !along && (i == 0 || family != seen[k].items[i - 1].family))
+                add_other(arena, evidence, &capacity, family);
+        }
 }
 
 /* ---- how much a tensor varies ---- */
@@ -226,14 +251,18 @@ typedef struct moments {
     double count, sum, square;
 } moments;
 
-static void add_moments(cnx_model *model, cnx_tensor *tensor, moments *m)
+static void add_moments(cnx_model *model, cnx_tensor *tensor, bool magnitudes, moments *m)
 {
     enum { BLOCK = 1 << 12 };
     double block[BLOCK];
-    const uint8_t *bytes = cnx_tensor_bytes(model, tensor);
+    uint8_t bytes[BLOCK * sizeof(double)];
+    size_t width = cnx_type_bits(tensor->type) / 8;
     for (uint64_t first = 0; first < tensor->count; first += BLOCK) {
         size_t count = tensor->count - first < BLOCK ? (size_t)(tensor->count - first) : BLOCK;
-        cnx_elements_read(tensor->type, bytes, first, count, block);
+        cnx_tensor_read(model, tensor, first * width, bytes, count * width);
+        cnx_elements_read(tensor->type, bytes, 0, count, block);
+        for (size_t i = 0; i < count && magnitudes; i++)
+            block[i] = fabs(block[i]);
         for (size_t i = 0; i < count; i++) {
             m->sum += block[i];
             m->square += block[i] * block[i];
@@ -244,11 +273,11 @@ static void add_moments(cnx_model *model, cnx_tensor *tensor, moments *m)
 
 /* 1 / variance of a's tensor; of a constant, which may still be multiplied, 1 / square. 0 when it is zero, or
  * either holds what is no number. */
-static double weight_of(const cnx_comparison *c, const cnx_pair *pair)
+static double weight_of(const cnx_comparison *c, const cnx_pair *pair, bool magnitudes)
 {
     moments m = {0}, of_b = {0};
-    add_moments(c->a->model, pair->a, &m);
-    add_moments(c->b->model, pair->b, &of_b);
+    add_moments(c->a->model, pair->a, magnitudes, &m);
+    add_moments(c->b->model, pair->b, magnitudes, &of_b);
     if (!(of_b.square < 1e300))
         return 0;
     double mean = m.sum / m.count, square = m.square / m.count, variance = square - mean * mean;
@@ -256,7 +285,7 @@ static double weight_of(const cnx_comparison *c, const cnx_pair *pair)
     return unit > 0 && unit < 1e300 ? 1 / unit : 0;
 }
 
-static bool is_evidence(const cnx_comparison *c, const cnx_pair *pair)
+bool cnx_is_evidence(const cnx_comparison *c, const cnx_pair *pair)
 {
     cnx_type_kind kind = cnx_type_kind_of(pair->a->type);
     return pair->parameter != CNX_NONE && pair->a->count != 0 && cnx_type_bits(pair->a->type) >= 8 &&
@@ -342,9 +371,12 @@ static void add_axis_evidence(cnx_families *f, cnx_arena *arena, size_t pair, do
         if (!make_evidence(f, arena, here->items + begin, end - begin, &evidence) ||
             !cnx_slicing_of(parameter, axis, &evidence.slicing))
             continue;
+        uint32_t governor = evidence.slicing.governor;
+        if (governor != CNX_NONE && shows_kind(&seen[governor], evidence.family, evidence.kind))
+            continue; /* the same elements */
         if (along == NULL)
             along = cnx_multiples_along(here->arena, f->multipliers, number, axis);
-        list_others(arena, seen, parameter->tensor->rank, &evidence);
+        list_others(arena, parameter, seen, &evidence);
         add_by_multiple(f, arena, &evidence, here->items + begin, along);
     }
 }
@@ -365,7 +397,7 @@ static void add_pair_evidence(cnx_families *f, cnx_arena *arena, size_t pair, co
             qsort(seen[k].items, seen[k].count, sizeof *seen[k].items, compare_sightings);
         any = any || seen[k].count != 0;
     }
-    double weight = any ? weight_of(f->c, &f->c->pairs[pair]) : 0;
+    double weight = any ? weight_of(f->c, &f->c->pairs[pair], f->magnitudes) : 0;
     for (uint32_t k = 0; k < rank && weight > 0; k++)
         add_axis_evidence(f, arena, pair, weight, k, seen);
     cnx_arena_destroy(scratch);
@@ -389,20 +421,21 @@ static void mark_only_self(cnx_family *family)
         family->only_self = family->only_self && family->evidence[i].self;
 }
 
-cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena, unsigned kinds)
+cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena, unsigned kinds, bool magnitudes)
 {
     cnx_families *f = CNX_NEW(arena, cnx_families);
     *f = (cnx_families){.c = c,
                         .cells = cnx_analysis_cells(c->analysis),
                         .multipliers = cnx_multipliers_create(c, arena, kinds),
-                        .blas = cnx_blas_load(arena)};
+                        .blas = cnx_blas_load(arena),
+                        .magnitudes = magnitudes};
     list_families(f, arena);
     uint32_t *rank_of = CNX_NEW_ARRAY(arena, uint32_t, c->analysis->points->point_count);
     for (uint32_t class = 0; class < f->cells->class_count; class ++)
         for (uint32_t i = f->cells->copy_start[class]; i < f->cells->copy_start[class + 1]; i++)
             rank_of[f->cells->copies[i]] = i - f->cells->copy_start[class];
     for (size_t i = 0; i < c->pair_count && f->count != 0; i++)
-        if (is_evidence(c, &c->pairs[i]))
+        if (cnx_is_evidence(c, &c->pairs[i]))
             add_pair_evidence(f, arena, i, rank_of);
     for (size_t i = 0; i < f->count; i++) {
         mark_only_self(&f->items[i]);

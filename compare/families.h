@@ -56,13 +56,20 @@ typedef struct cnx_families {
     uint32_t *family_of; /* by class: number, or CNX_NONE when it cannot move */
     uint32_t *kind_of;   /* by class: in its family */
     uint32_t *place_of;  /* by class: in its kind */
+    bool magnitudes;     /* elements count without their signs */
+    const bool
+        *sorted; /* by family: others have no order yet, so slices that show them are sorted; NULL: none */
 } cnx_families;
+
+/* Whether the tensors of a pair can be compared number by number, and say something about symmetries. */
+bool cnx_is_evidence(const cnx_comparison *c, const cnx_pair *pair);
 
 /* Finds the families of a comparison's analysis, and the evidence for them. Streams a's paired tensors once,
  * for their variance: differences count in units of its standard deviation, so that every element has the
  * same say, whatever b's scales are. Tensors that do not vary, and elements smaller than a byte, are no
  * evidence. Cells whose members can only be multiplied are families, too. `kinds`: of the numbers that
- * are to be followed, CNX_SIGN, CNX_SCALE, both or neither. */
-cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena, unsigned kinds);
+ * are to be followed, CNX_SIGN, CNX_SCALE, both or neither. With `magnitudes`, elements are looked at without
+ * their signs. a's tensors may have factors. */
+cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena, unsigned kinds, bool magnitudes);
 
 #endif

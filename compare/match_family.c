@@ -150,6 +150,10 @@ bool cnx_visit_family(cnx_matcher *m, uint32_t number, const bool *known, cnx_vi
     const cnx_family *family = &m->families->items[number];
     cnx_arena *scratch = cnx_arena_create(m->arena);
     uint32_t unexplained = 0, better = 0;
+    if (what == CNX_MULTIPLY) {
+        cnx_settle_numbers(m, number, known);
+        return false;
+    }
     cnx_matcher_present(m, number);
     cnx_lineup *lineups = CNX_NEW_ARRAY(scratch, cnx_lineup, family->kind_count);
     cnx_choice **choices = CNX_NEW_ARRAY(scratch, cnx_choice *, family->kind_count);

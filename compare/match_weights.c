@@ -18,6 +18,13 @@
  *   - The measure. Squared differences are divided by the variance of a's tensor, so that every element has
  * the same say, whether it is a weight of 0.01 or a running variance of 100.
  *
+ * Where nothing stands where it belongs, signs and scales that are not known yet would hide what goes where.
+ * So the search first runs without them: on magnitudes of weights, after scales have been chosen by a rule
+ * that finds the same ones whatever member of the orbit it is given (balance.c). Magnitudes say as much about
+ * who is who as the numbers do. Where nothing is known of the other axes of any tensor, sorted slices are
+ * compared. Then, for the permutation found, signs are chosen, families in the same order, and then all three
+ * together are improved.
+ *
  * Signs and scales: of a pair of members that may be flipped the better of both signs counts; where they may
  * be scaled, the angle between their slices instead of the distance. Once members are assigned, each chooses
  * its signs and exponents anew.
@@ -32,6 +39,7 @@
  * says so. */
 #include "compare/match.h"
 
+#include "compare/balance.h"
 #include "compare/matcher.h"
 #include "compare/measure.h"
 #include "compare/multiplied.h"
@@ -44,6 +52,10 @@ enum { MOST_SWEEPS = 12 };
 
 /* Multiply-adds up to which a search may be repeated: a second or so. */
 #define CHEAP_WORK 1e10
+
+/* And up to which it is repeated even where members are all explained: next to units that have few weights
+ * the signs and scales can still be a local optimum. */
+#define NO_WORK 1e8
 
 /* ---- the order ---- */
 
@@ -83,16 +95,21 @@ static bool look(cnx_matcher *m)
     return all;
 }
 
-/* Families are assigned by what is known, the best known first. Where nothing is, everything has to do, but
- * signs and scales are not chosen by it. */
-static void spread(cnx_matcher *m)
+/* Families are assigned, or only multiplied, by what is known, the best known first. Where nothing is,
+ * `blind` is done by everything; CNX_LOOK stands for nothing. */
+static void spread(cnx_matcher *m, cnx_visit what, cnx_visit blind)
 {
     for (uint32_t i = 0; i < m->families->count; i++)
         if (m->known[i])
             m->order[m->order_count++] = i;
     for (uint32_t next; (next = best_known(m)) != CNX_NONE;) {
-        bool blind = known_share(m, &m->families->items[next]) == 0;
-        cnx_visit_family(m, next, blind ? NULL : m->known, blind ? CNX_PERMUTE : CNX_SETTLE);
+        bool is_blind = known_share(m, &m->families->items[next]) == 0;
+        m->families->sorted = is_blind && m->families->magnitudes ? m->known : NULL;
+        if (!is_blind)
+            cnx_visit_family(m, next, m->known, what);
+        else if (blind != CNX_LOOK)
+            cnx_visit_family(m, next, NULL, blind);
+        m->families->sorted = NULL;
         m->known[next] = true;
         m->order[m->order_count++] = next;
     }
@@ -100,13 +117,28 @@ static void spread(cnx_matcher *m)
 
 /* All families once more, those first that were assigned last: not all evidence for their numbers was known
  * then, and the others would follow them. */
-static bool sweep(cnx_matcher *m, uint32_t *before)
+static bool sweep(cnx_matcher *m, cnx_visit what)
 {
-    memcpy(before, m->choice, m->cells->class_count * sizeof *before);
+    memcpy(m->before, m->choice, m->cells->class_count * sizeof *m->before);
     m->moved = false;
     for (uint32_t i = m->order_count; i-- > 0;)
-        cnx_visit_family(m, m->order[i], NULL, CNX_SETTLE);
-    return m->moved || memcmp(before, m->choice, m->cells->class_count * sizeof *before) != 0;
+        cnx_visit_family(m, m->order[i], NULL, what);
+    return m->moved || memcmp(m->before, m->choice, m->cells->class_count * sizeof *m->before) != 0;
+}
+
+static void find_families(cnx_matcher *m, unsigned kinds, bool magnitudes)
+{
+    m->families = cnx_find_families(m->c, m->arena, kinds, magnitudes);
+    m->known = CNX_NEW_ARRAY(m->arena, bool, m->families->count);
+    m->order = CNX_NEW_ARRAY(m->arena, uint32_t, m->families->count);
+    m->order_count = 0;
+}
+
+/* To where nothing gets better. */
+static void improve(cnx_matcher *m, cnx_visit what)
+{
+    for (unsigned i = 0; i < MOST_SWEEPS && sweep(m, what); i++)
+        ;
 }
 
 /* ---- all of it ---- */
@@ -138,7 +170,7 @@ static double total_distance(cnx_matcher *m, const uint32_t *points, const cnx_n
     return total;
 }
 
-static void report_limits(cnx_matcher *m)
+static void report_large_kinds(cnx_matcher *m)
 {
     for (size_t i = 0; i < m->families->count; i++) {
         const cnx_family *family = &m->families->items[i];
@@ -150,8 +182,6 @@ static void report_limits(cnx_matcher *m)
                     "(limit matched-members)",
                     family->kinds[k].count, family_name(m, family));
     }
-    if (m->ran_out)
-        cnx_comparison_note(m->c, "the search for the nearest symmetry was cut short (limit matching-work)");
 }
 
 static bool moves(const cnx_matcher *m)
@@ -170,57 +200,114 @@ typedef struct candidate {
     bool explained; /* surely the nearest */
 } candidate;
 
-/* Looks for the symmetry from the start, with the kinds of numbers given. */
-static candidate search(cnx_matcher *m, unsigned kinds)
+static void start_at_identity(cnx_matcher *m)
 {
-    cnx_comparison *c = m->c;
-    const cnx_scalings *scalings = cnx_comparison_scalings(c);
-    m->families = cnx_find_families(c, m->arena, kinds);
-    m->known = CNX_NEW_ARRAY(m->arena, bool, m->families->count);
-    m->order = CNX_NEW_ARRAY(m->arena, uint32_t, m->families->count);
-    m->order_count = 0;
-    m->numbers = cnx_numbers_create(c->arena, scalings);
-    m->multiplies = false;
-    uint32_t *before = CNX_NEW_ARRAY(m->arena, uint32_t, m->cells->class_count);
     for (uint32_t class = 0; class < m->cells->class_count; class ++)
         m->choice[class] = class;
-    candidate found = {.explained = look(m)};
-    if (!found.explained) {
-        spread(m);
-        for (unsigned i = 0; i < MOST_SWEEPS && sweep(m, before); i++)
-            ;
-        found.explained = look(m);
-    }
-    size_t count = c->analysis->points->point_count;
+    m->numbers = cnx_numbers_create(m->c->arena, cnx_comparison_scalings(m->c));
+    m->multiplies = false;
+}
+
+static candidate take_candidate(cnx_matcher *m, bool explained)
+{
+    candidate found = {.explained = explained};
+    size_t count = m->c->analysis->points->point_count;
     cnx_matcher_complete(m, CNX_NONE, m->points);
     if (moves(m)) {
-        found.points = CNX_NEW_ARRAY(c->arena, uint32_t, count);
+        found.points = CNX_NEW_ARRAY(m->c->arena, uint32_t, count);
         memcpy(found.points, m->points, count * sizeof *found.points);
     }
     found.numbers = m->multiplies ? m->numbers : NULL;
     return found;
 }
 
-/* Local optima are most of all about signs and scales: if the first search did not surely succeed, others do
- * without some of them, as long as that takes little time. */
+/* Looks for the symmetry from the identity, with the kinds of numbers given. */
+static candidate search(cnx_matcher *m, unsigned kinds)
+{
+    start_at_identity(m);
+    find_families(m, kinds, false);
+    bool explained = look(m);
+    if (!explained) {
+        spread(m, CNX_SETTLE, CNX_PERMUTE); /* blindly, no signs and scales are chosen */
+        improve(m, CNX_SETTLE);
+        explained = look(m);
+    }
+    return take_candidate(m, explained);
+}
+
+/* For the present permutation: all members of a class together may be off by a little, which only those
+ * tensors show that have few weights. So numbers are chosen once more from the known ones outward, if that is
+ * better. */
+static void spread_numbers(cnx_matcher *m)
+{
+    cnx_numbers *before = cnx_numbers_copy(m->c->arena, cnx_comparison_scalings(m->c), m->numbers);
+    cnx_matcher_complete(m, CNX_NONE, m->points);
+    double distance = total_distance(m, m->points, before);
+    spread(m, CNX_MULTIPLY, CNX_LOOK);
+    cnx_matcher_complete(m, CNX_NONE, m->points);
+    if (!(total_distance(m, m->points, m->numbers) < distance))
+        m->numbers = before;
+}
+
+/* Looks for it from the permutation that brings balanced magnitudes together. */
+static candidate search_balanced(cnx_matcher *m)
+{
+    start_at_identity(m);
+    cnx_balance *balance = cnx_balance_begin(m->c, m->arena, m->numbers);
+    m->multiplies = true;
+    find_families(m, 0, true);
+    if (!look(m)) {
+        spread(m, CNX_SETTLE, CNX_PERMUTE);
+        improve(m, CNX_SETTLE);
+    }
+    cnx_matcher_complete(m, CNX_NONE, m->points);
+    cnx_balance_end(balance, m->image, m->numbers);
+    find_families(m, CNX_SIGN, false);
+    spread(m, CNX_MULTIPLY, CNX_MULTIPLY);
+    improve(m, CNX_MULTIPLY);
+    find_families(m, CNX_SIGN_AND_SCALE, false);
+    spread_numbers(m);
+    bool explained = look(m);
+    if (!explained) {
+        improve(m, CNX_SETTLE);
+        explained = look(m);
+    }
+    return take_candidate(m, explained);
+}
+
+/* Whether most families stand where they belong. */
+static bool most_known(const cnx_matcher *m)
+{
+    size_t known = 0;
+    for (size_t i = 0; i < m->families->count; i++)
+        known += m->known[i];
+    return 2 * known > m->families->count;
+}
+
+/* If the first search did not surely succeed, others start elsewhere or do without some kinds of numbers, as
+ * long as that takes little time. */
 static candidate search_all(cnx_matcher *m)
 {
-    static const unsigned kinds[] = {CNX_SIGN_AND_SCALE, CNX_SIGN, CNX_SCALE, 0};
-    candidate best = {.distance = (double)INFINITY};
-    for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0] && !best.explained; i++) {
-        candidate found = search(m, kinds[i]);
-        if (i == 0 && found.explained && found.points == NULL && found.numbers == NULL)
-            return found; /* what is usual: nothing moved */
+    enum { BALANCED = 4 };
+    static const unsigned near[] = {CNX_SIGN_AND_SCALE, BALANCED, CNX_SIGN, CNX_SCALE, 0};
+    static const unsigned far[] = {BALANCED, CNX_SIGN_AND_SCALE, CNX_SIGN, CNX_SCALE, 0};
+    start_at_identity(m);
+    find_families(m, CNX_SIGN_AND_SCALE, false);
+    if (look(m))
+        return (candidate){.explained = true}; /* what is usual: nothing moved */
+    report_large_kinds(m);
+    const unsigned *starts = most_known(m) ? near : far;
+    candidate best = {.distance = total_distance(m, NULL, NULL)};
+    for (unsigned i = 0; i < sizeof near / sizeof near[0]; i++) {
+        if (m->work > (best.explained ? NO_WORK : CHEAP_WORK))
+            break;
+        candidate found = starts[i] == BALANCED ? search_balanced(m) : search(m, starts[i]);
         found.distance = total_distance(m, found.points, found.numbers);
-        if (i == 0 && !found.explained)
-            best.distance = total_distance(m, NULL, NULL);
         if (found.distance < best.distance)
             best = found;
-        if (i == 0)
-            report_limits(m);
-        if (m->work > CHEAP_WORK)
-            break;
     }
+    if (m->ran_out && !best.explained)
+        cnx_comparison_note(m->c, "the search for the nearest symmetry was cut short (limit matching-work)");
     return best;
 }
 
@@ -228,6 +315,7 @@ void cnx_match_weights(cnx_comparison *c)
 {
     cnx_matcher m = {.c = c, .arena = cnx_arena_create(c->arena), .cells = cnx_analysis_cells(c->analysis)};
     m.choice = CNX_NEW_ARRAY(m.arena, uint32_t, m.cells->class_count);
+    m.before = CNX_NEW_ARRAY(m.arena, uint32_t, m.cells->class_count);
     m.image = CNX_NEW_ARRAY(m.arena, uint32_t, m.cells->class_count);
     m.points = CNX_NEW_ARRAY(m.arena, uint32_t, c->analysis->points->point_count);
     m.whole = CNX_NEW_ARRAY(m.arena, uint32_t, c->analysis->points->point_count);

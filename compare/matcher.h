@@ -11,6 +11,7 @@ typedef struct cnx_matcher {
     cnx_families *families;
     const cnx_cells *cells;
     uint32_t *choice;     /* by class: where it goes inside its own block */
+    uint32_t *before;     /* scratch: the choice before a sweep */
     uint32_t *image;      /* by class: where it goes, blocks carrying what is inside them */
     uint32_t *points;     /* by point: the present permutation without the family at hand ... */
     uint32_t *whole;      /* ... and with it */
@@ -63,9 +64,10 @@ double *cnx_find_similarity(cnx_matcher *m, cnx_arena *arena, const cnx_family *
                             const cnx_view_of_evidence *view, const cnx_lineup *lineup);
 
 typedef enum cnx_visit {
-    CNX_LOOK,    /* at whether it is explained */
-    CNX_PERMUTE, /* bring it into its best order */
-    CNX_SETTLE,  /* and choose signs and scales */
+    CNX_LOOK,     /* at whether it is explained */
+    CNX_PERMUTE,  /* bring it into its best order */
+    CNX_SETTLE,   /* and choose signs and scales */
+    CNX_MULTIPLY, /* only that */
 } cnx_visit;
 
 /* match_family.c: does one thing to one family under the evidence that is known (NULL: all). Returns whether

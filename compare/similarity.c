@@ -8,13 +8,14 @@
 #include "compare/permuted.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* Numbers in a chunk of either matrix. */
 #define CHUNK ((uint64_t)1 << 21)
 
 /* What a look at some of the elements may cost, in multiply-adds, and how many it takes at least. */
-#define GRAM_WORK ((uint64_t)300000000)
-#define LEAST_COLUMNS ((uint64_t)512)
+#define LOOK_WORK ((uint64_t)300000000)
+#define LEAST_COLUMNS ((uint64_t)192)
 
 bool cnx_may_use(const cnx_family *family, const cnx_evidence *evidence, cnx_reading reading,
                  const bool *known)
@@ -54,6 +55,29 @@ static void centre(double *matrix, uint32_t rows, size_t columns, double *mean)
     for (uint32_t i = 0; i < rows; i++)
         for (size_t k = 0; k < columns; k++)
             matrix[i * columns + k] -= mean[k];
+}
+
+static void drop_signs(const chunk *part)
+{
+    for (size_t i = 0; i < part->rows * part->columns; i++) {
+        part->a[i] = fabs(part->a[i]);
+        part->b[i] = fabs(part->b[i]);
+    }
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* What is left of a slice whose other axes are in no known order. */
+static void sort_slices(const chunk *part)
+{
+    for (uint32_t i = 0; i < part->rows; i++) {
+        qsort(part->a + i * part->columns, part->columns, sizeof *part->a, compare_numbers);
+        qsort(part->b + i * part->columns, part->columns, sizeof *part->b, compare_numbers);
+    }
 }
 
 /* A walk over chunks. */
@@ -96,7 +120,7 @@ static struct cnx_permutation *permutation_for(const walk *w, cnx_arena *arena, 
 }
 
 /* Reads the slices of one piece of evidence chunk by chunk. */
-static void walk_evidence(const walk *w, const cnx_evidence *evidence)
+static void walk_evidence(const walk *w, const cnx_evidence *evidence, bool sorted)
 {
     cnx_comparison *c = w->families->c;
     cnx_arena *scratch = cnx_arena_create(c->arena);
@@ -122,6 +146,10 @@ static void walk_evidence(const walk *w, const cnx_evidence *evidence)
             part.columns = (size_t)(some * length * evidence->copies);
             cnx_slices_read(s, &a, a_at, positions, first, some, from, length, part.a);
             cnx_slices_read(s, &b, b_at, positions, first, some, from, length, part.b);
+            if (w->families->magnitudes)
+                drop_signs(&part);
+            if (sorted)
+                sort_slices(&part);
             if (centred) {
                 centre(part.a, count, part.columns, mean);
                 centre(part.b, count, part.columns, mean);
@@ -140,7 +168,9 @@ static void walk_kind(const walk *w, const cnx_family *family, uint32_t kind)
             (w->multiple == CNX_NONE || w->multiple == family->evidence[i].multiple) &&
             (w->matrix == NULL || w->matrix[family->evidence[i].multiple] != NULL) &&
             cnx_may_use(family, &family->evidence[i], w->view->reading, w->view->known))
-            walk_evidence(w, &family->evidence[i]);
+            walk_evidence(w, &family->evidence[i],
+                          w->families->sorted != NULL && !cnx_may_use(family, &family->evidence[i],
+                                                                      w->view->reading, w->families->sorted));
 }
 
 /* ---- likeness ---- */
@@ -207,12 +237,22 @@ static void add_products(void *state, const cnx_evidence *evidence, const chunk 
     p->work += (double)part->rows * part->rows * (double)part->columns;
 }
 
+/* Columns of one tensor that a look takes. */
+static uint64_t columns_of_look(const cnx_family *family, uint32_t count)
+{
+    uint64_t some = LOOK_WORK / ((uint64_t)count * count);
+    some = some < LEAST_COLUMNS ? LEAST_COLUMNS : some;
+    uint64_t share = 2 * some / (family->evidence_count + 1) + 16;
+    return share < some ? share : some;
+}
+
 double cnx_add_similarity(cnx_families *f, const cnx_family *family, uint32_t kind,
                           const cnx_view_of_evidence *view, const cnx_lineup *lineup,
                           const cnx_likeness *likeness, double *const *gain)
 {
     products p = {.blas = f->blas, .kind = &family->kinds[kind], .likeness = likeness, .gain = gain};
-    walk w = {f, view, &family->kinds[kind], lineup, CNX_NONE, gain, 0, add_products, &p};
+    uint64_t most = f->magnitudes && f->sorted == NULL ? columns_of_look(family, lineup->count) : 0;
+    walk w = {f, view, &family->kinds[kind], lineup, CNX_NONE, gain, most, add_products, &p};
     walk_kind(&w, family, kind);
     return p.work;
 }
@@ -221,16 +261,13 @@ static void add_own_products(void *state, const cnx_evidence *evidence, const ch
 {
     products *p = state;
     int rows = (int)part->rows, columns = (int)part->columns;
-    p->blas->dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, rows, columns, evidence->weight, part->a,
-                   columns, part->a, columns, 1, p->gain[0], rows);
+    p->blas->dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, rows, columns, evidence->weight, part->a, columns,
+                   1, p->gain[0], rows);
 }
 
 void cnx_add_gram(cnx_families *f, const cnx_family *family, uint32_t kind, uint32_t multiple,
                   const cnx_view_of_evidence *view, const cnx_lineup *lineup, double *gram)
 {
-    uint64_t some = GRAM_WORK / ((uint64_t)lineup->count * lineup->count);
-    some = some < LEAST_COLUMNS ? LEAST_COLUMNS : some;
-    uint64_t share = 2 * some / (family->evidence_count + 1) + 16;
     const cnx_lineup own = {lineup->rows, lineup->rows, lineup->count};
     products p = {.blas = f->blas, .gain = &gram};
     walk w = {.families = f,
@@ -238,7 +275,7 @@ void cnx_add_gram(cnx_families *f, const cnx_family *family, uint32_t kind, uint
               .kind = &family->kinds[kind],
               .lineup = &own,
               .multiple = multiple,
-              .most = share < some ? share : some,
+              .most = columns_of_look(family, lineup->count),
               .visit = add_own_products,
               .state = &p};
     walk_kind(&w, family, kind);

@@ -40,14 +40,15 @@ void cnx_add_likeness(cnx_families *f, const cnx_family *family, uint32_t kind,
 /* Adds the weighted products of the slices of a's members and b's to gain[multiple][row * count + column],
  * centred where the multiple is one. Where the multiple has exponents, a's slices count with their norm, and
  * b's are divided by theirs, which `likeness` says. Several multiples may share one matrix; those without one
- * (NULL) are left out. Returns the multiply-adds it took. */
+ * (NULL) are left out. Of magnitudes, which are looked at for a start only, some columns will do for large
+ * families. Returns the multiply-adds it took. */
 double cnx_add_similarity(cnx_families *f, const cnx_family *family, uint32_t kind,
                           const cnx_view_of_evidence *view, const cnx_lineup *lineup,
                           const cnx_likeness *likeness, double *const *gain);
 
 /* Adds the weighted products of the slices of a's members that have the multiple with each other, over some
- * of their elements only, to gram[row * count + column]. What they say of two members' distance is a lower
- * bound of it. */
+ * of their elements only, to gram[row * count + column] where row <= column. What they say of two members'
+ * distance is a lower bound of it. */
 void cnx_add_gram(cnx_families *f, const cnx_family *family, uint32_t kind, uint32_t multiple,
                   const cnx_view_of_evidence *view, const cnx_lineup *lineup, double *gram);
 

@@ -97,8 +97,9 @@ static void describe_symmetry(cnx_comparison *c, const cnx_pair *pair, struct cn
         row->detail = append_text(c->arena, row->detail, multiplied.text);
     if (permutation != NULL) {
         const char *axes = axes_text(c->arena, pair->a, permutation);
+        bool said = row->verdict == CNX_TENSOR_PERMUTED && row->detail[0] == '\0';
         row->detail =
-            row->detail[0] == '\0' ? axes : cnx_print(c->arena, "%s, %s permuted", row->detail, axes);
+            append_text(c->arena, row->detail, said ? axes : cnx_print(c->arena, "%s permuted", axes));
     }
 }
 

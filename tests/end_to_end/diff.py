@@ -8,6 +8,7 @@ one line.
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 
@@ -18,27 +19,27 @@ from onnx import helper, numpy_helper
 import catalogue
 import disguise
 import make
+import random_architectures
 from harness import (BUILD, JUDGE, ROOT, TOOL, SANITIZED_TOOL, check, check_equal, check_same_bytes, run, sample,
                      scratch)
 
 SEED = 11
-# Pairs that all heads share, with a number for each of several tables: matching their signs and scales ends in a local
-# optimum.
-NOT_MATCHED = ("decoder_rotary_grouped", "decoder_rotary_plain")
-FINE_TUNED_EXPORTS = ("resnet18.default", "mobilenet_v2.plain", "squeezenet1_1.default")
+RANDOM = int(os.environ.get("CANONNX_RANDOM", 60))  # random architectures
+FINE_TUNED_EXPORTS = ("resnet18.default", "mobilenet_v2.plain", "squeezenet1_1.default", "densenet121.default")
 
 
 def cases():
     for model in catalogue.small():
         yield f"equivalent/disguised/{model.label}", lambda m=model: disguised(m)
         yield f"equivalent/permuted/{model.label}", lambda m=model: moved(m, "permute")
-        if model.name != "decoder_rotary_grouped":  # its canonical form refuses to choose a sign
-            yield f"equivalent/moved/{model.label}", lambda m=model: moved(m, "permute,sign,scale")
+        yield f"equivalent/moved/{model.label}", lambda m=model: moved(m, "permute,sign,scale")
         yield f"fine-tuned/{model.label}", lambda m=model: fine_tuned(m)
     for model in catalogue.exported():
         if model.name in FINE_TUNED_EXPORTS:
             yield f"fine-tuned/{model.label}", lambda m=model: fine_tuned(m)
             yield f"equivalent/permuted/{model.label}", lambda m=model: moved(m, "permute")
+    for seed in range(RANDOM):
+        yield f"fine-tuned/random/{seed}", lambda s=seed: fine_tuned_random(s)
     for name in ("digits_mlp", "digits_convnet"):
         yield f"fine-tuned/trained/{name}", lambda n=name: trained(n)
     for elements in ("permute", "sign", "scale"):
@@ -172,17 +173,25 @@ def numbers(report):
 
 
 def fine_tuned(model):
-    """The copy, and the copy shuffled, flipped and scaled, are reported with the same verdict and the same numbers."""
+    """The copy, and the copy shuffled, or flipped and scaled, too, are reported with the same verdict and the same
+    numbers."""
     with scratch(6 * model.size) as folder:
         tuned, moved, witness = folder / "tuned.onnx", folder / "moved.onnx", folder / "witness.json"
         if noisy(model.path, tuned) == 0:
             return check_equal(diff(model.path, tuned, expect=0)["relative"], 0, "relative change")
-        sample(tuned, SEED, moved, "permute" if model.name in NOT_MATCHED else "permute,sign,scale")
         plain = diff(model.path, tuned, expect=1)
-        check_same_numbers(plain, diff(model.path, moved, "--witness", witness, expect=1))
+        for elements in ("permute", "permute,sign,scale"):
+            sample(tuned, SEED, moved, elements)
+            check_same_numbers(plain, diff(model.path, moved, "--witness", witness, expect=1))
         run("apply", model.path, "--witness", witness, "-o", folder / "aligned.onnx", expect=0)
         aligned = diff(folder / "aligned.onnx", moved, "--as-stored", expect=1)
         check(aligned["relative"] <= 3 * plain["relative"], f"aligned by the witness: {aligned['relative']}")
+
+
+def fine_tuned_random(seed):
+    with scratch() as folder:
+        onnx.save(random_architectures.random_net(seed).model(), str(folder / "net.onnx"))
+        fine_tuned(catalogue.Model("random", str(seed), folder / "net.onnx"))
 
 
 def check_same_numbers(plain, moved):
