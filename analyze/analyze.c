@@ -40,6 +40,29 @@ static void pin_captured(cnx_sweep *s, cnx_rule *rule, const cnx_graph *body)
     }
 }
 
+/* Room for what a rule reads and makes, all of it absent. A sweep has one rule at a time, and millions in
+ * all. */
+static void make_room(cnx_sweep *s, cnx_rule *rule)
+{
+    cnx_rule_room *room = &s->room;
+    uint32_t inputs = rule->input_count > LEAST_INPUTS ? rule->input_count : LEAST_INPUTS;
+    uint32_t outputs = rule->output_count + 1u;
+    if (inputs > room->inputs_capacity) {
+        room->inputs_capacity = 2 * inputs;
+        room->inputs = CNX_NEW_ARRAY(rule->arena, cnx_fact, room->inputs_capacity);
+        room->present = CNX_NEW_ARRAY(rule->arena, bool, room->inputs_capacity);
+        room->read = CNX_NEW_ARRAY(rule->arena, uint64_t, room->inputs_capacity);
+    }
+    if (outputs > room->outputs_capacity) {
+        room->outputs_capacity = 2 * outputs;
+        room->outputs = CNX_NEW_ARRAY(rule->arena, cnx_fact, room->outputs_capacity);
+    }
+    rule->inputs = memset(room->inputs, 0, inputs * sizeof *room->inputs);
+    rule->present = memset(room->present, 0, inputs * sizeof *room->present);
+    rule->read = memset(room->read, 0, inputs * sizeof *room->read);
+    rule->outputs = memset(room->outputs, 0, outputs * sizeof *room->outputs);
+}
+
 static cnx_rule start_rule(cnx_sweep *s, const cnx_node *node)
 {
     cnx_analysis *a = s->analysis;
@@ -53,11 +76,7 @@ static cnx_rule start_rule(cnx_sweep *s, const cnx_node *node)
                      .op = cnx_operator_find(node->domain, node->op_type, node->opset),
                      .input_count = node->input_count,
                      .output_count = node->output_count};
-    uint32_t inputs = node->input_count > LEAST_INPUTS ? node->input_count : LEAST_INPUTS;
-    rule.inputs = CNX_NEW_ARRAY(a->arena, cnx_fact, inputs);
-    rule.present = CNX_NEW_ARRAY(a->arena, bool, inputs);
-    rule.read = CNX_NEW_ARRAY(a->arena, uint64_t, inputs);
-    rule.outputs = CNX_NEW_ARRAY(a->arena, cnx_fact, node->output_count + 1u);
+    make_room(s, &rule);
     for (uint32_t i = 0; i < node->input_count; i++) {
         rule.present[i] = node->inputs[i] != CNX_NONE;
         if (rule.present[i])
@@ -315,7 +334,7 @@ cnx_fact *cnx_sweep_body(cnx_rule *rule, const cnx_graph *body, const cnx_fact *
     for (uint32_t i = 0; i < body->input_count; i++) {
         cnx_fact *fact = &s.facts[body->inputs[i]];
         *fact = i < count ? inputs[i] : (cnx_fact){.known = false};
-        if (body->parent != NULL) /* another value in every iteration */
+        if (body->parent != NULL && !rule->iterates) /* another value in every iteration */
             fact->scaling = 0;
         if (!fact->known && fact->type == 0)
             fact->type =
@@ -326,8 +345,8 @@ cnx_fact *cnx_sweep_body(cnx_rule *rule, const cnx_graph *body, const cnx_fact *
     for (uint32_t i = 0; i < body->output_count; i++) {
         outputs[i] = known_or_initializer(&s, body->outputs[i]);
         bool once = rule->op != NULL && rule->op->scaling == cnx_scale_branch;
-        if (body->parent == NULL || once) /* a function's outputs are the call's, a branch's the If's */
-            continue;
+        if (body->parent == NULL || once || rule->iterates)
+            continue; /* a function's outputs are the call's, a branch's the If's, or a loop's */
         cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, outputs[i].scaling);
         outputs[i].scaling = 0;
     }

@@ -270,11 +270,52 @@ static void combine(cnx_rule *rule, combined *result, combined part)
     }
 }
 
+/* Axis `k` written out as the product it is, if it is a repeated one, and what varies over it with it. */
+static cnx_fact settle_axis(cnx_rule *rule, cnx_fact fact, uint32_t k)
+{
+    cnx_axis before = fact.axes[k];
+    cnx_fact result = cnx_rule_fact(rule, fact.type, fact.rank);
+    memcpy(result.axes, fact.axes, fact.rank * sizeof *fact.axes);
+    result.scaling = fact.scaling;
+    result.axes[k] = cnx_axis_settle(rule->points, before, cnx_rule_reason(rule, "repeated axis"));
+    for (uint32_t j = 0; j < fact.rank && result.axes[k].kind == CNX_AXIS_LABELS; j++)
+        if (j != k && fact.axes[j].kind == CNX_AXIS_LABELS && fact.axes[j].labels->over == before.labels)
+            result.axes[j] =
+                cnx_axis_repeat_blocks(rule->points, fact.axes[j], before.labels, result.axes[k].labels);
+    return result;
+}
+
+static bool is_labelled_at(const cnx_fact *fact, uint32_t place, bool repeated)
+{
+    if (fact->rank < place)
+        return false;
+    cnx_axis axis = fact->axes[fact->rank - place];
+    return axis.kind == CNX_AXIS_LABELS && (axis.repeats != NULL) == repeated;
+}
+
+/* Where an axis of blocks that is repeated as a whole (all key heads, and all of them again) meets one that
+ * is not, it is written out, before what varies over it loses the name of its blocks. */
+static const cnx_fact *settle_repeats(cnx_rule *rule, const cnx_fact *facts, size_t count, uint32_t rank)
+{
+    cnx_fact *settled = CNX_NEW_ARRAY(rule->arena, cnx_fact, count);
+    memcpy(settled, facts, count * sizeof *settled);
+    for (uint32_t place = 1; place <= rank; place++) {
+        bool plain = false;
+        for (size_t i = 0; i < count; i++)
+            plain = plain || is_labelled_at(&settled[i], place, false);
+        for (size_t i = 0; i < count && plain; i++)
+            if (is_labelled_at(&settled[i], place, true))
+                settled[i] = settle_axis(rule, settled[i], settled[i].rank - place);
+    }
+    return settled;
+}
+
 cnx_fact cnx_rule_broadcast(cnx_rule *rule, const cnx_fact *facts, size_t count, int32_t type)
 {
     uint32_t rank = 0;
     for (size_t i = 0; i < count; i++)
         rank = facts[i].rank > rank ? facts[i].rank : rank;
+    facts = settle_repeats(rule, facts, count, rank);
     cnx_fact result = cnx_rule_fact(rule, type, rank);
     uint32_t *blocks = CNX_NEW_ARRAY(rule->arena, uint32_t, rank);
     for (uint32_t place = rank; place >= 1; place--) {
@@ -471,6 +512,20 @@ void cnx_rule_touch_mixed(const cnx_rule *rule, const cnx_fact *output)
             cnx_labels_touch(output->axes[k].labels);
 }
 
+/* Why the axes from `first` on cannot be followed through a regrouping: nothing that it could pin may move,
+ * so what pinned them, or the regrouping itself. */
+static uint32_t reason_of_rest(const reshape_state *state, uint32_t first)
+{
+    uint32_t reason = CNX_NONE;
+    for (uint32_t i = first; i < state->count; i++) {
+        if (state->axes[i].kind == CNX_AXIS_LABELS)
+            return state->reason;
+        if (state->axes[i].kind == CNX_AXIS_PINNED && reason == CNX_NONE)
+            reason = state->axes[i].reason;
+    }
+    return reason != CNX_NONE ? reason : state->reason;
+}
+
 cnx_fact cnx_rule_reshape(cnx_rule *rule, cnx_fact fact, const cnx_dim *extents, uint32_t rank)
 {
     reshape_state state = {.rule = rule,
@@ -485,11 +540,13 @@ cnx_fact cnx_rule_reshape(cnx_rule *rule, cnx_fact fact, const cnx_dim *extents,
         uint32_t before = state.next;
         follows = take_extent(&state, extents[k], &result.axes[k]);
         if (!follows) {
+            uint32_t why =
+                result.axes[k].kind == CNX_AXIS_LABELS ? state.reason : reason_of_rest(&state, before);
             for (uint32_t i = before; i < state.count; i++)
                 cnx_axis_pin(rule->points, state.axes[i], state.reason);
             cnx_axis_pin(rule->points, result.axes[k], state.reason);
             for (uint32_t j = k; j < rank; j++)
-                result.axes[j] = cnx_axis_pinned(extents[j], state.reason);
+                result.axes[j] = cnx_axis_pinned(extents[j], why);
         }
     }
     return result;

@@ -47,6 +47,11 @@ typedef struct cnx_rule {
     /* Of an If: the facts of the outputs of branches that may be taken, and of one that is not. */
     const cnx_fact *branches[2];
     const cnx_fact *never_taken;
+    /* Of a Loop or Scan: what its body is given and hands on, when it was followed. The factors of all
+     * iterations are one. */
+    const cnx_fact *body_inputs;
+    const cnx_fact *body_outputs;
+    bool iterates;    /* bodies that are swept now are such */
     bool deferred;    /* a later node speaks for the outputs (ops/rejoin.c) */
     uint32_t carried; /* not 0: this node does so; output 0 holds the elements of the value with this scaling
                          number, laid out anew */

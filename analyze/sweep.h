@@ -12,6 +12,16 @@ typedef struct cnx_aside {
     uint32_t axis;
 } cnx_aside;
 
+/* What a rule's lists are kept in while it is applied, and the next one's after it. */
+typedef struct cnx_rule_room {
+    uint32_t inputs_capacity;
+    uint32_t outputs_capacity;
+    cnx_fact *inputs;
+    bool *present;
+    uint64_t *read;
+    cnx_fact *outputs;
+} cnx_rule_room;
+
 typedef struct cnx_sweep {
     cnx_analysis *analysis;
     const cnx_graph *graph;
@@ -26,6 +36,7 @@ typedef struct cnx_sweep {
     size_t aside_count;
     size_t aside_capacity;
     cnx_aside *asides;
+    cnx_rule_room room;
 } cnx_sweep;
 
 /* The tensor type that the model declares for a value, or NULL. */

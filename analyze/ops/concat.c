@@ -4,6 +4,82 @@
  * matrices stacked into one tensor (the directions of a recurrent layer), or last states of several layers.
  * Then the axis of the output varies over the joined axis, and holds each part's own points. */
 #include "analyze/ops/compose.h"
+#include "analyze/ops/rejoin.h"
+#include "analyze/scaling/scaling.h"
+
+/* ---- copies ---- */
+
+/* Values that are made alike more layout operators than this away are not seen to be the same. */
+#define MOST_STEPS 8u
+
+/* Whether two values hold the same elements: they are one value, or one value laid out twice in the same way
+ * (an Unsqueeze of its own for every copy). */
+static bool is_same_value(const cnx_rule *rule, uint32_t a, uint32_t b)
+{
+    const cnx_graph *graph = rule->graph;
+    for (uint32_t i = 0; i <= MOST_STEPS && a != b; i++) {
+        uint32_t first = graph->values[a].producer, second = graph->values[b].producer;
+        if (first == CNX_NONE || second == CNX_NONE ||
+            !cnx_same_extents(cnx_sweep_fact(rule, a), cnx_sweep_fact(rule, b)))
+            return false;
+        const cnx_node *x = &graph->nodes[first], *y = &graph->nodes[second];
+        if (!cnx_are_same_layout(graph, x, y) || x->inputs[0] == CNX_NONE || y->inputs[0] == CNX_NONE)
+            return false;
+        a = x->inputs[0];
+        b = y->inputs[0];
+    }
+    return a == b;
+}
+
+/* Whether a value is a stored tensor, or one laid out anew. */
+static bool is_stored(const cnx_rule *rule, uint32_t value)
+{
+    const cnx_graph *graph = rule->graph;
+    for (;;) {
+        const cnx_value *v = &graph->values[value];
+        const cnx_node *node = v->producer != CNX_NONE ? &graph->nodes[v->producer] : NULL;
+        if (node == NULL)
+            return v->initializer != NULL || v->captured_from != CNX_NONE;
+        if (strcmp(node->op_type, "Constant") == 0)
+            return true;
+        if (!cnx_is_layout(node) || node->inputs[0] == CNX_NONE)
+            return false;
+        value = node->inputs[0];
+    }
+}
+
+/* Not of the elements of a sequence, which are no inputs of the node. And not of stored tensors: that these
+ * are shared means nothing, for each use could have a tensor of its own, as in the canonical form. */
+static bool joins_copies(const cnx_rule *rule)
+{
+    if (rule->input_count != rule->node->input_count || rule->node->inputs[0] == CNX_NONE ||
+        is_stored(rule, rule->node->inputs[0]))
+        return false;
+    for (uint32_t i = 0; i < rule->input_count; i++)
+        if (!rule->present[i] || rule->node->inputs[i] == CNX_NONE ||
+            !is_same_value(rule, rule->node->inputs[0], rule->node->inputs[i]))
+            return false;
+    return rule->input_count > 1;
+}
+
+/* One value again and again is what Tile makes: its copies go in any order. */
+static void join_copies(cnx_rule *rule, uint32_t axis)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    cnx_fact *facts = CNX_NEW_ARRAY(rule->arena, cnx_fact, rule->input_count);
+    for (uint32_t i = 0; i < rule->input_count; i++) {
+        facts[i] = cnx_rule_input(rule, i);
+        for (uint32_t k = 0; k < facts[i].rank && facts[i].scaling != facts[0].scaling; k++)
+            cnx_scaling_equal(log, CNX_SIGN_AND_SCALE, facts[0].scaling, k, facts[i].scaling, k);
+    }
+    cnx_fact output = cnx_rule_broadcast(rule, facts, rule->input_count, facts[0].type);
+    output.axes[axis] = cnx_axis_merge(rule->points, cnx_axis_any(cnx_rule_number(rule, rule->input_count)),
+                                       output.axes[axis], cnx_rule_reason(rule, "repeated axis"));
+    cnx_rule_output(rule, 0, output);
+    rule->carried = facts[0].scaling;
+}
+
+/* ---- parts ---- */
 
 typedef struct joining {
     cnx_rule *rule;
@@ -54,8 +130,9 @@ static bool differs_by_part(const joining *j, uint32_t k)
     for (uint32_t i = 0; i < j->count; i++) {
         if (!is_of_part(j, i, k) || j->facts[i].axes[k].labels->extent != j->facts[0].axes[k].labels->extent)
             return false;
-        differs = differs || !is_same_axis(j, j->facts[i].axes[k].labels->sequence,
-                                           j->facts[0].axes[k].labels->sequence);
+        differs =
+            differs || varies_over(j->facts[i].axes[k], j->parts[i]) ||
+            !is_same_axis(j, j->facts[i].axes[k].labels->sequence, j->facts[0].axes[k].labels->sequence);
     }
     return differs;
 }
@@ -129,13 +206,21 @@ static uint64_t take_out(joining *j, uint32_t rank, cnx_axis *const *kept)
 
 void cnx_apply_concat(cnx_rule *rule)
 {
-    uint32_t rank = rule->inputs[0].rank, reason = cnx_rule_reason(rule, "concatenated axis");
+    uint32_t rank = rule->inputs[0].rank;
     if (rank == 0) {
         cnx_rule_pin_all(rule, "scalar operands");
         return;
     }
+    if (joins_copies(rule)) {
+        join_copies(rule, cnx_rule_axis_number(rule, cnx_rule_int(rule, "axis", 1), rank));
+        return;
+    }
     cnx_dim extent = cnx_rule_number(rule, 0);
     joining j = read_parts(rule, rank, &extent);
+    int64_t number;
+    uint32_t reason = cnx_rule_reason(rule, cnx_dim_is_number(rule->dims, extent, &number)
+                                                ? "joined parts that vary over different blocks"
+                                                : "parts of unknown size that are joined");
     cnx_axis **kept = CNX_NEW_ARRAY(rule->arena, cnx_axis *, j.count);
     for (uint32_t i = 0; i < j.count; i++)
         kept[i] = CNX_NEW_ARRAY(rule->arena, cnx_axis, rank);
@@ -144,7 +229,7 @@ void cnx_apply_concat(cnx_rule *rule)
     for (uint32_t i = 0; i < j.count; i++) { /* blocks of other axes, as the output names them */
         j.parts[i] = over_output_blocks(rule, j.parts[i], &j.facts[i], &output);
         if (different != 0 && j.parts[i].kind != CNX_AXIS_LABELS)
-            j.parts[i] = cnx_axis_one(rule->points, reason);
+            j.parts[i] = cnx_axis_one(rule->points, cnx_rule_reason(rule, "place of a joined part"));
         j.facts[i].axes = kept[i];
     }
     output.axes[j.axis] = cnx_axis_concat(rule->points, j.parts, j.count, extent, reason);

@@ -6,6 +6,7 @@
  * earlier sweep stay; they can only make the group smaller.
  */
 #include "analyze/rule.h"
+#include "analyze/scaling/scaling.h"
 
 static const cnx_graph *body_called(const cnx_node *node, const char *attribute)
 {
@@ -187,6 +188,35 @@ static bool is_settled(const cnx_fact *assumed, const cnx_fact *handed_on, uint6
     return true;
 }
 
+/* One sweep of a body that runs several times: what it is given has factors of its own. */
+static cnx_fact *sweep_iteration(cnx_rule *rule, const cnx_graph *body, cnx_fact *inputs)
+{
+    for (uint32_t i = 0; i < body->input_count; i++)
+        inputs[i].scaling = cnx_scaling_value(rule->analysis->scaling, &inputs[i]);
+    rule->iterates = true;
+    cnx_fact *outputs = cnx_sweep_body(rule, body, inputs, body->input_count);
+    rule->iterates = false;
+    return outputs;
+}
+
+/* What was assumed of the body did not hold: in that sweep nothing is multiplied. */
+static void fix_iteration(cnx_rule *rule, const cnx_graph *body, const cnx_fact *inputs,
+                          const cnx_fact *outputs)
+{
+    for (uint32_t i = 0; i < body->input_count; i++)
+        cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, inputs[i].scaling);
+    for (uint32_t i = 0; i < body->output_count; i++)
+        cnx_scaling_fix(rule->analysis->scaling, CNX_SIGN_AND_SCALE, outputs[i].scaling);
+}
+
+static const cnx_fact *copy_facts(cnx_rule *rule, const cnx_fact *facts, uint32_t count)
+{
+    cnx_fact *copy = CNX_NEW_ARRAY(rule->arena, cnx_fact, count);
+    if (count != 0)
+        memcpy(copy, facts, count * sizeof *copy);
+    return copy;
+}
+
 /* Sweeps the body until `states` (facts [first, first + count) of `inputs`) fit what it hands on, which are
  * its outputs from `from` on. Returns the outputs of the last sweep, with the carried ones joined to the
  * inputs. */
@@ -199,7 +229,8 @@ static cnx_fact *settle_body(cnx_rule *rule, const cnx_graph *body, cnx_fact *in
     uint64_t *unknown = CNX_NEW_ARRAY(rule->arena, uint64_t, count);
     do {
         settled = true;
-        outputs = cnx_sweep_body(rule, body, inputs, body->input_count);
+        outputs = sweep_iteration(rule, body, inputs);
+        const cnx_fact *assumed = copy_facts(rule, inputs, body->input_count);
         for (uint32_t i = 0; i < count; i++)
             if (!is_settled(&inputs[first + i], &outputs[from + i], unknown[i])) {
                 settled = false;
@@ -207,7 +238,11 @@ static cnx_fact *settle_body(cnx_rule *rule, const cnx_graph *body, cnx_fact *in
                                         ? weaker_fact(rule, inputs[first + i], outputs[from + i], &unknown[i])
                                         : (cnx_fact){.type = inputs[first + i].type};
             }
+        if (!settled)
+            fix_iteration(rule, body, assumed, outputs);
+        rule->body_inputs = assumed;
     } while (!settled && ++round < 4); /* by then all that does not fit is unknown */
+    rule->body_outputs = copy_facts(rule, outputs, body->output_count);
     for (uint32_t i = 0; i < count; i++)
         outputs[from + i] =
             join_facts(rule, inputs[first + i], outputs[from + i], "carried value that changes shape");

@@ -89,12 +89,16 @@ void cnx_apply_linear_attention(cnx_rule *rule)
     a.groups = cnx_axis_any(cnx_rule_number(rule, keys));
     a.batch = rule->inputs[0].axes[0];
     cnx_fact query = rows_of(&a, 0, a.heads.copies);
+    cnx_rule_keep_step(rule, CNX_STEP_QUERY, query);
     a.steps = query.axes[3];
     a.key_size = query.axes[4];
     if (query.axes[2].kind == CNX_AXIS_LABELS)
         a.key_size = cnx_axis_forget_blocks(rule->points, a.key_size, query.axes[2].labels);
-    a.key_size = cnx_rule_same(rule, a.key_size, rows_of(&a, 1, 1).axes[4]);
-    a.value_size = rows_of(&a, 2, 1).axes[4];
+    cnx_fact key = rows_of(&a, 1, 1), value = rows_of(&a, 2, 1);
+    cnx_rule_keep_step(rule, CNX_STEP_KEY, key);
+    cnx_rule_keep_step(rule, CNX_STEP_VALUE, value);
+    a.key_size = cnx_rule_same(rule, a.key_size, key.axes[4]);
+    a.value_size = value.axes[4];
     relate_state(&a, 3);
     relate_rate(&a, 4);
     relate_rate(&a, 5);
@@ -104,6 +108,7 @@ void cnx_apply_linear_attention(cnx_rule *rule)
     answers.axes[2] = query.axes[2];
     answers.axes[3] = a.steps;
     answers.axes[4] = over_groups(&a, a.value_size);
+    cnx_rule_keep_step(rule, CNX_STEP_ANSWERS, answers);
     cnx_rule_output(rule, 0, cnx_heads_to_rows(rule, answers));
     cnx_fact state = cnx_rule_fact(rule, rule->inputs[0].type, 4);
     state.axes[0] = a.batch;

@@ -31,8 +31,7 @@ static bool is_operator(const cnx_node *node, const char *name)
     return node->domain[0] == '\0' && strcmp(node->op_type, name) == 0;
 }
 
-/* Operators that lay out their first input anew, as the extents say. */
-static bool is_layout(const cnx_node *node)
+bool cnx_is_layout(const cnx_node *node)
 {
     static const char *const names[] = {"Expand",  "Flatten",   "Identity", "Reshape",
                                         "Squeeze", "Transpose", "Unsqueeze"};
@@ -63,8 +62,8 @@ static bool follow_chain(const cnx_graph *graph, uint32_t value, const char *end
             c->slot = use->slot;
             return true;
         }
-        if (!is_layout(node) || use->slot != 0 || node->output_count != 1 || node->outputs[0] == CNX_NONE ||
-            c->step_count == MOST_STEPS)
+        if (!cnx_is_layout(node) || use->slot != 0 || node->output_count != 1 ||
+            node->outputs[0] == CNX_NONE || c->step_count == MOST_STEPS)
             return false;
         c->steps[c->step_count++] = use->node;
         value = node->outputs[0];
@@ -79,13 +78,19 @@ static bool same_order(const cnx_graph *graph, const cnx_node *a, const cnx_node
     return count == other && (count == 0 || memcmp(order, second, count * sizeof *order) == 0);
 }
 
+bool cnx_are_same_layout(const cnx_graph *graph, const cnx_node *x, const cnx_node *y)
+{
+    return cnx_is_layout(x) && cnx_is_layout(y) && strcmp(x->op_type, y->op_type) == 0 &&
+           (!is_operator(x, "Transpose") || same_order(graph, x, y));
+}
+
 static bool same_operators(const cnx_graph *graph, const chain *a, const chain *b)
 {
     if (a->step_count != b->step_count || a->join != b->join)
         return false;
     for (uint32_t i = 0; i < a->step_count; i++) {
         const cnx_node *x = &graph->nodes[a->steps[i]], *y = &graph->nodes[b->steps[i]];
-        if (strcmp(x->op_type, y->op_type) != 0 || (is_operator(x, "Transpose") && !same_order(graph, x, y)))
+        if (!cnx_are_same_layout(graph, x, y))
             return false;
     }
     return true;
@@ -130,7 +135,7 @@ void cnx_rejoin_begin(cnx_rule *rule, cnx_fact whole, uint32_t axis)
         cnx_rule_output(rule, i, part_of(rule, &whole, axis));
 }
 
-static bool same_extents(const cnx_fact *a, const cnx_fact *b)
+bool cnx_same_extents(const cnx_fact *a, const cnx_fact *b)
 {
     bool same = a->known && b->known && a->rank == b->rank && a->rank < 60;
     for (uint32_t k = 0; same && k < a->rank; k++)
@@ -142,8 +147,8 @@ static bool same_extents(const cnx_fact *a, const cnx_fact *b)
 static bool same_results(const cnx_rule *rule, const chain *a, const chain *b)
 {
     for (uint32_t i = 0; i < a->step_count; i++)
-        if (!same_extents(cnx_sweep_fact(rule, rule->graph->nodes[a->steps[i]].outputs[0]),
-                          cnx_sweep_fact(rule, rule->graph->nodes[b->steps[i]].outputs[0])))
+        if (!cnx_same_extents(cnx_sweep_fact(rule, rule->graph->nodes[a->steps[i]].outputs[0]),
+                              cnx_sweep_fact(rule, rule->graph->nodes[b->steps[i]].outputs[0])))
             return false;
     return true;
 }
@@ -250,7 +255,7 @@ static const cnx_node *split_behind(const cnx_rule *rule)
         const cnx_node *node = producer != CNX_NONE ? &rule->graph->nodes[producer] : NULL;
         if (node == NULL || is_operator(node, "Split"))
             return node;
-        value = is_layout(node) ? node->inputs[0] : CNX_NONE;
+        value = cnx_is_layout(node) ? node->inputs[0] : CNX_NONE;
     }
     return NULL;
 }

@@ -219,3 +219,39 @@ void cnx_scale_rotary_embedding(cnx_rule *rule)
                       rule->outputs[0].scaling, 1, false);
     cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 1);
 }
+
+/* ---- with a state instead of a Softmax ---- */
+
+/* Whether the state decays with rates of their own for the positions of keys. */
+static bool decays_apart(const cnx_rule *rule)
+{
+    return cnx_rule_has(rule, 4) &&
+           !cnx_dim_equals(rule->dims, rule->inputs[4].axes[2].extent, cnx_rule_int(rule, "kv_num_heads", 0));
+}
+
+/* query, key, value, past_state[n, groups, k, v], decay, beta -> answers, present_state. The state is a sum
+ * of products of keys and values: what it is multiplied by along k, queries undo. The delta rule also looks
+ * up what the state has at the new key, a sum over k of state times key: there squares of factors have to be
+ * 1, and only orthogonal matrices will do. */
+void cnx_scale_linear_attention(cnx_rule *rule)
+{
+    heads h;
+    const char *update = cnx_attribute_text(rule->graph, rule->node, "update_rule", "gated_delta");
+    bool linear = strcmp(update, "linear") == 0 || strcmp(update, "gated") == 0;
+    if (!relate_heads(rule, &h))
+        return;
+    carry_projections(&h);
+    const uint32_t states[2] = {cnx_rule_has(rule, 3) ? rule->inputs[3].scaling : 0,
+                                rule->output_count > 1 ? rule->outputs[1].scaling : 0};
+    for (uint32_t i = 0; i < 2; i++)
+        for (uint32_t k = 0; k < 4 && states[i] != 0; k++)
+            if (k < 2)
+                cnx_scaling_fix_axis(h.log, CNX_SIGN_AND_SCALE, states[i], k);
+            else
+                cnx_scaling_equal(h.log, CNX_SIGN_AND_SCALE, states[i], k, k == 2 ? h.key : h.value, SIZE);
+    if (!linear)
+        cnx_scaling_fix_axis(h.log, CNX_SCALE, h.key, SIZE);
+    if (decays_apart(rule))
+        cnx_scaling_separate_axis(h.log, h.key, SIZE);
+    fix_between(rule, 4, rule->input_count);
+}

@@ -16,6 +16,7 @@ typedef struct origin {
     const cnx_roles *roles;
     bool *found;  /* by role: something of it is in the result */
     bool *hidden; /* by role: copies of it may be in the result, with points of their own */
+    bool *exact;  /* by hidden role: it is in the result with its own points, too */
 } origin;
 
 void cnx_state_zero_axis(cnx_scalings *s, cnx_scaling_system *system, uint32_t value, uint32_t axis)
@@ -65,24 +66,86 @@ static bool lies_in_cell(cnx_scalings *s, uint32_t class)
     return s->in_cell[class] == YES;
 }
 
+/* Lists for all twins the cells of the blocks that they lie in: there may be thousands of blocks, of one
+ * cell. */
+static void list_cells_of_twins(cnx_scalings *s)
+{
+    const cnx_cells *cells = s->cells;
+    cnx_arena *scratch = cnx_arena_create(s->arena);
+    uint32_t *seen = CNX_NEW_ARRAY(scratch, uint32_t, cells->cell_count), twins = 0, count = 0;
+    for (size_t p = 0; p < s->analysis->points->point_count; p++)
+        twins = cells->twin_of[p] >= twins ? cells->twin_of[p] + 1 : twins;
+    s->twin_start = CNX_NEW_ARRAY(s->arena, uint32_t, (size_t)twins + 1);
+    s->twin_cells = CNX_NEW_ARRAY(s->arena, uint32_t, cells->parent_count);
+    for (uint32_t t = 0; t < twins; t++) {
+        s->twin_start[t] = count;
+        for (uint32_t e = cells->parent_start[t]; e < cells->parent_start[t + 1]; e++) {
+            uint32_t cell = cells->cell_of[cells->class_of[cells->parent_point[e]]];
+            if (cell == CNX_NONE || seen[cell] == t + 1)
+                continue;
+            seen[cell] = t + 1;
+            s->twin_cells[count++] = cell;
+        }
+    }
+    s->twin_start[twins] = count;
+    cnx_arena_destroy(scratch);
+}
+
+/* Marks the blocks that points of a twin lie in, where they are on an origin's axis. */
+static bool hide_blocks(cnx_scalings *s, origin *origins, uint32_t origin_count, uint32_t twin)
+{
+    bool any = false;
+    if (s->twin_start == NULL)
+        list_cells_of_twins(s);
+    for (uint32_t e = s->twin_start[twin]; e < s->twin_start[twin + 1]; e++)
+        for (uint32_t o = 0; o < origin_count; o++) {
+            uint32_t count, first = cnx_roles_of_cell(origins[o].roles, s->twin_cells[e], &count);
+            for (uint32_t r = first; r < first + count; r++)
+                origins[o].hidden[r] = any = true;
+        }
+    return any;
+}
+
+/* The cells of all blocks that copies of a class lie in; found once, for a class may have thousands of
+ * copies. */
+static const uint32_t *cells_around_class(cnx_scalings *s, uint32_t class)
+{
+    const cnx_cells *cells = s->cells;
+    if (s->twin_start == NULL)
+        list_cells_of_twins(s);
+    if (s->class_cells == NULL)
+        s->class_cells = CNX_NEW_ARRAY(s->arena, uint32_t *, cells->class_count);
+    if (s->class_cells[class] != NULL)
+        return s->class_cells[class];
+    cnx_arena *scratch = cnx_arena_create(s->arena);
+    bool *seen = CNX_NEW_ARRAY(scratch, bool, cells->cell_count);
+    uint32_t *found = NULL;
+    size_t count = 0, capacity = 0;
+    for (uint32_t i = cells->copy_start[class]; i < cells->copy_start[class + 1]; i++) {
+        uint32_t twin = cells->twin_of[cells->copies[i]];
+        for (uint32_t e = s->twin_start[twin]; e < s->twin_start[twin + 1]; e++)
+            if (!seen[s->twin_cells[e]]) {
+                seen[s->twin_cells[e]] = true;
+                CNX_PUSH(s->arena, found, count, capacity, s->twin_cells[e]);
+            }
+    }
+    CNX_PUSH(s->arena, found, count, capacity, CNX_NONE);
+    cnx_arena_destroy(scratch);
+    return s->class_cells[class] = found;
+}
+
 /* A class that comes from nowhere may be copies, made by a selection that repeats: what they are copies of
  * are blocks that they lie in, and stays as unmultiplied as they do. */
 static void hide_originals(cnx_scalings *s, origin *origins, uint32_t origin_count, uint32_t member)
 {
-    const cnx_cells *cells = s->cells;
     if (!lies_in_cell(s, member))
         return;
-    for (uint32_t i = cells->copy_start[member]; i < cells->copy_start[member + 1]; i++) {
-        uint32_t twin = cells->twin_of[cells->copies[i]];
-        for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++) {
-            uint32_t block = cells->cell_of[cells->class_of[cells->parent_point[e]]];
-            for (uint32_t o = 0; o < origin_count && block != CNX_NONE; o++) {
-                uint32_t count, first = cnx_roles_of_cell(origins[o].roles, block, &count);
-                for (uint32_t r = first; r < first + count; r++)
-                    origins[o].hidden[r] = true;
-            }
+    for (const uint32_t *cell = cells_around_class(s, member); *cell != CNX_NONE; cell++)
+        for (uint32_t o = 0; o < origin_count; o++) {
+            uint32_t count, first = cnx_roles_of_cell(origins[o].roles, *cell, &count);
+            for (uint32_t r = first; r < first + count; r++)
+                origins[o].hidden[r] = true;
         }
-    }
 }
 
 /* The result's role `role` comes from wherever its cell is. */
@@ -117,7 +180,42 @@ static bool has_copies(const cnx_roles *result, const origin *origins, uint32_t 
     return false;
 }
 
-/* Position by position: s->position_of holds 1 + the place of a point among all origins' positions. */
+/* Lets s->position_of hold 1 + the place of a point among all origins' positions; or clears it again. */
+static void mark_points(cnx_scalings *s, const origin *origins, uint32_t origin_count, bool clear)
+{
+    if (s->position_of == NULL)
+        s->position_of = CNX_NEW_ARRAY(s->arena, uint32_t, s->analysis->points->point_count);
+    for (uint32_t o = 0, base = 1; o < origin_count; base += origins[o++].sequence->count)
+        for (uint32_t i = 0; i < origins[o].sequence->count; i++)
+            s->position_of[origins[o].sequence->points[i]] = clear ? 0 : base + i;
+}
+
+/* Copies may have been identified with other positions of their axis since, so that their class is found
+ * where they do not come from. They are not multiplied then, nor is what they were copied from. (Blocks of
+ * another axis are what they lie in, as heads, and no originals.) */
+static void zero_copies(cnx_scalings *s, cnx_scaling_system *system, origin *origins, uint32_t origin_count,
+                        const cnx_sequence *sequence, const cnx_roles *roles, uint32_t first)
+{
+    const cnx_cells *cells = s->cells;
+    bool inside = false;
+    for (uint32_t i = 0; i < sequence->count && !inside; i++)
+        inside = lies_in_cell(s, cells->class_of[sequence->points[i]]);
+    if (!inside)
+        return;
+    mark_points(s, origins, origin_count, false);
+    for (uint32_t i = 0; i < sequence->count; i++) {
+        uint32_t point = sequence->points[i], role = cnx_role_at(roles, i);
+        for (uint32_t o = 0; o < origin_count && role != CNX_NONE && s->position_of[point] == 0; o++) {
+            uint32_t count;
+            cnx_roles_of_cell(origins[o].roles, roles->cells[role], &count);
+            if (count != 0 && hide_blocks(s, &origins[o], 1, cells->twin_of[point]))
+                cnx_state_zero(system, first + role);
+        }
+    }
+    mark_points(s, origins, origin_count, true);
+}
+
+/* Position by position. */
 static void state_by_point(cnx_scalings *s, cnx_scaling_system *system, origin *origins,
                            uint32_t origin_count, const cnx_sequence *sequence, const cnx_roles *roles,
                            uint32_t first, int32_t degree)
@@ -125,11 +223,7 @@ static void state_by_point(cnx_scalings *s, cnx_scaling_system *system, origin *
     cnx_arena *scratch = cnx_arena_create(s->arena);
     cnx_intern met;
     cnx_intern_init(&met, scratch);
-    if (s->position_of == NULL)
-        s->position_of = CNX_NEW_ARRAY(s->arena, uint32_t, s->analysis->points->point_count);
-    for (uint32_t o = 0, base = 1; o < origin_count; base += origins[o++].sequence->count)
-        for (uint32_t i = 0; i < origins[o].sequence->count; i++)
-            s->position_of[origins[o].sequence->points[i]] = base + i;
+    mark_points(s, origins, origin_count, false);
     for (uint32_t i = 0; i < sequence->count; i++) {
         uint32_t role = cnx_role_at(roles, i), place = s->position_of[sequence->points[i]], o = 0;
         if (role == CNX_NONE)
@@ -146,9 +240,7 @@ static void state_by_point(cnx_scalings *s, cnx_scaling_system *system, origin *
         else
             state_by_cell(s, system, origins, origin_count, roles->cells[role], first + role, degree);
     }
-    for (uint32_t o = 0; o < origin_count; o++)
-        for (uint32_t i = 0; i < origins[o].sequence->count; i++)
-            s->position_of[origins[o].sequence->points[i]] = 0;
+    mark_points(s, origins, origin_count, true);
     cnx_arena_destroy(scratch);
 }
 
@@ -164,6 +256,7 @@ static void state_axis(cnx_scalings *s, cnx_scaling_system *system, origin *orig
     for (uint32_t i = 0; i < sequence->count; i++)
         if (cnx_role_at(roles, i) == CNX_NONE) /* a copy that may not move */
             hide_originals(s, origins, origin_count, s->cells->class_of[sequence->points[i]]);
+    zero_copies(s, system, origins, origin_count, sequence, roles, first);
     if (has_copies(roles, origins, origin_count)) {
         state_by_point(s, system, origins, origin_count, sequence, roles, first, degree);
         return;
@@ -183,17 +276,46 @@ static void add_origin(cnx_scalings *s, cnx_arena *scratch, origin *origins, uin
     o->roles = cnx_roles_on_axis(s, value, axis);
     o->found = CNX_NEW_ARRAY(scratch, bool, o->roles->count);
     o->hidden = CNX_NEW_ARRAY(scratch, bool, o->roles->count);
+    o->exact = CNX_NEW_ARRAY(scratch, bool, o->roles->count);
+}
+
+static bool hides_any(const origin *origins, uint32_t count)
+{
+    for (uint32_t o = 0; o < count; o++)
+        for (uint32_t r = 0; r < origins[o].roles->count; r++)
+            if (origins[o].hidden[r])
+                return true;
+    return false;
+}
+
+/* Finds `exact`, if that matters, as far as axis `axis` of the result shows it. */
+static void find_exact(cnx_scalings *s, origin *origins, uint32_t count, uint32_t to, uint32_t axis)
+{
+    const cnx_sequence *sequence = cnx_sequence_of_axis(s, to, axis);
+    if (sequence == NULL || !hides_any(origins, count))
+        return;
+    mark_points(s, origins, count, false);
+    for (uint32_t i = 0; i < sequence->count; i++) {
+        uint32_t place = s->position_of[sequence->points[i]], o = 0;
+        while (place != 0 && place > origins[o].sequence->count)
+            place -= origins[o++].sequence->count;
+        uint32_t role = place != 0 ? cnx_role_at(origins[o].roles, place - 1) : CNX_NONE;
+        if (role != CNX_NONE)
+            origins[o].exact[role] = true;
+    }
+    mark_points(s, origins, count, true);
 }
 
 /* What has gone, or cannot be found any more, is not multiplied; with `parts`, an axis of which something is
- * left may have lost elements. */
+ * left may have lost elements. What was selected more than once is not multiplied even if something of its
+ * class is found: that may be another copy. */
 static void zero_missing(cnx_scalings *s, cnx_scaling_system *system, const origin *from, bool parts)
 {
     bool left = false;
     for (uint32_t r = 0; r < from->roles->count; r++)
         left = left || from->found[r];
     for (uint32_t r = 0; r < from->roles->count; r++)
-        if (!from->found[r] && !(parts && left && !from->hidden[r]))
+        if (parts && left ? from->hidden[r] : !from->found[r] || (from->hidden[r] && !from->exact[r]))
             cnx_state_zero(system, s->first_unknown[from->value][from->axis] + r);
 }
 
@@ -211,6 +333,8 @@ void cnx_state_carry(cnx_scalings *s, cnx_scaling_system *system, const cnx_scal
         zero_doubled(s, system, to, k);
         state_axis(s, system, origins, count, to, k, statement->terms[0].factor);
     }
+    for (uint32_t k = 0; k < to_rank; k++)
+        find_exact(s, origins, count, to, k);
     for (uint32_t o = 0; o < count; o++)
         zero_missing(s, system, &origins[o], statement->form == CNX_SCALING_PARTS);
     cnx_arena_destroy(scratch);
@@ -301,6 +425,7 @@ void cnx_state_join(cnx_scalings *s, cnx_scaling_system *system, const cnx_scali
         state_axis(s, system, origins, count, whole->value, whole->axis, 1);
     else
         cnx_state_zero_axis(s, system, whole->value, whole->axis);
+    find_exact(s, origins, count, whole->value, whole->axis);
     for (uint32_t o = 0; o < count; o++)
         zero_missing(s, system, &origins[o], false);
     cnx_arena_destroy(scratch);

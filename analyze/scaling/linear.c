@@ -138,11 +138,17 @@ static void scale_channels(cnx_rule *rule)
         cnx_scaling_separate_axis(log, terms[t].value, terms[t].axis);
 }
 
+/* A bias is the same for all members of a batch, so none of these is multiplied. */
 static void pass_all_but_channels(cnx_rule *rule)
 {
-    for (uint32_t k = 0; k < rule->outputs[0].rank; k++)
-        if (k != 1)
-            pass(rule, k, 0, k);
+    cnx_scaling_log *log = rule->analysis->scaling;
+    for (uint32_t k = 0; k < rule->outputs[0].rank; k++) {
+        if (k == 1)
+            continue;
+        pass(rule, k, 0, k);
+        if (cnx_rule_has(rule, 2))
+            cnx_scaling_fix_axis(log, CNX_SIGN_AND_SCALE, rule->outputs[0].scaling, k);
+    }
 }
 
 static void add_bias(cnx_rule *rule)
@@ -198,7 +204,7 @@ void cnx_scale_conv_transpose(cnx_rule *rule)
     pass(rule, 1, 1, 1);
 }
 
-/* ---- with an activation inside (com.microsoft) ---- */
+/* ---- with an activation inside ---- */
 
 /* The first output's number from now on stands for what comes before the activation. Returns its own. */
 static uint32_t before_activation(cnx_rule *rule)
@@ -279,4 +285,56 @@ void cnx_scale_fused_conv(cnx_rule *rule)
     if (cnx_rule_has(rule, 3) && rule->inputs[3].rank != rule->outputs[0].rank)
         cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 3);
     after_activation(rule, output, "");
+}
+
+/* X[n, ..., c], W[m, ...], B[m], Z[n, ..., m], which is added: of X nothing may move (analyze/ops/fused.c).
+ */
+void cnx_scale_nhwc_conv(cnx_rule *rule)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    uint32_t output = before_activation(rule), rank = rule->outputs[0].rank;
+    bool fits = rank >= 2 && cnx_rule_has(rule, 1) && rule->inputs[1].rank == rank &&
+                (!cnx_rule_has(rule, 2) || rule->inputs[2].rank == 1) &&
+                (!cnx_rule_has(rule, 3) || rule->inputs[3].rank == rank);
+    if (!fits)
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
+    cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->inputs[0].scaling);
+    for (uint32_t k = 0; k < rank && fits; k++) {
+        if (k + 1 < rank)
+            cnx_scaling_fix_axis(log, CNX_SIGN_AND_SCALE, rule->outputs[0].scaling, k);
+        else
+            pass(rule, k, 1, 0);
+        if (k + 1 == rank && cnx_rule_has(rule, 2))
+            pass(rule, k, 2, 0);
+        if (cnx_rule_has(rule, 3))
+            pass(rule, k, 3, k);
+    }
+    cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 4);
+    after_activation(rule, output, "");
+}
+
+/* X[n, c, t], W[c, 1, kernel], B[c], past_state[n, c, kernel - 1] -> Y[n, c, t], present_state */
+void cnx_scale_causal_conv_with_state(cnx_rule *rule)
+{
+    const char *name = cnx_attribute_text(rule->graph, rule->node, "activation", "none");
+    cnx_scaling_log *log = rule->analysis->scaling;
+    if (rule->inputs[0].rank != 3 || rule->inputs[1].rank != 3 || rule->outputs[0].rank != 3 ||
+        (cnx_rule_has(rule, 2) && rule->inputs[2].rank != 1) ||
+        (cnx_rule_has(rule, 3) && rule->inputs[3].rank != 3)) {
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
+        return;
+    }
+    pass_all_but_channels(rule);
+    add_bias(rule);
+    scale_channels(rule);
+    for (uint32_t k = 0; k < 3; k++) {
+        if (cnx_rule_has(rule, 3))
+            cnx_scaling_equal(log, CNX_SIGN_AND_SCALE, rule->inputs[3].scaling, k, rule->inputs[0].scaling,
+                              k);
+        if (rule->output_count > 1 && rule->outputs[1].rank == 3)
+            cnx_scaling_equal(log, CNX_SIGN_AND_SCALE, rule->outputs[1].scaling, k, rule->inputs[0].scaling,
+                              k);
+    }
+    if (strcmp(name, "none") != 0) /* x * sigmoid(x) */
+        cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->outputs[0].scaling);
 }

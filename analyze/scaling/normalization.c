@@ -41,8 +41,11 @@ void cnx_scale_batch_normalization(cnx_rule *rule)
         return;
     }
     normalization n = {.rule = rule, .from = rule->inputs[0].scaling, .scale = 1, .bias = 2};
-    for (uint32_t k = 0; k < rule->outputs[0].rank; k++)
+    for (uint32_t k = 0; k < rule->outputs[0].rank; k++) {
         scaled(&n, CNX_SIGN_AND_SCALE, k, true, k == 1 ? 0 : CNX_NONE);
+        if (k != 1) /* mean and bias are the same for all members of a batch */
+            cnx_scaling_fix_axis(log, CNX_SIGN_AND_SCALE, n.from, k);
+    }
     cnx_scaling_equal(log, CNX_SIGN_AND_SCALE, rule->inputs[2].scaling, 0, rule->outputs[0].scaling, 1);
     cnx_scaling_equal(log, CNX_SIGN_AND_SCALE, rule->inputs[3].scaling, 0, rule->inputs[0].scaling, 1);
     cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->inputs[4].scaling);

@@ -65,3 +65,30 @@ void cnx_scale_matmul_integer_to_float(cnx_rule *rule)
 {
     scale_columns(rule, 3, 6);
 }
+
+/* A, B, scales[n, blocks] (or [n * blocks], of which only one block a row is followed), zero_points, g_idx,
+ * bias[n] -> Y[..., n] */
+void cnx_scale_matmul_nbits(cnx_rule *rule)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    uint32_t rank = rule->outputs[0].rank;
+    bool rows = rule->outputs[0].known && rank != 0 && cnx_rule_has(rule, 2) && rule->inputs[2].rank >= 1 &&
+                cnx_dim_equals(rule->dims, rule->inputs[2].axes[0].extent, cnx_rule_int(rule, "N", -1)) &&
+                (!cnx_rule_has(rule, 5) || rule->inputs[5].rank == 1);
+    if (!rows) {
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
+        return;
+    }
+    for (uint32_t i = 0; i < rule->input_count; i++)
+        if (rule->present[i] && i != 2 && i != 5)
+            cnx_scaling_fix(log, CNX_SCALE, rule->inputs[i].scaling);
+    for (uint32_t k = 1; k < rule->inputs[2].rank; k++)
+        cnx_scaling_fix_axis(log, CNX_SCALE, rule->inputs[2].scaling, k);
+    for (uint32_t k = 0; k + 1 < rank; k++)
+        cnx_scaling_fix_axis(log, CNX_SCALE, rule->outputs[0].scaling, k);
+    pass(rule, rank - 1, 2, 0);
+    if (cnx_rule_has(rule, 5))
+        pass(rule, rank - 1, 5, 0);
+    cnx_scaling_fix_node(rule, CNX_SIGN);
+    cnx_scaling_separate(log, rule->outputs[0].scaling);
+}

@@ -44,3 +44,22 @@ void cnx_scale_reduce_squares(cnx_rule *rule)
     reduce_even(rule, 2);
     cnx_scaling_norm(rule->analysis->scaling, rule->inputs[0].scaling, rule->outputs[0].scaling);
 }
+
+/* TopK: the largest along an axis whose positions stay where they are. X, K -> values, their positions */
+void cnx_scale_sorts(cnx_rule *rule)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    if (!rule->outputs[0].known || rule->outputs[0].rank != rule->inputs[0].rank) {
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
+        return;
+    }
+    uint32_t sorted = cnx_rule_axis_number(rule, cnx_rule_int(rule, "axis", -1), rule->inputs[0].rank);
+    for (uint32_t k = 0; k < rule->outputs[0].rank; k++)
+        if (k != sorted)
+            cnx_scaling_equal(log, CNX_SCALE, rule->inputs[0].scaling, k, rule->outputs[0].scaling, k);
+    cnx_scaling_fix_axis(log, CNX_SCALE, rule->inputs[0].scaling, sorted);
+    cnx_scaling_fix_axis(log, CNX_SCALE, rule->outputs[0].scaling, sorted);
+    cnx_scaling_fix_node(rule, CNX_SIGN);
+    cnx_scaling_separate(log, rule->inputs[0].scaling);
+    fix_rest(rule);
+}

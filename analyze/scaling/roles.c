@@ -2,8 +2,7 @@
  * positions. */
 #include "analyze/scaling/solve.h"
 #include "analyze/symmetry/labels.h"
-
-#include <stdlib.h>
+#include "base/keyed.h"
 
 const cnx_sequence *cnx_sequence_of_axis(const cnx_scalings *s, uint32_t value, uint32_t axis)
 {
@@ -42,34 +41,19 @@ static bool has_one_role(cnx_scalings *s, const cnx_sequence *sequence)
     return one;
 }
 
-typedef struct placed {
-    uint32_t cell;
-    uint32_t copy;
-    uint32_t position;
-} placed;
-
-static int compare_placed(const void *a, const void *b)
-{
-    const placed *x = a, *y = b;
-    if (x->cell != y->cell)
-        return x->cell < y->cell ? -1 : 1;
-    if (x->copy != y->copy)
-        return x->copy < y->copy ? -1 : 1;
-    return (x->position > y->position) - (x->position < y->position);
-}
-
-static uint32_t place_all(cnx_scalings *s, const cnx_sequence *sequence, placed *places)
+/* The positions that have a cell, by it and by copy: the key is both numbers. */
+static uint32_t place_all(cnx_scalings *s, cnx_arena *scratch, const cnx_sequence *sequence,
+                          cnx_keyed *places)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < sequence->count; i++) {
         uint32_t class = class_at(s, sequence, i), cell = s->cells->cell_of[class];
         if (cell != CNX_NONE)
-            places[count++] = (placed){cell, s->seen[class]++, i};
+            places[count++] = (cnx_keyed){(uint64_t)cell << 32 | s->seen[class]++, i};
     }
     for (uint32_t i = 0; i < sequence->count; i++)
         s->seen[class_at(s, sequence, i)] = 0;
-    if (count > 1)
-        qsort(places, count, sizeof *places, compare_placed);
+    cnx_sort_keyed(scratch, places, count);
     return count;
 }
 
@@ -78,15 +62,14 @@ static cnx_roles find_roles(cnx_scalings *s, const cnx_sequence *sequence)
     cnx_roles roles = {.known = true};
     uint32_t *cells, *copies, *positions, *role_of = NULL;
     cnx_arena *scratch = cnx_arena_create(s->arena);
-    placed *places = NULL;
+    cnx_keyed *places = NULL;
     uint32_t count = 0;
     bool one = has_one_role(s, sequence);
     if (!one) {
-        places = CNX_NEW_ARRAY(scratch, placed, sequence->count);
-        count = place_all(s, sequence, places);
+        places = CNX_NEW_ARRAY(scratch, cnx_keyed, sequence->count);
+        count = place_all(s, scratch, sequence, places);
         for (uint32_t i = 0; i < count; i++)
-            roles.count +=
-                i == 0 || places[i].cell != places[i - 1].cell || places[i].copy != places[i - 1].copy;
+            roles.count += i == 0 || places[i].key != places[i - 1].key;
     } else {
         roles.count = 1;
     }
@@ -101,11 +84,11 @@ static cnx_roles find_roles(cnx_scalings *s, const cnx_sequence *sequence)
         memset(role_of, 0xff, sequence->count * sizeof *role_of);
     }
     for (uint32_t i = 0, role = 0; i < count; i++) {
-        role += i != 0 && (places[i].cell != places[i - 1].cell || places[i].copy != places[i - 1].copy);
-        cells[role] = places[i].cell;
-        copies[role] = places[i].copy;
+        role += i != 0 && places[i].key != places[i - 1].key;
+        cells[role] = (uint32_t)(places[i].key >> 32);
+        copies[role] = (uint32_t)places[i].key;
         positions[role]++;
-        role_of[places[i].position] = role;
+        role_of[places[i].item] = role;
     }
     cnx_arena_destroy(scratch);
     return roles;

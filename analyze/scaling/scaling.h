@@ -200,12 +200,14 @@ cnx_cell_scaling cnx_scaling_excess(const cnx_scalings *scalings);
 typedef struct cnx_absorber {
     uint32_t input;      /* value of the main graph */
     uint32_t input_axis; /* that is summed over; CNX_NONE: the last one */
-    cnx_tensor *weight;
+    uint32_t extent;     /* of that axis */
+    cnx_tensor *weight;  /* NULL: nothing is summed, and the bias has an element for each position */
     uint32_t weight_axis;
     uint32_t output_axis; /* of the weight: what the bias has its elements for */
     uint32_t bias_value;
     cnx_tensor *bias;
-    double times; /* the bias loses this times the weights of the inputs that are shifted, times the shift */
+    double times; /* the bias loses this times the weights of the inputs that are shifted (without weights:
+                     1), times the shift */
 } cnx_absorber;
 
 /* An activation whose elements may become sum minus themselves, and where that ends. */

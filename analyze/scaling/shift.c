@@ -8,8 +8,8 @@
  * of a second system, in which such activations let signs through. Everything else in it is the same.
  *
  * A shift is followed only where it stays one number: through what moves elements or averages them, to
- * products with a matrix that every element of the output has in full. A convolution that pads with zeros is
- * none of these, for the zeros are not shifted.
+ * products with a matrix that every element of the output has in full, and to normalizations with a mean of
+ * their own. A convolution that pads with zeros is none of these, for the zeros are not shifted.
  */
 #include "analyze/scaling/solve.h"
 #include "analyze/symmetry/labels.h"
@@ -53,7 +53,9 @@ static bool absorb(walk *w, const cnx_node *node, cnx_absorber absorber)
 {
     absorber.input = node->inputs[0];
     absorber.bias = bias_of(w, absorber.bias_value, absorber.weight->dims[absorber.output_axis]);
-    if (absorber.bias == NULL || absorber.bias->type != absorber.weight->type || !isfinite(absorber.times))
+    absorber.extent = (uint32_t)absorber.weight->dims[absorber.weight_axis];
+    if (absorber.bias == NULL || absorber.bias->type != absorber.weight->type || !isfinite(absorber.times) ||
+        absorber.weight->dims[absorber.weight_axis] > (int64_t)CNX_LARGEST_AXIS)
         return false;
     CNX_PUSH(w->arena, w->shift.absorbers, w->shift.count, w->capacity, absorber);
     return true;
@@ -111,6 +113,27 @@ static bool absorbed_by_conv(walk *w, const cnx_node *node)
            absorber.weight != NULL && absorber.weight->rank >= 2 && absorb(w, node, absorber);
 }
 
+/* What is subtracted becomes the shift less itself, and what is left has another sign only: the mean gains
+ * the shift. */
+static bool absorbed_by_normalization(walk *w, const cnx_node *node)
+{
+    cnx_tensor *mean = weights_of(w, node->inputs[3]);
+    if (mean == NULL || mean->rank != 1 || mean->dims[0] > (int64_t)CNX_LARGEST_AXIS ||
+        cnx_attribute_int(w->graph, node, "training_mode", 0) != 0 ||
+        cnx_attribute_int(w->graph, node, "spatial", 1) != 1)
+        return false;
+    cnx_absorber absorber = {.input = node->inputs[0],
+                             .input_axis = 1,
+                             .extent = (uint32_t)mean->dims[0],
+                             .bias_value = node->inputs[3],
+                             .bias = bias_of(w, node->inputs[3], mean->dims[0]),
+                             .times = -1};
+    if (absorber.bias == NULL)
+        return false;
+    CNX_PUSH(w->arena, w->shift.absorbers, w->shift.count, w->capacity, absorber);
+    return true;
+}
+
 /* What hands on the elements of its first input, or means of them. */
 static bool hands_on(const cnx_node *node)
 {
@@ -142,6 +165,8 @@ static bool is_absorbed(walk *w, uint32_t value)
             absorbed = absorbed_by_matmul(w, node);
         else if (node->input_count >= 2 && strcmp(node->op_type, "Conv") == 0)
             absorbed = absorbed_by_conv(w, node);
+        else if (node->input_count == 5 && strcmp(node->op_type, "BatchNormalization") == 0)
+            absorbed = absorbed_by_normalization(w, node);
         if (!absorbed)
             return false;
     }
@@ -197,8 +222,7 @@ static bool is_followed(const cnx_scalings *s, const cnx_absorber *absorber)
     if (fact->scaling == 0 || fact->rank == 0 || summed_axis(s, absorber) >= fact->rank)
         return false;
     cnx_axis axis = fact->axes[summed_axis(s, absorber)];
-    return axis.kind == CNX_AXIS_LABELS && axis.repeats == NULL &&
-           axis.labels->extent == (uint64_t)absorber->weight->dims[absorber->weight_axis];
+    return axis.kind == CNX_AXIS_LABELS && axis.repeats == NULL && axis.labels->extent == absorber->extent;
 }
 
 void cnx_state_shifts(cnx_scalings *s)
@@ -268,7 +292,7 @@ bool *cnx_shifted_positions(cnx_arena *arena, cnx_scalings *s, const cnx_absorbe
                             const int32_t *numbers)
 {
     uint32_t value = value_of_input(s, absorber), axis = summed_axis(s, absorber);
-    uint64_t extent = (uint64_t)absorber->weight->dims[absorber->weight_axis];
+    uint32_t extent = absorber->extent;
     bool *shifted = CNX_NEW_ARRAY(arena, bool, extent);
     const cnx_sequence *sequence = value != 0 ? cnx_sequence_of_axis(s, value, axis) : NULL;
     if (sequence == NULL)

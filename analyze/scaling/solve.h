@@ -41,9 +41,13 @@ struct cnx_scalings {
     cnx_analysis *analysis;
     const cnx_scaling_log *log;
     const cnx_cells *cells;
-    cnx_roles *roles;         /* by sequence, found on demand */
-    uint32_t *seen;           /* by class: scratch of roles.c, all zero between calls */
-    uint8_t *in_cell;         /* by class: known to carry.c, made on demand */
+    cnx_roles *roles;     /* by sequence, found on demand */
+    uint32_t *seen;       /* by class: scratch of roles.c, all zero between calls */
+    uint8_t *in_cell;     /* by class: known to carry.c, made on demand */
+    uint32_t *twin_start; /* by number of twins, and one more: range in the next; carry.c, on demand */
+    uint32_t *twin_cells; /* the cells of blocks that the twins lie in, each once */
+    uint32_t *
+        *class_cells; /* by class: all cells of blocks that its copies lie in, ended by CNX_NONE; on demand */
     uint32_t *position_of;    /* by point: scratch of carry.c, made on demand, all zero between calls */
     uint32_t **first_unknown; /* by value, then axis: of the roles on it, in their order */
     size_t unknown_count;

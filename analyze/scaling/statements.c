@@ -16,26 +16,39 @@ typedef struct meeting {
     const cnx_sequence *sequences[CNX_MOST_TERMS];
     uint32_t extents[CNX_MOST_TERMS]; /* of the axes; an axis that varies over blocks has a sequence as long
                                          in each */
+    const cnx_labels *labels[CNX_MOST_TERMS];
+    const cnx_labels *longest;    /* of the axis that has the longest sequence */
+    bool in_turn[CNX_MOST_TERMS]; /* all blocks are met before the first is met again */
     const cnx_roles *roles[CNX_MOST_TERMS];
     uint32_t first_unknown[CNX_MOST_TERMS];
     int32_t factors[CNX_MOST_TERMS];
 } meeting;
 
-/* False when there are too many axes to follow. */
-static bool gather_axes(cnx_scalings *s, const cnx_scaling_statement *statement, meeting *m)
+static bool is_repeated(const cnx_scalings *s, const cnx_scaling_term *term)
+{
+    return cnx_sequence_of_axis(s, term->value, term->axis) != NULL &&
+           s->log->values[term->value].axes[term->axis].repeats != NULL;
+}
+
+/* Gathers them, repeated ones only if asked. False when there are too many to follow. */
+static bool gather_axes(cnx_scalings *s, const cnx_scaling_statement *statement, bool repeated, meeting *m)
 {
     *m = (meeting){.count = 0};
     for (uint32_t t = 0; t < statement->term_count; t++) {
         const cnx_scaling_term *term = &statement->terms[t];
         const cnx_sequence *sequence = cnx_sequence_of_axis(s, term->value, term->axis);
-        if (sequence == NULL)
+        if (sequence == NULL || (!repeated && is_repeated(s, term)))
             continue;
         if (m->count == CNX_MOST_TERMS)
             return false;
         m->sequences[m->count] = sequence;
-        m->extents[m->count] = s->log->values[term->value].axes[term->axis].labels->extent;
-        if (sequence->count > m->length)
+        const cnx_labels *labels = s->log->values[term->value].axes[term->axis].labels;
+        m->labels[m->count] = labels->finer != NULL ? labels->finer : labels;
+        m->extents[m->count] = labels->extent;
+        if (sequence->count > m->length) {
             m->extent = m->extents[m->count];
+            m->longest = m->labels[m->count];
+        }
         m->roles[m->count] = cnx_roles_on_axis(s, term->value, term->axis);
         m->first_unknown[m->count] = s->first_unknown[term->value][term->axis];
         m->factors[m->count++] = term->factor;
@@ -54,6 +67,13 @@ static void zero_axes(cnx_scalings *s, cnx_scaling_system *system, const cnx_sca
     }
 }
 
+/* The block of axis `t` that meets block `b` of the longest: its group, or all groups come in turn. */
+static uint32_t met_block(const meeting *m, uint32_t t, uint32_t b)
+{
+    uint32_t blocks = m->sequences[t]->count / m->extents[t];
+    return m->in_turn[t] ? b % blocks : b / (m->length / m->sequences[t]->count);
+}
+
 /* The position of axis `t` that meets position `i` of the longest. Where that varies over members of groups
  * (query heads) and the axis over the groups (of keys), members of a group meet the same positions; a plain
  * axis is the same in every block. */
@@ -62,8 +82,48 @@ static uint32_t met_position(const meeting *m, uint32_t t, uint32_t i)
     uint32_t count = m->sequences[t]->count, extent = m->extents[t];
     if (count == m->length || count == extent)
         return i % count;
-    uint32_t members = m->length / count;
-    return i / extent / members * extent + i % extent;
+    return met_block(m, t, i / extent) * extent + i % extent;
+}
+
+/* Whether a block is one of the class, or lies in one. */
+static bool lies_in(const cnx_cells *cells, uint32_t block, uint32_t class, unsigned depth)
+{
+    if (cells->class_of[block] == class)
+        return true;
+    uint32_t twin = cells->twin_of[block];
+    for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1] && depth > 0; e++)
+        if (lies_in(cells, cells->parent_point[e], class, depth - 1))
+            return true;
+    return false;
+}
+
+/* Whether the blocks of the longest lie in those of axis `t` that they meet. */
+static bool blocks_meet(const cnx_cells *cells, const meeting *m, uint32_t t)
+{
+    const cnx_labels *groups = m->labels[t]->over, *members = m->longest->over;
+    if (groups == NULL || members == NULL || members->sequence->count != m->length / m->extents[t] ||
+        groups->sequence->count != m->sequences[t]->count / m->extents[t])
+        return false;
+    for (uint32_t b = 0; b < members->sequence->count; b++)
+        if (!lies_in(cells, members->sequence->points[b],
+                     cells->class_of[groups->sequence->points[met_block(m, t, b)]], 4))
+            return false;
+    return true;
+}
+
+/* Finds out how the blocks of axes that vary over fewer of them meet those of the longest; false when that
+ * cannot be told. */
+static bool find_blocks(const cnx_cells *cells, meeting *m)
+{
+    for (uint32_t t = 0; t < m->count; t++) {
+        uint32_t count = m->sequences[t]->count;
+        if (count == m->length || count == m->extents[t] || blocks_meet(cells, m, t))
+            continue;
+        m->in_turn[t] = true;
+        if (!blocks_meet(cells, m, t))
+            return false;
+    }
+    return true;
 }
 
 /* Whether positions that meet are of one class, at every position. */
@@ -120,6 +180,8 @@ static bool has_one_role_each(const meeting *m)
 static void state_meeting(cnx_scalings *s, cnx_scaling_system *system, const meeting *m)
 {
     uint32_t roles[CNX_MOST_TERMS] = {0};
+    if (m->count == 0)
+        return;
     if (has_one_role_each(m)) {
         state_roles(system, m, roles);
         return;
@@ -135,14 +197,29 @@ static void state_meeting(cnx_scalings *s, cnx_scaling_system *system, const mee
     cnx_arena_destroy(scratch);
 }
 
+/* Whether the axes meet position by position. */
+static bool meet(const cnx_scalings *s, meeting *m)
+{
+    return m->count == 0 || (lengths_fit(m) && find_blocks(s->cells, m) && same_classes(s, m));
+}
+
+/* A repeated axis that meets others than its like was written out there (cnx_axis_settle), with points of its
+ * own: not followed, it is not multiplied. What it meets may be, as where it was written out before. */
 static void state_equation(cnx_scalings *s, cnx_scaling_system *system,
                            const cnx_scaling_statement *statement)
 {
     meeting m;
-    bool followed = gather_axes(s, statement, &m);
-    if (m.count == 0)
-        return;
-    if (followed && lengths_fit(&m) && same_classes(s, &m))
+    bool followed = gather_axes(s, statement, true, &m) && meet(s, &m);
+    if (!followed) {
+        bool any = false;
+        for (uint32_t t = 0; t < statement->term_count; t++)
+            if (is_repeated(s, &statement->terms[t])) {
+                cnx_state_zero_axis(s, system, statement->terms[t].value, statement->terms[t].axis);
+                any = true;
+            }
+        followed = any && gather_axes(s, statement, false, &m) && meet(s, &m);
+    }
+    if (followed)
         state_meeting(s, system, &m);
     else
         zero_axes(s, system, statement);

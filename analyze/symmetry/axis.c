@@ -80,7 +80,15 @@ const cnx_labels *cnx_labels_pinned(cnx_points *points, uint32_t extent, uint32_
 void cnx_labels_pin(cnx_points *points, const cnx_labels *labels, uint32_t reason)
 {
     cnx_labels_touch(labels);
-    cnx_sequence_pin(points, labels->sequence, reason);
+    if (labels->over == NULL) {
+        cnx_sequence_pin(points, labels->sequence, reason);
+        return;
+    }
+    if (labels->still == NULL)
+        ((cnx_labels *)(uintptr_t)labels)->still = cnx_labels_fresh(points, labels->extent, NULL);
+    cnx_relate(points, labels->sequence, labels->still->sequence, labels->sequence->count / labels->extent,
+               labels->extent, CNX_IDENTIFY);
+    cnx_sequence_pin(points, labels->still->sequence, reason);
 }
 
 void cnx_axis_pin(cnx_points *points, cnx_axis axis, uint32_t reason)
@@ -133,7 +141,7 @@ cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t rea
 /* Whether none of the positions may move. */
 static bool is_held(const cnx_points *points, const cnx_labels *labels)
 {
-    for (uint32_t i = 0; i < labels->sequence->count; i++)
+    for (uint32_t i = 0; i < labels->sequence->count && labels->still == NULL; i++)
         if (points->held[labels->sequence->points[i]] == CNX_NONE)
             return false;
     return true;

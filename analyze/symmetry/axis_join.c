@@ -161,6 +161,11 @@ cnx_axis cnx_axis_gather_blocks(cnx_points *points, cnx_axis axis, cnx_block_gat
     return axis;
 }
 
+static bool is_factor(const cnx_axis *factor, const cnx_labels *labels)
+{
+    return factor != NULL && factor->kind == CNX_AXIS_LABELS && factor->labels == labels;
+}
+
 cnx_axis cnx_axis_repeat_blocks(cnx_points *points, cnx_axis axis, const cnx_labels *blocks,
                                 const cnx_labels *finer)
 {
@@ -169,8 +174,10 @@ cnx_axis cnx_axis_repeat_blocks(cnx_points *points, cnx_axis axis, const cnx_lab
         return axis;
     const cnx_labels *result = cnx_labels_fresh(points, labels->extent, finer);
     uint32_t copies = finer->sequence->count / blocks->sequence->count;
+    bool outside = !is_factor(finer->merged_outer, blocks) && is_factor(finer->merged_inner, blocks);
     cnx_labels_touch(labels);
-    cnx_relate(points, result->sequence, labels->sequence, copies, labels->extent, CNX_IDENTIFY);
+    cnx_relate(points, result->sequence, labels->sequence, copies,
+               outside ? labels->sequence->count : labels->extent, CNX_IDENTIFY);
     cnx_relate(points, result->sequence, finer->sequence, labels->extent, 1, CNX_CONTAIN);
     axis.labels = result;
     return axis;

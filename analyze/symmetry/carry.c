@@ -90,6 +90,8 @@ void cnx_sort_copies(cnx_cells *cells)
     cnx_arena *scratch = cnx_arena_create(cells->points->arena);
     keyed_point *keyed = keyed_scratch(cells, scratch);
     for (uint32_t c = 0; c < cells->class_count; c++) {
+        if (cells->copy_start[c + 1] - cells->copy_start[c] < 2)
+            continue;
         keyed_copies(cells, c, NULL, keyed);
         for (uint32_t i = cells->copy_start[c]; i < cells->copy_start[c + 1]; i++)
             cells->copies[i] = keyed[i - cells->copy_start[c]].point;
@@ -99,6 +101,8 @@ void cnx_sort_copies(cnx_cells *cells)
 
 static bool blocks_move(const cnx_cells *cells, uint32_t class, const uint32_t *image)
 {
+    if (!cells->in_blocks[class])
+        return false; /* most of them: their copies, far apart in memory, need not be looked at */
     for (uint32_t i = cells->copy_start[class]; i < cells->copy_start[class + 1]; i++) {
         uint32_t twin = cells->twin_of[cells->copies[i]];
         for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++) {
@@ -113,10 +117,12 @@ static bool blocks_move(const cnx_cells *cells, uint32_t class, const uint32_t *
 void cnx_permute_points(const cnx_cells *cells, const uint32_t *image, uint32_t *result)
 {
     cnx_arena *scratch = cnx_arena_create(cells->points->arena);
-    keyed_point *from = keyed_scratch(cells, scratch), *to = keyed_scratch(cells, scratch);
+    keyed_point *from = keyed_scratch(cells, scratch);
     for (uint32_t p = 0; p < cells->points->point_count; p++)
         result[p] = p;
     for (uint32_t c = 0; c < cells->class_count; c++) {
+        if (image[c] == c && !cells->in_blocks[c])
+            continue;
         const uint32_t *own = cells->copies + cells->copy_start[c];
         const uint32_t *other = cells->copies + cells->copy_start[image[c]];
         uint32_t count = cells->copy_start[c + 1] - cells->copy_start[c];
@@ -128,9 +134,8 @@ void cnx_permute_points(const cnx_cells *cells, const uint32_t *image, uint32_t 
             continue;
         }
         keyed_copies(cells, c, image, from);
-        keyed_copies(cells, image[c], NULL, to);
         for (uint32_t i = 0; i < count; i++)
-            result[from[i].point] = to[i].point;
+            result[from[i].point] = other[i]; /* cnx_sort_copies has put these in the order of their keys */
     }
     cnx_arena_destroy(scratch);
 }

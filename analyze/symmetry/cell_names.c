@@ -58,8 +58,10 @@ typedef struct naming {
     cnx_arena *arena;
     const cnx_cells *cells;
     const char **names;   /* by cell */
-    const char **on_axis; /* by outermost cell: its name on the axis at hand */
-    bool *moves;          /* by outermost cell: there is more than one way to arrange it */
+    const char **on_axis; /* by outermost cell: its name on the axis at hand, or NULL */
+    uint32_t *met;        /* the cells that have one, met_count of them */
+    uint32_t met_count;
+    bool *moves; /* by outermost cell: there is more than one way to arrange it */
     const char *axis;
     bool any; /* cells that move were met on this axis */
 } naming;
@@ -67,10 +69,12 @@ typedef struct naming {
 /* What an outermost cell is called by its positions on the axis at hand, the first of which is `position`. */
 static const char *name_on_axis(naming *n, uint32_t cell, uint32_t position)
 {
-    if (n->on_axis[cell] == NULL)
+    if (n->on_axis[cell] == NULL) {
         n->on_axis[cell] = n->any && position > 0 && n->moves[cell]
                                ? cnx_print(n->arena, "%s[%u]", n->axis, position)
                                : n->axis;
+        n->met[n->met_count++] = cell;
+    }
     n->any = n->any || n->moves[cell];
     return n->on_axis[cell];
 }
@@ -90,14 +94,14 @@ static void name_axis(naming *n, const cnx_labels *labels)
 {
     const cnx_cells *cells = n->cells;
     n->any = false;
-    for (uint32_t c = 0; c < cells->cell_count; c++)
-        n->on_axis[c] = NULL;
     for (uint32_t i = 0; i < labels->sequence->count; i++) {
         uint32_t point = labels->sequence->points[i], twin = cells->twin_of[point];
         name_around(n, cells->class_of[point], i % labels->extent);
         for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
             name_around(n, cells->class_of[cells->parent_point[e]], i % labels->extent);
     }
+    while (n->met_count != 0) /* of as many cells as a deep model has, an axis meets few */
+        n->on_axis[n->met[--n->met_count]] = NULL;
 }
 
 /* Matrices first, then vectors too, then further uses of shared tensors. */
@@ -112,6 +116,7 @@ const char **cnx_name_cells(cnx_arena *arena, const cnx_analysis *analysis, cons
                 .cells = cells,
                 .names = CNX_NEW_ARRAY(arena, const char *, cells->cell_count),
                 .on_axis = CNX_NEW_ARRAY(arena, const char *, cells->cell_count),
+                .met = CNX_NEW_ARRAY(arena, uint32_t, cells->cell_count),
                 .moves = CNX_NEW_ARRAY(arena, bool, cells->cell_count)};
     for (uint32_t c = 0; c < cells->cell_count; c++)
         n.moves[c] = cells->cells[c].home == CNX_NONE && cnx_cell_log10_order(cells, c) > 0;
@@ -120,9 +125,10 @@ const char **cnx_name_cells(cnx_arena *arena, const cnx_analysis *analysis, cons
             const cnx_parameter *parameter = &analysis->parameters[p];
             for (uint32_t k = 0; has_turn(parameter, turn) && k < parameter->tensor->rank; k++) {
                 const cnx_labels *labels = cnx_parameter_labels(parameter, k);
+                if (labels == NULL)
+                    continue;
                 n.axis = cnx_print(arena, "%s:%u", parameter->name, k);
-                if (labels != NULL)
-                    name_axis(&n, labels);
+                name_axis(&n, labels);
             }
         }
     return n.names;

@@ -5,20 +5,22 @@
  * colour every class by the multiset of (sequences, colours of blocks) over its copies, add the colours of
  * what lies in its blocks, and repeat until no colour splits. Pinned classes have colours of their own.
  * Colours are 64-bit hashes summed over copies, so that no order matters; a collision cannot lead to a false
- * claim, because verify.c checks the result.
+ * claim, because verify.c checks the result. What fails is looked at more closely once (occurrences.c), and
+ * pinned when it fails again.
  *
  * Then every class gets a *home*: the innermost block that can move and contains it. A class that occurs in
  * all the blocks of a cell at once has its home where those blocks have theirs (a direct product: the points
- * of a rotary table, shared by all heads). Blocks that cut across each other are pinned, and so is a class
- * that ends up in a circle of blocks. Classes of one colour and one home are a cell. The group is a product
- * of symmetric groups of the cells without home, each member carrying the group of the cells inside it:
- * wreath products.
+ * of a rotary table, shared by all heads). So have rows that lie in all columns, which lie in all rows. Other
+ * blocks that cut across each other are pinned. Classes of one colour and one home are a cell. The group is a
+ * product of symmetric groups of the cells without home, each member carrying the group of the cells inside
+ * it: wreath products.
  *
  * Cost: a few passes over all positions, plus a sort of the classes.
  */
 #include "analyze/symmetry/colours.h"
 
 #include "analyze/symmetry/verify.h"
+#include "base/keyed.h"
 #include "base/mix.h"
 
 #include <math.h>
@@ -58,25 +60,6 @@ static void list_twins(cnx_cells *cells, cnx_arena *arena)
     cells->twin_of = CNX_NEW_ARRAY(arena, uint32_t, cells->points->point_count);
     for (uint32_t p = 0; p < cells->points->point_count; p++)
         cells->twin_of[p] = cnx_point_twin(cells->points, p);
-}
-
-static void hash_occurrences(cnx_cells *cells, cnx_arena *arena)
-{
-    const cnx_points *points = cells->points;
-    uint64_t *own = CNX_NEW_ARRAY(arena, uint64_t, points->point_count);
-    cnx_arena *scratch = cnx_arena_create(arena);
-    uint64_t *of_twins = CNX_NEW_ARRAY(scratch, uint64_t, points->point_count);
-    for (size_t s = 0; s < points->sequence_count; s++) {
-        uint64_t hash = cnx_mix(s + 1);
-        for (uint32_t i = 0; i < points->sequences[s]->count; i++)
-            own[points->sequences[s]->points[i]] += hash;
-    }
-    for (uint32_t p = 0; p < points->point_count; p++)
-        of_twins[cells->twin_of[p]] += cnx_mix(own[p]);
-    for (uint32_t p = 0; p < points->point_count; p++)
-        own[p] = cnx_mix_pair(own[p], of_twins[cells->twin_of[p]]);
-    cells->occurrence = own;
-    cnx_arena_destroy(scratch);
 }
 
 /* Numbers the sets of twins that lie in blocks, in place of the first twins; returns how many there are. All
@@ -134,48 +117,45 @@ static void list_parents(cnx_cells *cells, cnx_arena *arena)
             cells->parent_relation[slot] = (uint32_t)r;
         }
     }
+    cells->in_blocks = CNX_NEW_ARRAY(arena, bool, cells->class_count);
+    for (size_t p = 0; p < points->point_count; p++)
+        if (cells->twin_of[p] != twins)
+            cells->in_blocks[cells->class_of[p]] = true;
     cnx_arena_destroy(scratch);
 }
 
 /* ---- cells ---- */
 
-typedef struct sort_entry {
-    uint64_t colour;
-    uint32_t home;
-    uint32_t class;
-} sort_entry;
-
-static int compare_entries(const void *a, const void *b)
+/* The classes that may move, by home, then colour, then number, keyed by their homes. */
+static cnx_keyed *list_movable(const cnx_cells *cells, const cnx_colouring *colours, cnx_arena *scratch,
+                               uint32_t *count)
 {
-    const sort_entry *x = a, *y = b;
-    if (x->home != y->home)
-        return x->home < y->home ? -1 : 1;
-    if (x->colour != y->colour)
-        return x->colour < y->colour ? -1 : 1;
-    return (x->class > y->class) - (x->class < y->class);
-}
-
-static int compare_cells(const void *a, const void *b)
-{
-    const sort_entry *x = a, *y = b;
-    return (x->class > y->class) - (x->class < y->class);
+    cnx_keyed *list = CNX_NEW_ARRAY(scratch, cnx_keyed, cells->class_count);
+    *count = 0;
+    for (uint32_t i = 0; i < cells->class_count; i++) {
+        uint32_t class = colours->sorted[i];
+        if (cells->pinned[class] == CNX_NONE)
+            list[(*count)++] = (cnx_keyed){cells->home[class], class};
+    }
+    cnx_sort_keyed(scratch, list, *count);
+    return list;
 }
 
 /* Groups classes by home and colour; cells are numbered in the order of their first members. */
 static void group_cells(cnx_cells *cells, const cnx_colouring *colours, cnx_arena *arena)
 {
     cnx_arena *scratch = cnx_arena_create(arena);
-    sort_entry *entries = CNX_NEW_ARRAY(scratch, sort_entry, cells->class_count);
-    sort_entry *starts = CNX_NEW_ARRAY(scratch, sort_entry, cells->class_count);
-    uint32_t count = 0, cell_count = 0;
-    for (uint32_t c = 0; c < cells->class_count; c++)
-        if (cells->pinned[c] == CNX_NONE)
-            entries[count++] = (sort_entry){colours->colour[c], cells->home[c], c};
-    qsort(entries, count, sizeof *entries, compare_entries);
-    for (uint32_t i = 0; i < count; i++)
-        if (i == 0 || entries[i].home != entries[i - 1].home || entries[i].colour != entries[i - 1].colour)
-            starts[cell_count++] = (sort_entry){.colour = i, .class = entries[i].class};
-    qsort(starts, cell_count, sizeof *starts, compare_cells);
+    uint32_t count, cell_count = 0;
+    const cnx_keyed *list = list_movable(cells, colours, scratch, &count);
+    cnx_keyed *starts = CNX_NEW_ARRAY(scratch, cnx_keyed, count);
+    bool *begins = CNX_NEW_ARRAY(scratch, bool, (size_t)count + 1);
+    for (uint32_t i = 0; i <= count; i++) {
+        begins[i] = i == 0 || i == count || list[i].key != list[i - 1].key ||
+                    colours->colour[list[i].item] != colours->colour[list[i - 1].item];
+        if (begins[i] && i != count)
+            starts[cell_count++] = (cnx_keyed){list[i].item, i};
+    }
+    cnx_sort_keyed(scratch, starts, cell_count);
     cells->cell_count = cell_count;
     cells->cells = CNX_NEW_ARRAY(arena, cnx_cell, cell_count);
     cells->members = CNX_NEW_ARRAY(arena, uint32_t, count);
@@ -185,17 +165,18 @@ static void group_cells(cnx_cells *cells, const cnx_colouring *colours, cnx_aren
         cells->cell_of[c] = CNX_NONE;
     uint32_t next = 0;
     for (uint32_t k = 0; k < cell_count; k++) {
-        uint32_t from = (uint32_t)starts[k].colour;
-        cells->cells[k] =
-            (cnx_cell){.first = next, .home = entries[from].home, .colour = entries[from].colour};
-        for (uint32_t i = from;
-             i < count && entries[i].home == entries[from].home && entries[i].colour == entries[from].colour;
-             i++) {
-            cells->rank_of[entries[i].class] = next - cells->cells[k].first;
-            cells->members[next++] = entries[i].class;
-            cells->cell_of[entries[i].class] = k;
-        }
-        cells->cells[k].count = next - cells->cells[k].first;
+        const cnx_keyed *from = &list[starts[k].item];
+        uint32_t first = next;
+        do {
+            uint32_t class = list[starts[k].item + (next - first)].item;
+            cells->rank_of[class] = next - first;
+            cells->members[next++] = class;
+            cells->cell_of[class] = k;
+        } while (!begins[starts[k].item + (next - first)]);
+        cells->cells[k] = (cnx_cell){.first = first,
+                                     .count = next - first,
+                                     .home = (uint32_t)from->key,
+                                     .colour = colours->colour[from->item]};
     }
     cnx_arena_destroy(scratch);
 }
@@ -226,7 +207,13 @@ static void list_children(cnx_cells *cells, cnx_arena *arena)
     cnx_arena_destroy(scratch);
 }
 
-/* Depth of homes, and phases: a cell comes after every cell of blocks that contain copies of its members. */
+static bool in_one_circle(const cnx_cells *cells, uint32_t class, uint32_t block)
+{
+    return cells->circle != NULL && cells->circle[class] != 0 && cells->circle[class] == cells->circle[block];
+}
+
+/* Depth of homes, and phases: a cell comes after every cell of blocks that contain copies of its members.
+ * Rows and columns of a grid are checked in one phase, but not at once, because they meet. */
 static bool number_phases(cnx_cells *cells, cnx_arena *arena)
 {
     cells->depth = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
@@ -241,7 +228,8 @@ static bool number_phases(cnx_cells *cells, cnx_arena *arena)
                 uint32_t class = cells->class_of[p], block = cells->class_of[cells->parent_point[e]];
                 uint32_t inner = cells->cell_of[class], outer = cells->cell_of[block];
                 if (class == block || inner == CNX_NONE || outer == CNX_NONE ||
-                    cells->cells[outer].count < 2 || cells->cells[inner].phase > cells->cells[outer].phase)
+                    in_one_circle(cells, class, block) || cells->cells[outer].count < 2 ||
+                    cells->cells[inner].phase > cells->cells[outer].phase)
                     continue;
                 cells->cells[inner].phase = cells->cells[outer].phase + 1;
                 changed = true;
@@ -265,12 +253,53 @@ double cnx_cell_log10_order(const cnx_cells *cells, uint32_t cell)
     return c->count * inside + lgamma((double)c->count + 1) / log(10.0);
 }
 
-static void pin_cells(cnx_cells *cells, const bool *guilty)
+static int compare_numbers(const void *a, const void *b)
 {
-    uint32_t reason = cnx_reason(cells->points, "exact check failed: copies do not move in step", NULL, NULL);
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Marks the classes of the guilty cells, and of those that play the same part in other blocks: blocks that
+ * are alike stay alike, and nothing hangs on numbers. */
+static bool *find_guilty_classes(const cnx_cells *cells, cnx_arena *scratch, const bool *guilty)
+{
+    uint64_t *colours = CNX_NEW_ARRAY(scratch, uint64_t, cells->cell_count);
+    bool *result = CNX_NEW_ARRAY(scratch, bool, cells->class_count);
+    size_t count = 0;
     for (uint32_t k = 0; k < cells->cell_count; k++)
-        for (uint32_t i = 0; i < cells->cells[k].count && guilty[k]; i++)
-            cells->pinned[cells->members[cells->cells[k].first + i]] = reason;
+        if (guilty[k])
+            colours[count++] = cells->cells[k].colour;
+    qsort(colours, count, sizeof *colours, compare_numbers);
+    for (uint32_t k = 0; k < cells->cell_count; k++) {
+        const cnx_cell *cell = &cells->cells[k];
+        bool found = bsearch(&cell->colour, colours, count, sizeof *colours, compare_numbers) != NULL;
+        for (uint32_t i = 0; i < cell->count && found; i++)
+            result[cells->members[cell->first + i]] = true;
+    }
+    return result;
+}
+
+/* Looks more closely at what failed the exact check, and pins it if that was done before. */
+static void answer_failure(cnx_cells *cells, const bool *guilty)
+{
+    cnx_arena *scratch = cnx_arena_create(cells->points->arena);
+    bool *chosen = find_guilty_classes(cells, scratch, guilty);
+    uint32_t reason = cnx_reason(cells->points, "exact check failed: copies do not move in step", NULL, NULL);
+    bool first = false;
+    if (cells->looked_at == NULL)
+        cells->looked_at = CNX_NEW_ARRAY(cells->points->arena, bool, cells->class_count);
+    for (uint32_t c = 0; c < cells->class_count; c++)
+        first = first || (chosen[c] && !cells->looked_at[c]);
+    if (first) {
+        cnx_look_closer(cells, chosen);
+        cnx_sort_copies(cells);
+    }
+    for (uint32_t c = 0; c < cells->class_count; c++) {
+        if (chosen[c] && !first)
+            cells->pinned[c] = reason;
+        cells->looked_at[c] = cells->looked_at[c] || chosen[c];
+    }
+    cnx_arena_destroy(scratch);
 }
 
 static void pin_everything(cnx_cells *cells)
@@ -287,8 +316,9 @@ static bool build_cells(cnx_cells *cells, cnx_arena *arena)
     cnx_arena *scratch = cnx_arena_create(arena);
     cnx_colouring colours = {.colour = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),
                              .next = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),
+                             .outside = CNX_NEW_ARRAY(scratch, uint64_t, cells->class_count),
                              .sorted = CNX_NEW_ARRAY(scratch, uint32_t, cells->class_count)};
-    cnx_refine_colours(cells, &colours);
+    cnx_refine_colours(cells, scratch, &colours);
     bool complete = cnx_find_homes(cells, &colours);
     if (complete)
         group_cells(cells, &colours, arena);
@@ -309,7 +339,7 @@ static bool build(cnx_cells *cells, cnx_arena *arena)
     bool *guilty = CNX_NEW_ARRAY(arena, bool, cells->cell_count);
     bool good = cnx_verify_cells(cells, guilty);
     if (!good)
-        pin_cells(cells, guilty);
+        answer_failure(cells, guilty);
     return good;
 }
 
@@ -321,12 +351,12 @@ cnx_cells *cnx_find_cells(cnx_arena *arena, cnx_points *points)
     number_classes(cells, arena);
     list_twins(cells, arena);
     cnx_points_freeze(points); /* before anything else is allocated: the forests are much of all memory */
-    hash_occurrences(cells, arena);
+    cnx_hash_occurrences(cells, arena);
     list_parents(cells, arena);
     cnx_sort_copies(cells);
     cells->home = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count);
     for (unsigned attempt = 0; !build(cells, arena); attempt++)
-        if (attempt == 100)
+        if (attempt == 200)
             pin_everything(cells);
     return cells;
 }

@@ -17,18 +17,23 @@ typedef struct cnx_cell {
 typedef struct cnx_cells {
     cnx_points *points;
     uint32_t class_count;
-    uint32_t *class_of;   /* by point */
-    uint32_t *copy_start; /* by class, class_count + 1 entries: range in `copies` */
-    uint32_t *copies;     /* the points of each class */
-    uint32_t *pinned;     /* by class: reason or CNX_NONE */
-    uint64_t *occurrence; /* by point: hash of the sequences that list it, and of those that list its twins */
-    uint32_t *twin_of;    /* by point: the number of its set of twins. Those that lie in no block, most of
-                             a large model, share the last number: it has no parents. */
+    uint32_t *class_of;     /* by point */
+    uint32_t *copy_start;   /* by class, class_count + 1 entries: range in `copies` */
+    uint32_t *copies;       /* the points of each class */
+    bool *in_blocks;        /* by class: some copy lies in a block */
+    uint32_t *pinned;       /* by class: reason or CNX_NONE */
+    uint64_t *occurrence;   /* by point: hash of the sequences that list it, and of those that list its twins;
+                               it tells more where `looked_at` */
+    bool *looked_at;        /* by class: cnx_look_closer was there; NULL: nowhere */
+    uint32_t *twin_of;      /* by point: the number of its set of twins. Those that lie in no block, most of
+                               a large model, share the last number: it has no parents. */
     uint32_t *parent_start; /* by number of twins, and one more: range in the next two */
     uint32_t parent_count;  /* their length */
     uint32_t *parent_point; /* a block that contains the point or a twin of it */
     uint32_t *parent_relation;
     uint32_t *home;    /* by class, CNX_NONE when free-standing or pinned */
+    uint32_t *circle;  /* by class: number of the grid, rows that lie in columns and columns that lie in rows,
+                          that  it belongs to, or 0; NULL where there is none */
     uint32_t *cell_of; /* by class, CNX_NONE when pinned */
     uint32_t *rank_of; /* by class: its place in its cell */
     uint32_t *depth;   /* by class: number of homes around it */
@@ -47,6 +52,14 @@ cnx_cells *cnx_find_cells(cnx_arena *arena, cnx_points *points);
 
 /* log10 of the number of permutations of one cell, with everything inside its members. */
 double cnx_cell_log10_order(const cnx_cells *cells, uint32_t cell);
+
+/* Fills `occurrence`, from `twin_of`. Memory from `arena`. */
+void cnx_hash_occurrences(cnx_cells *cells, cnx_arena *arena);
+
+/* Lets `occurrence` of the points of some classes, chosen by class, say more, so that classes are told apart
+ * that cannot be exchanged: all that points and relations tell (analyze/symmetry/occurrences.c). Copies have
+ * to be sorted again. Chooses also the classes that these are related to. */
+void cnx_look_closer(cnx_cells *cells, bool *chosen);
 
 /* Puts the copies of every class in the order of where they occur: classes that can be exchanged then list
  * them alike. cnx_find_cells does it. */

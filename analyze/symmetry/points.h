@@ -41,6 +41,8 @@ struct cnx_labels {
     const cnx_axis *merged_outer;
     const cnx_axis *merged_inner;
     struct cnx_labels_split *splits;
+    const cnx_labels
+        *still; /* set when labels that vary over blocks were pinned: positions that may not move */
     struct cnx_labels *finer; /* set when an untouched parameter axis was refined to vary over blocks */
     bool untouched;           /* a parameter axis that no operator has spoken about yet */
     const void *parameter;    /* the tensor that has this axis, or blocks of this axis; NULL when none has */
@@ -141,7 +143,8 @@ cnx_axis cnx_axis_fresh(cnx_points *points, uint32_t extent, const cnx_labels *o
 /* New points, all of them pinned: a pinned axis as labels, for mixing with free ones. */
 const cnx_labels *cnx_labels_pinned(cnx_points *points, uint32_t extent, uint32_t reason);
 
-/* No position of the axis (nor of what varies over it, through the relations) may move. */
+/* No position of the axis (nor of what varies over it, through the relations) may move. The blocks that it
+ * varies over may: then every position goes to the same one of another block. */
 void cnx_axis_pin(cnx_points *points, cnx_axis axis, uint32_t reason);
 
 /* States that two axes of equal extent are the same axis; returns the better-known of the two. */
@@ -202,8 +205,8 @@ typedef struct cnx_block_gather {
  * is unchanged. */
 cnx_axis cnx_axis_gather_blocks(cnx_points *points, cnx_axis axis, cnx_block_gather *gather);
 
-/* An axis that varies over `blocks`, seen over `finer`, whose positions are (block, copy): every copy of a
- * block has the same inside. */
+/* An axis that varies over `blocks`, seen over `finer`, whose positions are (block, copy), or (copy, block)
+ * if `finer` was merged so: every copy of a block has the same inside. */
 cnx_axis cnx_axis_repeat_blocks(cnx_points *points, cnx_axis axis, const cnx_labels *blocks,
                                 const cnx_labels *finer);
 

@@ -260,14 +260,32 @@ static uint32_t paint(const cnx_cells *cells, cnx_arena *scratch, uint32_t *colo
     return count;
 }
 
-/* Tries all exchanges of some cells of one phase and one colour. */
+/* Tries all exchanges of some cells of one phase and one colour; those of the second kind, too, when some of
+ * the first kind fail. */
 static bool try_cells(trial *t, const uint32_t *chosen, uint32_t count, bool *guilty)
 {
     bool holds = true;
-    for (t->start = 0; t->start < 2 && holds; t->start++) {
-        holds = passes(t, chosen, count);
-        if (!holds)
+    for (t->start = 0; t->start < 2; t->start++)
+        if (!passes(t, chosen, count)) {
             accuse(t, chosen, count, guilty);
+            holds = false;
+        }
+    return holds;
+}
+
+/* All cells of one phase. Which of them are tried together depends on their numbers: so all are tried before
+ * any is pinned, and cells that play the same part in exchangeable blocks are pinned at the same time. */
+static bool try_phase(trial *t, uint32_t phase, const uint32_t *colour, uint32_t colours, uint32_t *chosen,
+                      bool *guilty)
+{
+    const cnx_cells *cells = t->cells;
+    bool holds = true;
+    for (uint32_t round = 0; round < colours; round++) {
+        uint32_t count = 0;
+        for (uint32_t k = 0; k < cells->cell_count; k++)
+            if (cells->cells[k].phase == phase && colour[k] == round && cells->cells[k].count > 1)
+                chosen[count++] = k;
+        holds = try_cells(t, chosen, count, guilty) && holds;
     }
     return holds;
 }
@@ -287,14 +305,8 @@ bool cnx_verify_cells(const cnx_cells *cells, bool *guilty)
             guilty[k] = true;
             holds = false;
         }
-    for (uint32_t round = 0; round < cells->phase_count * colours && holds; round++) {
-        uint32_t count = 0;
-        for (uint32_t k = 0; k < cells->cell_count; k++)
-            if (cells->cells[k].phase == round / colours && colour[k] == round % colours &&
-                cells->cells[k].count > 1)
-                chosen[count++] = k;
-        holds = try_cells(&t, chosen, count, guilty);
-    }
+    for (uint32_t phase = 0; phase < cells->phase_count && holds; phase++)
+        holds = try_phase(&t, phase, colour, colours, chosen, guilty);
     cnx_arena_destroy(scratch);
     return holds;
 }

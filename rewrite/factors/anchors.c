@@ -283,6 +283,40 @@ static void find_axis(cnx_anchors *a, size_t parameter, uint32_t axis)
     cnx_arena_destroy(scratch);
 }
 
+/* A parameter, and how many elements it has. */
+typedef struct sized {
+    uint64_t count;
+    size_t parameter;
+} sized;
+
+static int compare_sizes(const void *a, const void *b)
+{
+    const sized *x = a, *y = b;
+    if (x->count != y->count)
+        return x->count < y->count ? -1 : 1;
+    return (x->parameter > y->parameter) - (x->parameter < y->parameter);
+}
+
+/* Finds the anchors of axes that have one element a position, in the order of parameters, or of the others:
+ * small tensors first, so that large ones need not be read where small ones settle everything. */
+static void find_axes(cnx_anchors *a, bool vectors)
+{
+    cnx_arena *scratch = cnx_arena_create(a->arena);
+    size_t count = a->analysis->parameter_count;
+    sized *order = CNX_NEW_ARRAY(scratch, sized, count);
+    for (size_t p = 0; p < count; p++)
+        order[p] = (sized){vectors ? 0 : a->analysis->parameters[p].tensor->count, p};
+    if (count > 1)
+        qsort(order, count, sizeof *order, compare_sizes);
+    for (size_t i = 0; i < count; i++) {
+        const cnx_tensor *tensor = a->analysis->parameters[order[i].parameter].tensor;
+        for (uint32_t k = 0; k < tensor->rank; k++)
+            if ((tensor->count == (uint64_t)tensor->dims[k]) == vectors)
+                find_axis(a, order[i].parameter, k);
+    }
+    cnx_arena_destroy(scratch);
+}
+
 /* ---- components ---- */
 
 static uint32_t find_root(uint32_t *parent, uint32_t i)
@@ -374,13 +408,8 @@ cnx_anchors *cnx_find_anchors(cnx_arena *arena, cnx_analysis *analysis, const cn
     a->axes = CNX_NEW_ARRAY(arena, struct cnx_axis_pieces *, analysis->parameter_count);
     for (size_t p = 0; p < analysis->parameter_count; p++)
         a->axes[p] = CNX_NEW_ARRAY(arena, struct cnx_axis_pieces, analysis->parameters[p].tensor->rank);
-    for (int vectors = 1; vectors >= 0; vectors--)
-        for (size_t p = 0; p < analysis->parameter_count; p++) {
-            const cnx_tensor *tensor = analysis->parameters[p].tensor;
-            for (uint32_t k = 0; k < tensor->rank; k++)
-                if ((tensor->count == (uint64_t)tensor->dims[k]) == (vectors == 1))
-                    find_axis(a, p, k);
-        }
+    find_axes(a, true);
+    find_axes(a, false);
     find_components(a);
     return a;
 }

@@ -50,8 +50,8 @@ typedef struct cnx_anchors {
     const uint64_t *colours; /* by point: where it occurs, see anchors.c */
     size_t piece_count, piece_capacity;
     cnx_piece *pieces;
-    /* In an order that no member of a class changes: vectors first, then by parameter, axis, first position.
-     */
+    /* In an order that no member of a class changes: vectors first, then by number of elements; by parameter,
+     * axis, first position. */
     size_t count, capacity;
     cnx_anchor *anchors;
     uint32_t component_count;

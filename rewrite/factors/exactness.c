@@ -39,6 +39,19 @@ cnx_exponents cnx_exponents_of(const cnx_tensor *tensor, const cnx_slice *slices
     return e;
 }
 
+/* Whether that follows from the largest and the smallest of the elements as they are stored, which are found
+ * sooner than products are. */
+static bool stored_has_room(cnx_slice_reading *reading, const cnx_tensor *tensor, int least, int most)
+{
+    cnx_tensor stored = *tensor;
+    stored.permutation = NULL;
+    cnx_slice whole = cnx_measure_tensor(reading, &stored);
+    if (whole.largest == INT_MIN)
+        return whole.finite;
+    return whole.finite && lies_within_limits(tensor, whole.smallest, whole.largest) &&
+           lies_within_limits(tensor, whole.smallest + least, whole.largest + most);
+}
+
 bool cnx_has_room(cnx_slice_reading *reading, cnx_tensor *tensor, const cnx_exponents *known,
                   atomic_bool *lost)
 {
@@ -52,6 +65,8 @@ bool cnx_has_room(cnx_slice_reading *reading, cnx_tensor *tensor, const cnx_expo
         cnx_tensor_permutation(reading->analysis->model->arena, tensor)->lost = lost;
         return true;
     }
+    if (stored_has_room(reading, tensor, least, most))
+        return true;
     cnx_slice whole = cnx_measure_tensor(reading, tensor);
     return whole.finite && whole.exact && lies_within_limits(tensor, whole.smallest, whole.largest);
 }

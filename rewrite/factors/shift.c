@@ -7,11 +7,18 @@
 #include "rewrite/factors/random.h"
 #include "rewrite/permute.h"
 
-/* By position of the output axis: the sum of the weights of the inputs that are shifted. */
+/* By position of the output axis: the sum of the weights of the inputs that are shifted. Without weights: 1
+ * for each of these. */
 static double *sum_weights(cnx_arena *arena, cnx_model *model, const cnx_absorber *absorber,
                            const bool *shifted)
 {
     cnx_tensor *weight = absorber->weight;
+    if (weight == NULL) {
+        double *each = CNX_NEW_ARRAY(arena, double, absorber->extent);
+        for (uint32_t i = 0; i < absorber->extent; i++)
+            each[i] = shifted[i];
+        return each;
+    }
     const uint8_t *bytes = cnx_tensor_bytes(model, weight);
     uint64_t outputs = (uint64_t)weight->dims[absorber->output_axis];
     uint64_t inputs = (uint64_t)weight->dims[absorber->weight_axis];

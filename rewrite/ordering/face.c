@@ -76,6 +76,23 @@ static uint64_t sum_of(const uint64_t *hashes, uint64_t count)
     return sum;
 }
 
+/* Adds up what each position has, `inner` hashes. */
+CNX_WIDE static void add_short_runs(const uint64_t *restrict hashes, uint64_t positions, uint64_t inner,
+                                    uint64_t *restrict sums)
+{
+    if (inner == 1) { /* a loop of its own, which compilers make wide */
+        for (uint64_t k = 0; k < positions; k++)
+            sums[k] += hashes[k];
+        return;
+    }
+    for (uint64_t k = 0; k < positions; k++) {
+        uint64_t sum = 0;
+        for (uint64_t i = 0; i < inner; i++)
+            sum += hashes[k * inner + i];
+        sums[k] += sum;
+    }
+}
+
 /* What one position has in one place before the axis: `inner` entries in a row. */
 static uint64_t sum_run(const face_sums *f, const uint8_t *at, uint64_t outer)
 {
@@ -109,8 +126,7 @@ static void sum_short_runs(const face_sums *f)
             uint64_t few = f->extent - k < positions ? f->extent - k : positions;
             hasher(f->size)(f->bytes + (o * f->extent + k) * f->inner * f->size, few * f->inner,
                             f->outer_tokens[o], tokens, hashes);
-            for (uint64_t i = 0; i < few; i++)
-                f->sums[k + i] += sum_of(hashes + i * f->inner, f->inner);
+            add_short_runs(hashes, few, f->inner, f->sums + k);
         }
 }
 

@@ -89,6 +89,12 @@ TORCHVISION = {
     # grouped convolution: 32! (c!)^64.
     "resnext50_32x4d": "S_64 x S_256 x S_512 x S_1024 x S_2048 x ((S_4 x S_4) wr S_32)^3 x ((S_8 x S_8) wr S_32)^4 x "
                        "((S_16 x S_16) wr S_32)^6 x ((S_32 x S_32) wr S_32)^3",
+    # The backbone as resnet50, without its last layer. Of the pyramid, the inner channels, which upsampling adds to those of
+    # the next level; and what its five outputs have in common, which both heads read. A head is four layers, each
+    # normalised in 32 groups of 8; the box head's last layer is read by two convolutions. Boxes, classes and what is made of
+    # them are the outputs.
+    "fcos_resnet50_fpn": "S_64 x S_256 x S_512 x S_1024 x S_2048 x S_64^6 x S_128^8 x S_256^12 x S_512^6 x S_256^2 x "
+                         "(S_8 wr S_32)^8",
     "shufflenet_v2_x0_5": shuffle_net((48, 96, 192), (4, 8, 4), 1024),
     "shufflenet_v2_x1_0": shuffle_net((116, 232, 464), (4, 8, 4), 1024),
 }
@@ -101,6 +107,13 @@ ENCODER = "S_12 x ((S_4 x S_4) wr S_3)^2 x S_20^2"
 # they gate alike. Queries and keys of 6 are rotated in 3 pairs, by one table for all heads and layers: pairs move alike
 # everywhere, S_3 once. A key head holds 6 values and serves 2 query heads; both key heads may be exchanged with theirs.
 DECODER = "S_12 x S_3 x ((S_6 x S_2) wr S_2)^2 x S_16^2"
+# The same with pairs that may not move.
+STILL_TABLE = "S_12 x ((S_6 x S_2) wr S_2)^2 x S_16^2"
+# Not rotated, the 6 features of a key head and of the query heads it serves move alike, in any order.
+PLAIN_DECODER = "S_12 x ((S_6 x S_6 x S_2) wr S_2)^2 x S_16^2"
+# However key and value heads are repeated for the query heads that they serve: (head, copy) by Expand, Tile, Gather with a
+# list of numbers or Concat along an axis made for it; or (copy, head), all heads and then all again.
+REPEATS = ("expand", "flattened", "indexed", "selected", "tiled", "stacked", "joined", "round", "round_tiled", "grouped")
 
 ALL = ("", ".static", ".dynamic", ".unfolded")  # forms of export, see pytorch_nets.FORMS
 NETS = {
@@ -120,11 +133,16 @@ NETS = {
     ("decoder_chunks", ALL): DECODER,
     ("decoder_pairs", ALL): DECODER,
     ("decoder_viewed", ALL): DECODER,  # both members of a pair are taken from it by number, so each moves as the pair does
-    ("decoder_grouped", ALL): DECODER,
-    ("decoder_indexed", ALL): DECODER,
+    **{(f"decoder_{repeat}", ALL): DECODER for repeat in REPEATS},
     # Every key head, and every pair of the table, taken out, doubled and put back: alike for all of them.
     ("decoder_interleave", (".static",)): DECODER,
+    ("decoder_early", (".static",)): DECODER,
     ("decoder_repeated", (".static",)): DECODER,
+    # Where the table's extents are not known, a loop takes its pairs out by number: they stay. The heads do not notice,
+    # for all of them are turned by the same table.
+    ("decoder_repeated", ("", ".dynamic", ".unfolded")): STILL_TABLE,
+    **{(f"decoder_plain_{repeat}", ALL): PLAIN_DECODER for repeat in (*REPEATS, "early")},
+    ("decoder_plain_interleave", ("", ".static", ".unfolded")): PLAIN_DECODER,
     ("decoder_computed", ALL): DECODER,
     # The table's rows are tokens either way, and its columns the stream.
     ("decoder_tied", ALL): DECODER,

@@ -15,6 +15,7 @@ import catalogue
 from harness import (JUDGE, CannotRun, Failure, canonical, canonical_and_whole, check, check_equal, check_same_bytes,
                      run_json, sample, scratch)
 
+import hand_made
 import operator_models
 import random_architectures
 from builder import Builder
@@ -288,6 +289,74 @@ def selected_twice():
     return net.model()
 
 
+def learned_batch(first):
+    """Five learned images, put through one layer or two, are rows of a matrix: what they are multiplied by would be undone
+    by the units that choose among them, but biases are the same for all images."""
+    net = Builder(38)
+    x, images = net.input("x", ["N", 4]), net.weight(5, 3, 4, 4)
+    if first == "BatchNormalization":
+        variance = net.constant(abs(net.random.normal(1, 0.1, 3)))
+        images = net.node(first, images, net.weight(3), net.weight(3), net.weight(3), variance)
+    bias = [net.weight(2)] if first == "Conv" else []
+    images = net.node("Relu", net.node("Conv", images, net.weight(2, 3, 4, 4), *bias))
+    rows = net.node("Reshape", images, net.integers(5, 2))
+    value = net.node("MatMul", net.node("Relu", net.gemm(x, 4, 5)), rows)
+    net.output(net.gemm(net.node("Tanh", value), 2, 3), ["N", 3])
+    return net.model()
+
+
+def selected_beside_its_mirror():
+    """6 channels, of which 0 and 5, 1 and 4, 2 and 3 are one class each; channels 5, 5, 2, 5, 0 are selected."""
+    net = Builder(39)
+    value = net.node("Sigmoid", net.gemm(net.input("x", ["N", 4]), 4, 6))
+    value = net.node("Max", value, net.node("Gather", value, net.integers(*range(5, -1, -1)), axis=1))
+    value = net.node("Mul", net.node("Unsqueeze", value, net.integers(2, 3)), net.weight(1, 6, 4, 4))
+    value = net.node("LeakyRelu", net.node("Gather", value, net.integers(5, 5, 2, 5, 0), axis=1))
+    net.output(net.conv(value, 5, 3), ["N", 3, 4, 4])
+    return net.model()
+
+
+def selected_and_added():
+    """4 channels, of which 0 and 3, 1 and 2 are one class each; channel 3, three times, is added to 0, 2 and 1."""
+    net = Builder(40)
+    value = net.node("Relu", net.gemm(net.input("x", ["N", 4]), 4, 4))
+    value = net.node("Max", value, net.node("Gather", value, net.integers(3, 2, 1, 0), axis=1))
+    value = net.node("Mul", value, net.weight(1, 4))
+    left, right = net.node("Split", net.node("Gather", value, net.integers(3, 3, 3, 0, 2, 1), axis=1), outputs=2, axis=1)
+    net.output(net.gemm(net.node("Tanh", net.node("Add", left, right)), 3, 3), ["N", 3])
+    return net.model()
+
+
+def joined_with_their_product(turned):
+    """6 units cut into halves: the first half beside the product of both, of which 0, 2, 2 and 4 are selected. `turned`
+    are the operands of all products."""
+    net = Builder(41)
+
+    def product(left, right):
+        return net.node("Mul", *((right, left) if turned else (left, right)))
+
+    value = product(net.node("Sigmoid", net.gemm(net.input("x", ["N", 4]), 4, 6)), net.weight(1, 6))
+    left, right = net.node("Split", value, outputs=2, axis=1)
+    value = product(net.node("Concat", left, product(left, right), axis=1), net.weight(1, 6))
+    value = net.node("LeakyRelu", net.node("Gather", value, net.integers(0, 2, 2, 4), axis=1))
+    net.output(net.gemm(value, 4, 3), ["N", 3])
+    return net.model()
+
+
+def one_unit_tiled(written_out):
+    """One unit twice, and both twice again, the copies outside; on the way all are one axis if `written_out`."""
+    net = Builder(42)
+    value = net.node("Sigmoid", net.gemm(net.input("x", ["N", 4]), 4, 4))
+    value = net.node("Unsqueeze", net.node("Gather", value, net.integers(1, 1), axis=1), net.integers(2))
+    value = net.node("Tile", value, net.integers(1, 1, 2))
+    if written_out:
+        value = net.node("Reshape", net.node("Reshape", value, net.integers(-1, 4)), net.integers(-1, 2, 2))
+    value = net.node("Reshape", net.node("Transpose", value, perm=[0, 2, 1]), net.integers(-1, 4))
+    value = net.node("LeakyRelu", net.node("Mul", value, net.weight(1, 4)))
+    net.output(net.gemm(value, 4, 3), ["N", 3])
+    return net.model()
+
+
 # name: (model, signs, dimension)
 SIZES = {
     # Relu lets a positive factor through for each of 5 units, in each of 2 layers.
@@ -307,6 +376,19 @@ SIZES = {
     "twice": (twice, 5, 0),
     # The four channels that nothing reads; what is selected is read by HardSwish, copies and all.
     "selected-twice": (selected_twice, 0, 4),
+    # Of the table that is multiplied with, channel 2 has a scale, which 3 follows, for as one class is selected so is
+    # taken to be the other; 1 and 4, which nothing reads, have signs too. 5, and so 0, is selected more than once.
+    "selected-beside-its-mirror": (selected_beside_its_mirror, 2, 3),
+    # Relu has a scale for each class, which the table undoes. Behind Tanh channel 3 is in every unit: what signs these
+    # have, they have in common, and that is not followed.
+    "selected-and-added": (selected_and_added, 0, 2),
+    # What multiplies a unit first, by any number, what multiplies its copies behind the Concat undoes. And LeakyRelu lets
+    # through the scales of the two that are selected once. Which operand comes first tells nothing.
+    "joined-with-their-product": (lambda: joined_with_their_product(False), 6, 8),
+    "joined-with-their-product-turned": (lambda: joined_with_their_product(True), 6, 8),
+    # LeakyRelu has a scale for each of 4 positions, however they were laid out.
+    "one-unit-tiled": (lambda: one_unit_tiled(False), 0, 4),
+    "one-unit-tiled-written-out": (lambda: one_unit_tiled(True), 0, 4),
     # `up` is linear in a product with what is fixed: a sign and a scale for each unit.
     "gated": (gated, 5, 5),
     # Odd, and a norm does not see signs: one for each of 6 units.
@@ -327,6 +409,14 @@ SIZES = {
     "stored-in-bytes": (stored_in_bytes, 0, 6),
     # 6 units behind the first product, and 5 behind the second; the 6 in front of that are quantized on the way.
     "quantized-on-the-way": (quantized_on_the_way, 0, 11),
+    # 5 images, whatever Relu lets through, and 3 channels that are summed over; with a bias these only.
+    "learned-batch": (lambda: learned_batch(""), 3, 5 + 3**2),
+    "learned-batch-biased": (lambda: learned_batch("Conv"), 3, 3**2),
+    # Before and behind the normalization, 3 signs and 3 scales each.
+    "learned-batch-normalized": (lambda: learned_batch("BatchNormalization"), 6, 6),
+    # A state that goes through Tanh in every round has signs: 5, and 4 of the second.
+    "loop": (lambda: hand_made.loop().model(), 5, 0),
+    "scan": (lambda: hand_made.scan().model(), 4, 0),
     # The 6 channels of a fused convolution as those of the activation, and 5 units of Relu.
     "fused-leaky": (lambda: fused("LeakyRelu", [0.1]), 0, 11),
     "fused-tanh": (lambda: fused("Tanh"), 6, 5),
@@ -413,6 +503,19 @@ def gated_by_itself(hidden=5):
     return net.model()
 
 
+def centered(shared):
+    """Conv, Sigmoid, BatchNormalization, Relu, and a padded Conv; the mean may be that of another normalization, too."""
+    net = Builder(27)
+    first = net.conv(net.input("x", ["N", 2, 5, 5]), 2, 6)
+    value, mean, branches = net.node("Sigmoid", first), net.weight(6), []
+    for side in (value, net.relu(first)) if shared else (value,):
+        variance = net.constant(abs(net.random.normal(1, 0.1, 6)))
+        branches.append(net.node("BatchNormalization", side, net.positive(6), net.weight(6), mean, variance))
+    value = net.node("Add", *map(net.relu, branches)) if shared else net.relu(branches[0])
+    net.output(net.conv(value, 6, 3), ["N", 3, 5, 5])
+    return net.model()
+
+
 # name: (model, signs that come with a shift)
 SHIFTED = {
     # 5 units in each of 2 layers, and each next layer has a bias.
@@ -432,6 +535,10 @@ SHIFTED = {
     "shared-bias": (lambda: two_readers(True), 0),
     "there-and-back": (there_and_back, 5),
     "gated-by-itself": (gated_by_itself, 0),
+    # The mean m becomes 1 - m, and the normalization's scale takes the sign.
+    "centered": (lambda: centered(False), 6),
+    # Another reader of the mean sees it change.
+    "centered-elsewhere": (lambda: centered(True), 0),
 }
 
 
@@ -463,6 +570,20 @@ OPERATOR_SIZES = {
     "fused_stream": (8, 7 + 6),  # behind the first normalization the stream has signs; Relu has scales
     "group_normalization_21": (0, 8),  # gamma and beta of each channel, before Relu
     "fused_packed_attention": (2 * (4 + 4), 2 * (4**2 + 4**2)),
+    # Keys and queries: a decay for each position tells them apart, and looking up what a key has wants squares to be 1.
+    "linear_attention": (2 * (4 + 5), 2 * 5**2),
+    "linear_attention_gated": (2 * (4 + 5), 2 * (4**2 + 5**2)),
+    "linear_attention_delta": (2 * (4 + 5), 2 * (4 * 3 // 2 + 5**2)),  # O(4)
+    "linear_attention_linear": (2 * (4 + 5), 2 * (4**2 + 5**2)),
+    "causal_conv": (5, 5),  # before the kernels; x * sigmoid(x) has none
+    "causal_conv_plain": (5 + 5, 5 + 5),  # and behind them
+    "order_along": (0, 6),  # Relu behind what is sorted
+    "few_bits_in_rows": (0, 8),  # scales stay positive
+    "channels_last": (4, 0),  # Tanh, and the 5 before may not move
+    "fused_group_norm_plain": (8 + 5, 8),  # gamma and beta of each channel, and Tanh
+    "fused_skip_group_norm_plain": (8 + 5, 8),
+    "fused_products": (0, 6 + 7),  # Relu, twice; Gelu has none
+    "fused_sampling": (0, 6),
     "swiglu": (7, 7),  # what is gated, by a gate that fixes itself
     "pick_slices": (6, 6**2),  # rows are chosen whole, the 6 columns are linear
     "tensor_scatter": (6, 6**2),
@@ -529,8 +650,9 @@ def vision_transformer():
 
 def rotary_by_hand():
     """Signs are put on the net of `rotary` that its comment allows, and heads and pairs exchanged. What the form has then
-    follows from the order of its anchors: the first halves of queries, by head; the second halves, whose sign is one
-    for all heads; the left table of the first halves; and so on. Every sum that is chosen is positive."""
+    follows from the order of its anchors, small tensors first: three tables of queries, from which the fourth follows, as
+    two of keys and what queries decide give the others; then the first halves of queries, by head. Every sum that is
+    chosen is positive."""
     signs = numpy.random.default_rng(5)
     with scratch() as folder:
         model = rotary()
@@ -546,10 +668,10 @@ def rotary_by_hand():
         tables = [weights[name] for name, reader in zip(weights, readers) if reader == "Mul"]
         query, key = [matrix.sum(axis=0).reshape(2, 2, 2) for matrix in matrices[:2]]  # head, half, pair
         check((query[:, 0] > 0).all(), f"first halves of queries sum up to {query[:, 0]}")
-        check((query[:, 1].sum(axis=0) > 0).all(), f"second halves of queries sum up to {query[:, 1]}")
-        check((key.sum(axis=0) > 0).all(), f"keys sum up to {key}")
-        check((tables[0].sum(axis=0) > 0).all() and not all((table.sum(axis=0) > 0).all() for table in tables),
-              "signs of tables that follow from others were chosen")
+        positive = [bool((table.sum(axis=0) > 0).all()) for table in tables]
+        check(all(positive[i] for i in (0, 1, 2, 4, 5)), f"which tables have positive sums: {positive}")
+        check(not (all(positive) and (query[:, 1] > 0).all() and (key > 0).all()),
+              "signs that follow from others were chosen")
 
 
 def rotary_member(model, random):

@@ -101,6 +101,19 @@ def repeated_units():
     return b
 
 
+def rolled_and_tiled(turned):
+    """5 units times themselves rolled by one, twice over: each product tells which it is, and its copies change places.
+    The operands of the product may be turned around."""
+    b = Builder(19)
+    units = b.node("Sigmoid", b.gemm(b.input("x", ["N", 4]), 4, 5))
+    rolled = b.node("Concat", *(b.node("Slice", units, b.integers(first), b.integers(end), b.integers(1))
+                                for first, end in ((1, 5), (0, 1))), axis=1)
+    product = b.node("Mul", *((rolled, units) if turned else (units, rolled)))
+    copies = b.relu(b.node("Mul", b.node("Tile", product, b.integers(1, 2)), b.weight(10)))
+    b.output(b.gemm(copies, 10, 3), ["N", 3])
+    return b
+
+
 def equal_biases():
     """All biases of the hidden layers are equal but not zero: only the weights can order the units."""
     b = Builder(17)
@@ -108,6 +121,36 @@ def equal_biases():
     for rows, columns in ((4, 7), (7, 9)):
         x = b.relu(b.node("Gemm", x, b.weight(columns, rows), b.constant(numpy.full(columns, 0.25)), transB=1))
     b.output(b.gemm(x, 9, 3), ["N", 3])
+    return b
+
+
+def rows_of_columns(random=None):
+    """3 x 4 hidden units, flattened with the rows outside and with the columns outside: each row lies in all columns, each
+    column in all rows. `random` may make the weights, of a given shape."""
+    b = Builder(18)
+    weight = (lambda *shape: b.constant(random(shape))) if random else b.weight
+    units = b.relu(b.node("Gemm", b.input("x", ["N", 5]), weight(12, 5), weight(12), transB=1))
+    rows = b.node("Reshape", units, b.integers(-1, 3, 4))
+    columns = b.node("Transpose", rows, perm=[0, 2, 1])
+    parts = []
+    for grid, inner, outer, new in ((rows, 4, 3, 5), (columns, 3, 4, 6)):
+        mixed = b.relu(b.node("MatMul", grid, weight(inner, new)))
+        parts.append(b.node("MatMul", b.node("Reshape", mixed, b.integers(-1, outer * new)), weight(outer * new, 2)))
+    parts.append(b.node("MatMul", b.node("Reshape", columns, b.integers(-1, 12)), weight(12, 2)))
+    b.output(b.node("Add", b.node("Add", *parts[:2]), parts[2]), ["N", 2])
+    return b
+
+
+def mixer():
+    """As above, mixed along rows and along columns in turn, and put back as it was each time."""
+    b = Builder(19)
+    units = b.relu(b.gemm(b.input("x", ["N", 5]), 5, 12))
+    x = b.node("Reshape", units, b.integers(-1, 3, 4))
+    for size, hidden in ((4, 5), (3, 2), (4, 6)):
+        mixed = b.relu(b.node("Add", b.node("MatMul", x, b.weight(size, hidden)), b.weight(hidden)))
+        x = b.node("Add", x, b.node("MatMul", mixed, b.weight(hidden, size)))
+        x = b.node("Transpose", x, perm=[0, 2, 1])
+    b.output(b.gemm(b.node("Reshape", x, b.integers(-1, 12)), 12, 3), ["N", 3])
     return b
 
 
@@ -634,7 +677,11 @@ MODELS = {
     "mlp_square_tied_to_itself": (square_tied_to_itself, factorials(6)),
     "mlp_shared_zero_bias": (shared_zero_bias, factorials(8, 8, 8)),
     "mlp_repeated_units": (repeated_units, factorials(6)),
+    "mlp_rolled_and_tiled": (lambda: rolled_and_tiled(False), factorials(2, 2, 2, 2, 2)),
+    "mlp_rolled_and_tiled_turned": (lambda: rolled_and_tiled(True), factorials(2, 2, 2, 2, 2)),
     "mlp_equal_biases": (equal_biases, factorials(7, 9)),
+    "mlp_rows_of_columns": (rows_of_columns, factorials(3, 4, 5, 6)),
+    "mlp_mixer": (mixer, factorials(3, 4, 5, 2, 6)),
     "mlp_prelu": (prelu_per_channel, factorials(8)),
     "mlp_dead_and_idle_nodes": (dead_and_idle_nodes, None),
     "mlp_constants_everywhere": (constants_everywhere, None),

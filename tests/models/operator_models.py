@@ -321,7 +321,8 @@ def rotary_part():
 
 
 def delta_rule(b, q, k, v, state, decay, beta):
-    """Gated delta rule, step by step: q[2, 7, 4 heads of 4], k[2, 7, 2 groups of 4], v[2, 7, 2 groups of 5]"""
+    """Gated delta rule, step by step: q[2, 7, 4 heads of 4], k[2, 7, 2 groups of 4], v[2, 7, 2 groups of 5]. Without
+    decay nothing fades, and without beta nothing is looked up before it is added."""
     def heads(t, count):
         return b.node("Transpose", b.node("Reshape", t, b.integers(2, 7, count, -1)), perm=[0, 2, 1, 3])
 
@@ -330,47 +331,57 @@ def delta_rule(b, q, k, v, state, decay, beta):
 
     turned = {"perm": [0, 1, 3, 2]}
     q = b.node("Mul", heads(q, 4), scalar(b, 0.5))
-    k, v, decay, beta = heads(k, 2), heads(v, 2), heads(decay, 2), heads(beta, 2)
+    k, v, decay, beta = (heads(t, 2) if t else None for t in (k, v, decay, beta))
     outputs = []
     for t in range(7):
-        key = step(k, t)
-        state = b.node("Mul", state, b.node("Transpose", b.node("Exp", step(decay, t)), **turned))
-        news = b.node("Mul", b.node("Sub", step(v, t), b.node("MatMul", key, state)), step(beta, t))
+        key, news = step(k, t), step(v, t)
+        if decay:
+            state = b.node("Mul", state, b.node("Transpose", b.node("Exp", step(decay, t)), **turned))
+        if beta:
+            news = b.node("Mul", b.node("Sub", news, b.node("MatMul", key, state)), step(beta, t))
         state = b.node("Add", state, b.node("MatMul", b.node("Transpose", key, **turned), news))
         pairs = b.node("Reshape", step(q, t), b.integers(2, 2, 2, 4))
         outputs.append(b.node("Reshape", b.node("MatMul", pairs, state), b.integers(2, 1, 20)))
     return b.node("Concat", *outputs, axis=1)
 
 
-def linear_attention(spelled=False):
-    """As grouped attention, with an initial state, a decay for every key position and a rate for every group:
-    ((S_4 x S_5) x S_2) wr S_2"""
-    b = start(39, 17 if spelled else 27)
-    x = b.input("x", [2, 7, 6])
-    q, k, v, decay, beta = projections(b, x, 16, 8, 10, 8, 2)
-    state, last = b.weight(2, 2, 4, 5), (b.weight(20, 3), b.weight(3))
-    decay, beta = b.node("Neg", b.node("Exp", decay)), b.node("Sigmoid", beta)
-    if spelled:
-        y = delta_rule(b, q, k, v, state, decay, beta)
-    else:
-        y = b.node("LinearAttention", q, k, v, state, decay, beta, outputs=2, q_num_heads=4, kv_num_heads=2)[0]
-    b.output(b.node("Add", b.node("MatMul", y, last[0]), last[1]), [2, 7, 3])
-    return b
+def linear_attention(update, rates):
+    """As grouped attention, with an initial state, `rates` decays for every group (4: one for every key position), and a
+    rate of learning for every group: ((S_4 x S_5) x S_2) wr S_2"""
+    def build(spelled=False):
+        b = start(39 + rates, 17 if spelled else 27)
+        x = b.input("x", [2, 7, 6])
+        q, k, v = projections(b, x, 16, 8, 10)
+        decay = b.node("Neg", b.node("Exp", layer(b, x, 6, 2 * rates))) if "gated" in update else ""
+        beta = b.node("Sigmoid", layer(b, x, 6, 2)) if "delta" in update else ""
+        state, last = b.weight(2, 2, 4, 5), (b.weight(20, 3), b.weight(3))
+        if spelled:
+            y = delta_rule(b, q, k, v, state, decay, beta)
+        else:
+            y = b.node("LinearAttention", q, k, v, state, decay, beta, outputs=2, q_num_heads=4, kv_num_heads=2,
+                       update_rule=update)[0]
+        b.output(b.node("Add", b.node("MatMul", y, last[0]), last[1]), [2, 7, 3])
+        return b
+    build.__doc__ = linear_attention.__doc__
+    return build
 
 
-def causal_conv(spelled=False):
+def causal_conv(activation):
     """A kernel for every channel: 5!"""
-    b = start(40, 17 if spelled else 27)
-    x = b.node("Transpose", layer(b, b.input("x", [2, 7, 3]), 3, 5), perm=[0, 2, 1])
-    kernel, bias, state, last = b.weight(5, 1, 3), b.weight(5), b.weight(2, 5, 2), (b.weight(5, 3), b.weight(3))
-    if spelled:
-        y = b.node("Conv", b.node("Concat", state, x, axis=2), kernel, bias, group=5, kernel_shape=[3])
-        y = b.node("Mul", y, b.node("Sigmoid", y))
-    else:
-        y = b.node("CausalConvWithState", x, kernel, bias, state, outputs=2, activation="silu")[0]
-    y = b.node("MatMul", b.node("Transpose", y, perm=[0, 2, 1]), last[0])
-    b.output(b.node("Add", y, last[1]), [2, 7, 3])
-    return b
+    def build(spelled=False):
+        b = start(40, 17 if spelled else 27)
+        x = b.node("Transpose", layer(b, b.input("x", [2, 7, 3]), 3, 5), perm=[0, 2, 1])
+        kernel, bias, state, last = b.weight(5, 1, 3), b.weight(5), b.weight(2, 5, 2), (b.weight(5, 3), b.weight(3))
+        if spelled:
+            y = b.node("Conv", b.node("Concat", state, x, axis=2), kernel, bias, group=5, kernel_shape=[3])
+            y = b.node("Mul", y, b.node("Sigmoid", y)) if activation == "silu" else y
+        else:
+            y = b.node("CausalConvWithState", x, kernel, bias, state, outputs=2, activation=activation)[0]
+        y = b.node("MatMul", b.node("Transpose", y, perm=[0, 2, 1]), last[0])
+        b.output(b.node("Add", y, last[1]), [2, 7, 3])
+        return b
+    build.__doc__ = causal_conv.__doc__
+    return build
 
 
 def tensor_scatter():
@@ -531,6 +542,15 @@ def fused_quantized_products():
     return head(b, b.node("Tanh", x), 4, ["N"])
 
 
+def few_bits_in_rows():
+    """Scales in rows of their own, two a row, and a bias; behind Relu a unit's scales and bias can be multiplied: 8!"""
+    b = start(106, microsoft=True)
+    packed = bytes_of(b, 8, 2, 8, low=0, high=256, kind=numpy.uint8)
+    x = fused(b, "MatMulNBits", b.input("x", ["N", 32]), packed, b.constant(b.random.uniform(0.02, 0.05, (8, 2))),
+              "", "", b.weight(8), K=32, N=8, bits=4, block_size=16)
+    return head(b, b.node("Relu", x), 8, ["N"])
+
+
 def few_bits():
     """Rows of packed numbers move with their scales and zero points; the packed axis is pinned, so of two such layers
     only the output of the first that a plain layer reads is free: 8!"""
@@ -668,6 +688,57 @@ def fused_group_norm(spelled=False):
         x = fused(b, "GroupNorm", b.node("Transpose", x, perm=[0, 2, 3, 1]), scale, bias, groups=2, activation=1)
         x = b.node("Transpose", x, perm=[0, 3, 1, 2])
     return b.pooled_head(x, 8)
+
+
+def fused_group_norm_plain(skip):
+    """The same without an activation, also behind a sum with a bias; a convolution reads it: S_4 wr S_2"""
+    def build(spelled=False):
+        b = start(103, 21, microsoft=True)
+        x = b.input("x", ["N", 3, 6, 6])
+        parts = [b.conv(x, 3, 8) for _ in range(1 + skip)]
+        scale, bias, added = b.positive(8), b.weight(8), b.weight(8)
+        if spelled:
+            total = parts[0]
+            if skip:
+                total = b.node("Transpose", b.node("Add", *parts), perm=[0, 2, 3, 1])
+                total = b.node("Transpose", b.node("Add", total, added), perm=[0, 3, 1, 2])
+            y = b.node("GroupNormalization", total, scale, bias, num_groups=2)
+        else:
+            parts = [b.node("Transpose", t, perm=[0, 2, 3, 1]) for t in parts]
+            rest = (parts[1], added) if skip else ()
+            y = fused(b, "SkipGroupNorm" if skip else "GroupNorm", parts[0], scale, bias, *rest, groups=2, activation=0)
+            y = b.node("Transpose", y, perm=[0, 3, 1, 2])
+        return b.pooled_head(b.node("Tanh", b.conv(y, 8, 5)), 5)
+    build.__doc__ = fused_group_norm_plain.__doc__
+    return build
+
+
+def fused_products(spelled=False):
+    """FusedMatMulActivation and GemmFastGelu: 6! 7! 8!"""
+    b = start(104, 20, microsoft=True)
+    x = b.node("Relu", layer(b, b.input("x", ["N", 3]), 3, 6))
+    first, second, last = b.weight(7, 6), b.weight(7, 8), (b.weight(8, 3), b.weight(3))
+    if spelled:
+        x = b.node("Relu", b.node("Gemm", x, first, transB=1, alpha=0.5))
+        x = b.node("Gelu", b.node("MatMul", x, second), approximate="tanh")
+    else:
+        x = fused(b, "FusedMatMulActivation", x, first, transB=1, alpha=0.5, activation="Relu")
+        x = fused(b, "GemmFastGelu", x, second)
+    b.output(b.node("Gemm", x, *last), ["N", 3])
+    return b
+
+
+def fused_sampling(spelled=False):
+    """GridSample as it was before operator set 16: 6!"""
+    b = start(105, 20, microsoft=True)
+    x = b.node("Relu", b.conv(b.input("x", [1, 2, 5, 5]), 2, 6))
+    where, last = b.constant(b.random.uniform(-1.2, 1.2, (1, 4, 4, 2))), (b.weight(3, 6, 1, 1), b.weight(3))
+    if spelled:
+        x = b.node("GridSample", x, where, mode="linear", padding_mode="border", align_corners=1)
+    else:
+        x = fused(b, "GridSample", x, where, mode="bilinear", padding_mode="border", align_corners=1)
+    b.output(b.node("Conv", x, *last), [1, 3, 4, 4])
+    return b
 
 
 def fused_small_ones():
@@ -882,8 +953,12 @@ MODELS = {
     "rotary_halves": (rotary(0), factorials(3) + wreath(2, 4)),
     "rotary_interleaved": (rotary(1), factorials(3) + wreath(2, 4)),
     "rotary_part": (rotary_part, factorials(2) + wreath(2, 2, 4)),
-    "linear_attention": (linear_attention, wreath(2, 4, 5, 2)),
-    "causal_conv": (causal_conv, factorials(5)),
+    "linear_attention": (linear_attention("gated_delta", 4), wreath(2, 4, 5, 2)),
+    "linear_attention_gated": (linear_attention("gated", 1), wreath(2, 4, 5, 2)),
+    "linear_attention_delta": (linear_attention("delta", 0), wreath(2, 4, 5, 2)),
+    "linear_attention_linear": (linear_attention("linear", 0), wreath(2, 4, 5, 2)),
+    "causal_conv": (causal_conv("silu"), factorials(5)),
+    "causal_conv_plain": (causal_conv("none"), factorials(5)),
     "tensor_scatter": (tensor_scatter, factorials(6)),
     "quantized_activations": (quantized_activations, factorials(6)),
     "quantized_weights": (quantized_weights, factorials(6)),
@@ -896,6 +971,7 @@ MODELS = {
     "quantized_products": (quantized_products, factorials(6)),
     "fused_quantized_elementwise": (fused_quantized_elementwise, factorials(6, 4)),
     "fused_quantized_products": (fused_quantized_products, factorials(6, 5, 4)),
+    "few_bits_in_rows": (few_bits_in_rows, factorials(8)),
     "few_bits": (few_bits, factorials(8)),
     "fused_convolutions": (fused_convolutions, factorials(6, 5)),
     "fused_activations": (fused_activations, factorials(6, 7, 8, 9)),
@@ -909,6 +985,10 @@ MODELS = {
     "fused_rotary": (fused_rotary, factorials(3) + wreath(2, 4)),
     "fused_quantized_attention": (fused_quantized_attention, wreath(2, 4, 4)),
     "fused_group_norm": (fused_group_norm, wreath(2, 4)),
+    "fused_group_norm_plain": (fused_group_norm_plain(False), wreath(2, 4) + factorials(5)),
+    "fused_skip_group_norm_plain": (fused_group_norm_plain(True), wreath(2, 4) + factorials(5)),
+    "fused_products": (fused_products, factorials(6, 7, 8)),
+    "fused_sampling": (fused_sampling, factorials(6)),
     "fused_small_ones": (fused_small_ones, factorials(4, 5)),
     "pick_along": (pick_along, factorials(5)),
     "pick_slices": (pick_slices, factorials(6)),
@@ -928,8 +1008,15 @@ NOT_RUNNABLE = {
     "rnn_batch_first": "ONNX Runtime has no recurrent kernels for layout 1",
     "swiglu": "ONNX Runtime 1.30 knows operator sets up to 26",
     "linear_attention": "ONNX Runtime 1.30 knows operator sets up to 26",
+    "linear_attention_gated": "ONNX Runtime 1.30 knows operator sets up to 26",
+    "linear_attention_delta": "ONNX Runtime 1.30 knows operator sets up to 26",
+    "linear_attention_linear": "ONNX Runtime 1.30 knows operator sets up to 26",
     "causal_conv": "ONNX Runtime 1.30 knows operator sets up to 26",
+    "causal_conv_plain": "ONNX Runtime 1.30 knows operator sets up to 26",
     "fused_group_norm": "ONNX Runtime has no CPU kernel for GroupNorm of com.microsoft",
+    "fused_group_norm_plain": "ONNX Runtime has no CPU kernel for GroupNorm of com.microsoft",
+    "fused_skip_group_norm_plain": "ONNX Runtime has no CPU kernel for SkipGroupNorm",
+    "fused_products": "ONNX Runtime has no CPU kernels for FusedMatMulActivation and GemmFastGelu",
     "old_broadcast": "ONNX Runtime has no kernels for operator sets before 7",
     "old_comparison": "ONNX Runtime has no kernels for operator sets before 7",
     "fused_biases": "ONNX Runtime has no CPU kernels for BiasDropout, BiasSoftmax and BiasSplitGelu",

@@ -19,7 +19,6 @@ TOKENS = "tokens"  # marks an input of whole numbers below VOCABULARY
 VOCABULARY = 11
 OPSET = 14
 
-
 # ---- encoders ----------------------------------------------------------------------------------
 
 
@@ -138,7 +137,7 @@ def rotated_repeated(x, cos, sin):
 
 
 ROTATIONS = {"halves": rotated_halves, "chunks": rotated_chunks, "pairs": rotated_pairs, "viewed": rotated_viewed,
-             "repeated": rotated_repeated}
+             "repeated": rotated_repeated, "none": lambda x, cos, sin: x}
 
 
 def repeat_expand(x, times):
@@ -150,11 +149,49 @@ def repeat_interleave(x, times):
     return torch.repeat_interleave(x, times, dim=1)
 
 
+def repeat_early(x, times):
+    """Heads doubled while they stand behind the time axis. (What the exporter writes for heads in front of an axis whose
+    length it does not know, does not run.)"""
+    return torch.repeat_interleave(x.transpose(1, 2), times, dim=2).transpose(1, 2)
+
+
+def repeat_flattened(x, times):
+    return x.unsqueeze(2).expand(-1, -1, times, -1, -1).flatten(1, 2)
+
+
 def repeat_indexed(x, times):
     return x[:, [head // times for head in range(x.shape[1] * times)]]
 
 
-REPEATS = {"expand": repeat_expand, "interleave": repeat_interleave, "indexed": repeat_indexed}
+def repeat_selected(x, times):
+    return torch.index_select(x, 1, torch.tensor([head // times for head in range(x.shape[1] * times)]))
+
+
+def repeat_tiled(x, times):
+    batch, groups, time, size = x.shape
+    return x[:, :, None].repeat(1, 1, times, 1, 1).reshape(batch, groups * times, time, size)
+
+
+def repeat_stacked(x, times):
+    return torch.stack([x] * times, dim=2).flatten(1, 2)
+
+
+def repeat_joined(x, times):
+    return torch.cat([x.unsqueeze(2)] * times, dim=2).flatten(1, 2)
+
+
+def repeat_round(x, times):
+    """All heads, and then all heads again: query head h belongs to key head h modulo the number of those."""
+    return torch.cat([x] * times, dim=1)
+
+
+def repeat_round_tiled(x, times):
+    return x.repeat(1, times, 1, 1)
+
+
+REPEATS = {"expand": repeat_expand, "interleave": repeat_interleave, "early": repeat_early, "flattened": repeat_flattened,
+           "indexed": repeat_indexed, "selected": repeat_selected, "tiled": repeat_tiled, "stacked": repeat_stacked,
+           "joined": repeat_joined, "round": repeat_round, "round_tiled": repeat_round_tiled}
 
 
 class GroupedAttention(nn.Module):
@@ -483,9 +520,8 @@ NETS = {
        for way in ("split", "chunk", "unbind", "index", "heads_first", "heads_first_index", "slices")},
     "encoder_packed_causal": (lambda: PackedEncoder("split", causal=True), [SEQUENCE]),
     **{f"decoder_{rotation}": (lambda rotation=rotation: RotaryDecoder(rotation), [TOKENS]) for rotation in ROTATIONS},
-    "decoder_interleave": (lambda: RotaryDecoder("halves", "interleave"), [TOKENS]),
-    "decoder_indexed": (lambda: RotaryDecoder("halves", "indexed"), [TOKENS]),
-    "decoder_grouped": (lambda: RotaryDecoder("halves", "grouped"), [TOKENS]),
+    **{f"decoder_{prefix}{repeat}": (lambda rotation=rotation, repeat=repeat: RotaryDecoder(rotation, repeat), [TOKENS])
+       for prefix, rotation in (("", "halves"), ("plain_", "none")) for repeat in (*REPEATS, "grouped")},
     "decoder_computed": (lambda: RotaryDecoder("halves", tables="computed"), [TOKENS]),
     "decoder_tied": (lambda: RotaryDecoder("halves", tied=True), [TOKENS]),
     "cross_attention": (CrossAttention, [SEQUENCE, (2, 4, 7)]),
@@ -551,8 +587,9 @@ def export(name, path):
     axes = {1 if recurrent else 0: "N"} if form.get("batch", True) else {}
     dynamic = {key: dict(axes) for key in names + outputs}
     if form.get("length"):
+        free = {4: {2: "height", 3: "width"}, 3: {1: "time_{}"}}.get(3 if shapes[0] == TOKENS else len(shapes[0]), {})
         for key in names:
-            dynamic[key].update({2: "height", 3: "width"} if len(shapes[0]) == 4 else {1: f"time_{key}"} if shapes[0] == TOKENS or len(shapes[0]) == 3 else {})
+            dynamic[key].update({axis: extent.format(key) for axis, extent in free.items()})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(module, inputs, path, opset_version=OPSET, input_names=names, output_names=outputs,
