@@ -47,105 +47,44 @@ static void state_origin(cnx_scalings *s, cnx_scaling_system *system, origin *fr
     cnx_equations_add(system->equations, terms, 2);
 }
 
-/* Whether a copy of the class lies in a block that may move; found once, since few do. */
-static bool lies_in_cell(cnx_scalings *s, uint32_t class)
-{
-    enum { UNKNOWN, NO, YES };
-    const cnx_cells *cells = s->cells;
-    if (s->in_cell == NULL)
-        s->in_cell = CNX_NEW_ARRAY(s->arena, uint8_t, cells->class_count);
-    if (s->in_cell[class] != UNKNOWN)
-        return s->in_cell[class] == YES;
-    s->in_cell[class] = NO;
-    for (uint32_t i = cells->copy_start[class]; i < cells->copy_start[class + 1]; i++) {
-        uint32_t twin = cells->twin_of[cells->copies[i]];
-        for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
-            if (cells->cell_of[cells->class_of[cells->parent_point[e]]] != CNX_NONE)
-                s->in_cell[class] = YES;
-    }
-    return s->in_cell[class] == YES;
-}
-
-/* Lists for all twins the cells of the blocks that they lie in: there may be thousands of blocks, of one
- * cell. */
-static void list_cells_of_twins(cnx_scalings *s)
-{
-    const cnx_cells *cells = s->cells;
-    cnx_arena *scratch = cnx_arena_create(s->arena);
-    uint32_t *seen = CNX_NEW_ARRAY(scratch, uint32_t, cells->cell_count), twins = 0, count = 0;
-    for (size_t p = 0; p < s->analysis->points->point_count; p++)
-        twins = cells->twin_of[p] >= twins ? cells->twin_of[p] + 1 : twins;
-    s->twin_start = CNX_NEW_ARRAY(s->arena, uint32_t, (size_t)twins + 1);
-    s->twin_cells = CNX_NEW_ARRAY(s->arena, uint32_t, cells->parent_count);
-    for (uint32_t t = 0; t < twins; t++) {
-        s->twin_start[t] = count;
-        for (uint32_t e = cells->parent_start[t]; e < cells->parent_start[t + 1]; e++) {
-            uint32_t cell = cells->cell_of[cells->class_of[cells->parent_point[e]]];
-            if (cell == CNX_NONE || seen[cell] == t + 1)
-                continue;
-            seen[cell] = t + 1;
-            s->twin_cells[count++] = cell;
-        }
-    }
-    s->twin_start[twins] = count;
-    cnx_arena_destroy(scratch);
-}
-
-/* Marks the blocks that points of a twin lie in, where they are on an origin's axis. */
-static bool hide_blocks(cnx_scalings *s, origin *origins, uint32_t origin_count, uint32_t twin)
+/* Marks cells where they are on an origin's axis. Returns whether any are. */
+static bool hide_cells(cnx_scalings *s, origin *origins, uint32_t origin_count, uint32_t list)
 {
     bool any = false;
-    if (s->twin_start == NULL)
-        list_cells_of_twins(s);
-    for (uint32_t e = s->twin_start[twin]; e < s->twin_start[twin + 1]; e++)
+    uint32_t cell_count;
+    const uint32_t *cells = cnx_cells_in_list(s, list, &cell_count);
+    for (uint32_t i = 0; i < cell_count; i++)
         for (uint32_t o = 0; o < origin_count; o++) {
-            uint32_t count, first = cnx_roles_of_cell(origins[o].roles, s->twin_cells[e], &count);
+            uint32_t count, first = cnx_roles_of_cell(origins[o].roles, cells[i], &count);
             for (uint32_t r = first; r < first + count; r++)
                 origins[o].hidden[r] = any = true;
         }
     return any;
 }
 
-/* The cells of all blocks that copies of a class lie in; found once, for a class may have thousands of
- * copies. */
-static const uint32_t *cells_around_class(cnx_scalings *s, uint32_t class)
-{
-    const cnx_cells *cells = s->cells;
-    if (s->twin_start == NULL)
-        list_cells_of_twins(s);
-    if (s->class_cells == NULL)
-        s->class_cells = CNX_NEW_ARRAY(s->arena, uint32_t *, cells->class_count);
-    if (s->class_cells[class] != NULL)
-        return s->class_cells[class];
-    cnx_arena *scratch = cnx_arena_create(s->arena);
-    bool *seen = CNX_NEW_ARRAY(scratch, bool, cells->cell_count);
-    uint32_t *found = NULL;
-    size_t count = 0, capacity = 0;
-    for (uint32_t i = cells->copy_start[class]; i < cells->copy_start[class + 1]; i++) {
-        uint32_t twin = cells->twin_of[cells->copies[i]];
-        for (uint32_t e = s->twin_start[twin]; e < s->twin_start[twin + 1]; e++)
-            if (!seen[s->twin_cells[e]]) {
-                seen[s->twin_cells[e]] = true;
-                CNX_PUSH(s->arena, found, count, capacity, s->twin_cells[e]);
-            }
-    }
-    CNX_PUSH(s->arena, found, count, capacity, CNX_NONE);
-    cnx_arena_destroy(scratch);
-    return s->class_cells[class] = found;
-}
-
 /* A class that comes from nowhere may be copies, made by a selection that repeats: what they are copies of
  * are blocks that they lie in, and stays as unmultiplied as they do. */
-static void hide_originals(cnx_scalings *s, origin *origins, uint32_t origin_count, uint32_t member)
+static void hide_originals(cnx_scalings *s, origin *origins, uint32_t origin_count, uint32_t class)
 {
-    if (!lies_in_cell(s, member))
-        return;
-    for (const uint32_t *cell = cells_around_class(s, member); *cell != CNX_NONE; cell++)
-        for (uint32_t o = 0; o < origin_count; o++) {
-            uint32_t count, first = cnx_roles_of_cell(origins[o].roles, *cell, &count);
-            for (uint32_t r = first; r < first + count; r++)
-                origins[o].hidden[r] = true;
-        }
+    hide_cells(s, origins, origin_count, cnx_cells_around_class(s, class));
+}
+
+/* The same for all positions of an axis that may not move: thousands of them, between few blocks. */
+static void hide_originals_of_pinned(cnx_scalings *s, origin *origins, uint32_t origin_count,
+                                     const cnx_sequence *sequence, const cnx_roles *roles)
+{
+    cnx_arena *scratch = cnx_arena_create(s->arena);
+    cnx_intern met;
+    cnx_intern_init(&met, scratch);
+    for (uint32_t i = 0; i < sequence->count; i++) {
+        uint32_t known = (uint32_t)met.count;
+        if (cnx_role_at(roles, i) != CNX_NONE)
+            continue;
+        uint32_t list = cnx_cells_around_class(s, s->cells->class_of[sequence->points[i]]);
+        if (cnx_intern_add(&met, &list, sizeof list) == known)
+            hide_cells(s, origins, origin_count, list);
+    }
+    cnx_arena_destroy(scratch);
 }
 
 /* The result's role `role` comes from wherever its cell is. */
@@ -199,20 +138,27 @@ static void zero_copies(cnx_scalings *s, cnx_scaling_system *system, origin *ori
     const cnx_cells *cells = s->cells;
     bool inside = false;
     for (uint32_t i = 0; i < sequence->count && !inside; i++)
-        inside = lies_in_cell(s, cells->class_of[sequence->points[i]]);
+        inside = cnx_cells_around_class(s, cells->class_of[sequence->points[i]]) != CNX_NO_CELLS;
     if (!inside)
         return;
+    cnx_arena *scratch = cnx_arena_create(s->arena);
+    cnx_intern met;
+    cnx_intern_init(&met, scratch);
     mark_points(s, origins, origin_count, false);
     for (uint32_t i = 0; i < sequence->count; i++) {
-        uint32_t point = sequence->points[i], role = cnx_role_at(roles, i);
-        for (uint32_t o = 0; o < origin_count && role != CNX_NONE && s->position_of[point] == 0; o++) {
+        uint32_t point = sequence->points[i], known = (uint32_t)met.count;
+        uint32_t key[2] = {cnx_role_at(roles, i), cnx_cells_around_twin(s, cells->twin_of[point])};
+        if (key[0] == CNX_NONE || s->position_of[point] != 0 || cnx_intern_add(&met, key, sizeof key) < known)
+            continue;
+        for (uint32_t o = 0; o < origin_count; o++) {
             uint32_t count;
-            cnx_roles_of_cell(origins[o].roles, roles->cells[role], &count);
-            if (count != 0 && hide_blocks(s, &origins[o], 1, cells->twin_of[point]))
-                cnx_state_zero(system, first + role);
+            cnx_roles_of_cell(origins[o].roles, roles->cells[key[0]], &count);
+            if (count != 0 && hide_cells(s, &origins[o], 1, key[1]))
+                cnx_state_zero(system, first + key[0]);
         }
     }
     mark_points(s, origins, origin_count, true);
+    cnx_arena_destroy(scratch);
 }
 
 /* Position by position. */
@@ -253,9 +199,7 @@ static void state_axis(cnx_scalings *s, cnx_scaling_system *system, origin *orig
     uint32_t first = s->first_unknown[to][axis];
     if (sequence == NULL)
         return;
-    for (uint32_t i = 0; i < sequence->count; i++)
-        if (cnx_role_at(roles, i) == CNX_NONE) /* a copy that may not move */
-            hide_originals(s, origins, origin_count, s->cells->class_of[sequence->points[i]]);
+    hide_originals_of_pinned(s, origins, origin_count, sequence, roles);
     zero_copies(s, system, origins, origin_count, sequence, roles, first);
     if (has_copies(roles, origins, origin_count)) {
         state_by_point(s, system, origins, origin_count, sequence, roles, first, degree);

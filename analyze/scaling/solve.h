@@ -41,13 +41,9 @@ struct cnx_scalings {
     cnx_analysis *analysis;
     const cnx_scaling_log *log;
     const cnx_cells *cells;
-    cnx_roles *roles;     /* by sequence, found on demand */
-    uint32_t *seen;       /* by class: scratch of roles.c, all zero between calls */
-    uint8_t *in_cell;     /* by class: known to carry.c, made on demand */
-    uint32_t *twin_start; /* by number of twins, and one more: range in the next; carry.c, on demand */
-    uint32_t *twin_cells; /* the cells of blocks that the twins lie in, each once */
-    uint32_t *
-        *class_cells; /* by class: all cells of blocks that its copies lie in, ended by CNX_NONE; on demand */
+    cnx_roles *roles;                      /* by sequence, found on demand */
+    uint32_t *seen;                        /* by class: scratch of roles.c, all zero between calls */
+    struct cnx_surroundings *surroundings; /* of surroundings.c, made on demand */
     uint32_t *position_of;    /* by point: scratch of carry.c, made on demand, all zero between calls */
     uint32_t **first_unknown; /* by value, then axis: of the roles on it, in their order */
     size_t unknown_count;
@@ -84,6 +80,19 @@ uint32_t cnx_role_at(const cnx_roles *roles, uint32_t position);
 
 /* The first role of a cell, and how many there are; 0 when the cell is not there. */
 uint32_t cnx_roles_of_cell(const cnx_roles *roles, uint32_t cell, uint32_t *count);
+
+/* ---- surroundings.c ---- */
+
+/* The list without cells. */
+#define CNX_NO_CELLS 0u
+
+/* Lists, by number, of the cells of the blocks that a set of twins lies in, and that any copy of a class lies
+ * in with its twins. Lists of the same cells have the same number. */
+uint32_t cnx_cells_around_twin(cnx_scalings *s, uint32_t twin);
+uint32_t cnx_cells_around_class(cnx_scalings *s, uint32_t class);
+
+/* The cells of a list, ascending. */
+const uint32_t *cnx_cells_in_list(const cnx_scalings *s, uint32_t list, uint32_t *count);
 
 /* ---- statements.c ---- */
 

@@ -33,7 +33,7 @@ typedef struct cnx_cells {
     uint32_t *parent_relation;
     uint32_t *home;    /* by class, CNX_NONE when free-standing or pinned */
     uint32_t *circle;  /* by class: number of the grid, rows that lie in columns and columns that lie in rows,
-                          that  it belongs to, or 0; NULL where there is none */
+                          that it belongs to, or 0; NULL where there is none */
     uint32_t *cell_of; /* by class, CNX_NONE when pinned */
     uint32_t *rank_of; /* by class: its place in its cell */
     uint32_t *depth;   /* by class: number of homes around it */
