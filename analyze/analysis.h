@@ -79,7 +79,7 @@ typedef struct cnx_analysis {
     cnx_fact *facts; /* of the main graph, by value id */
     struct cnx_points *points;
     struct cnx_scaling_log *scaling; /* what operators said about signs and scales */
-    struct cnx_cells *cells;         /* found on demand; see symmetry.h */
+    struct cnx_cells *cells;         /* found on demand; see cells.h */
     size_t parameter_count;          /* in order of first use */
     size_t parameter_capacity;
     cnx_parameter *parameters;

@@ -1,5 +1,6 @@
 #include "compare/classes.h"
 
+#include "analyze/describe/symmetry.h"
 #include "compare/multiplied.h"
 
 typedef struct lister {

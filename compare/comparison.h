@@ -3,7 +3,7 @@
 #define CNX_COMPARE_COMPARISON_H
 
 #include "analyze/scaling/scaling.h"
-#include "analyze/symmetry/symmetry.h"
+#include "analyze/symmetry/cells.h"
 #include "compare/alignment.h"
 #include "compare/values.h"
 

@@ -2,7 +2,7 @@
 #ifndef CNX_REWRITE_PERMUTE_H
 #define CNX_REWRITE_PERMUTE_H
 
-#include "analyze/symmetry/symmetry.h"
+#include "analyze/symmetry/cells.h"
 #include "onnx/model.h"
 #include "onnx/reader.h"
 #include "rewrite/factors/factors.h"

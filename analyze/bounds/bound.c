@@ -19,7 +19,7 @@
 #include "analyze/bounds/feedforward.h"
 #include "analyze/bounds/log_combinatorics.h"
 #include "analyze/bounds/theorems.h"
-#include "analyze/symmetry/symmetry.h"
+#include "analyze/describe/symmetry.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -25,6 +25,7 @@
  */
 #include "analyze/explain/explain.h"
 
+#include "analyze/describe/symmetry.h"
 #include "analyze/explain/explain_internal.h"
 
 /* Copies of one position that a search for a pin tries first: nearly always they are alike. */

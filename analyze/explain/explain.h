@@ -2,7 +2,7 @@
 #ifndef CNX_ANALYZE_EXPLAIN_H
 #define CNX_ANALYZE_EXPLAIN_H
 
-#include "analyze/symmetry/symmetry.h"
+#include "analyze/symmetry/cells.h"
 
 /* Parts of an axis beyond this many are counted, not listed. */
 #define CNX_MOST_PARTS 16

@@ -11,8 +11,8 @@
  */
 #include "analyze/scaling/solve.h"
 
+#include "analyze/symmetry/cells.h"
 #include "analyze/symmetry/labels.h"
-#include "analyze/symmetry/symmetry.h"
 
 typedef struct search {
     cnx_scalings *s;

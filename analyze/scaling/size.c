@@ -12,7 +12,7 @@
  */
 #include "analyze/scaling/solve.h"
 
-#include "analyze/symmetry/symmetry.h"
+#include "analyze/symmetry/cells.h"
 
 /* ---- ranks ---- */
 

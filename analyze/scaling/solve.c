@@ -2,7 +2,7 @@
  * free and reaches a parameter is a generator. */
 #include "analyze/scaling/solve.h"
 
-#include "analyze/symmetry/symmetry.h"
+#include "analyze/symmetry/cells.h"
 
 static void number_unknowns(cnx_scalings *s)
 {

@@ -19,6 +19,7 @@
  */
 #include "analyze/symmetry/colours.h"
 
+#include "analyze/analysis.h"
 #include "analyze/symmetry/verify.h"
 #include "base/keyed.h"
 #include "base/mix.h"
@@ -359,4 +360,19 @@ cnx_cells *cnx_find_cells(cnx_arena *arena, cnx_points *points)
         if (attempt == 200)
             pin_everything(cells);
     return cells;
+}
+
+const cnx_cells *cnx_analysis_cells(cnx_analysis *analysis)
+{
+    if (analysis->cells == NULL)
+        analysis->cells = cnx_find_cells(analysis->arena, analysis->points);
+    return analysis->cells;
+}
+
+const cnx_labels *cnx_parameter_labels(const cnx_parameter *parameter, uint32_t axis)
+{
+    const cnx_axis *a = &parameter->axes[axis];
+    if (a->kind != CNX_AXIS_LABELS)
+        return NULL;
+    return a->labels->finer != NULL ? a->labels->finer : a->labels;
 }

@@ -50,6 +50,12 @@ typedef struct cnx_cells {
  * What cannot be verified is pinned. Memory from `arena`. To be called once: the points are frozen. */
 cnx_cells *cnx_find_cells(cnx_arena *arena, cnx_points *points);
 
+/* The cells of an analysis; found on first use, then remembered with it. */
+const cnx_cells *cnx_analysis_cells(cnx_analysis *analysis);
+
+/* The labels of a parameter's axis as the graph came to see them, or NULL when the axis carries none. */
+const cnx_labels *cnx_parameter_labels(const cnx_parameter *parameter, uint32_t axis);
+
 /* log10 of the number of permutations of one cell, with everything inside its members. */
 double cnx_cell_log10_order(const cnx_cells *cells, uint32_t cell);
 

@@ -1,6 +1,6 @@
 #include "rewrite/factors/anchors.h"
 
-#include "analyze/symmetry/symmetry.h"
+#include "analyze/symmetry/cells.h"
 #include "base/intern.h"
 #include "base/mix.h"
 

@@ -4,7 +4,7 @@
 #ifndef CNX_REWRITE_SLICES_H
 #define CNX_REWRITE_SLICES_H
 
-#include "analyze/symmetry/symmetry.h"
+#include "analyze/symmetry/cells.h"
 #include "base/lanes.h"
 
 typedef struct cnx_slice {

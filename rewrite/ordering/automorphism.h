@@ -5,7 +5,7 @@
 #ifndef CNX_REWRITE_AUTOMORPHISM_H
 #define CNX_REWRITE_AUTOMORPHISM_H
 
-#include "analyze/symmetry/symmetry.h"
+#include "analyze/symmetry/cells.h"
 
 /* What checks of one model share; see automorphism.c. */
 typedef struct cnx_weights_check cnx_weights_check;

@@ -3,7 +3,7 @@
 #ifndef CNX_REWRITE_FINGERPRINT_H
 #define CNX_REWRITE_FINGERPRINT_H
 
-#include "analyze/symmetry/symmetry.h"
+#include "analyze/symmetry/cells.h"
 #include "base/lanes.h"
 
 /* Memory that is used again and again. The first three are for one axis, and `copies` is all zero between two

@@ -1,4 +1,5 @@
 /* How many different models the group makes of this one: its order divided by that of the stabiliser. */
+#include "analyze/describe/symmetry.h"
 #include "rewrite/ordering/sort.h"
 #include "rewrite/permute.h"
 

@@ -3,6 +3,7 @@
  * decided by rewrite/ordering/ties.h. When a limit stops that, the model is marked as not canonical, and has
  * no hash.
  */
+#include "analyze/describe/symmetry.h"
 #include "rewrite/ordering/sort.h"
 #include "rewrite/pass.h"
 #include "rewrite/permute.h"

@@ -1,4 +1,4 @@
-/* Orbits counted the slow way, to judge the bounds of analyze/symmetry/orbits.h.
+/* Orbits counted the slow way, to judge the bounds of analyze/bounds/orbits.h.
  *
  * The parameters of a chain d_0 ... d_{L+1} are coordinates with m values each. A signed permutation of the
  * units of every hidden layer moves coordinates and may negate them. By Burnside's lemma the number of orbits

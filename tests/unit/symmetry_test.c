@@ -1,6 +1,6 @@
 /* The engine of the symmetry search by itself: points, cells, and the check that stands behind every claim.
  */
-#include "analyze/symmetry/symmetry.h"
+#include "analyze/symmetry/cells.h"
 #include "analyze/symmetry/verify.h"
 
 #include <math.h>

@@ -5,8 +5,8 @@
 
 #include "analyze/bounds/activations.h"
 #include "analyze/bounds/log_combinatorics.h"
+#include "analyze/bounds/orbits.h"
 #include "analyze/bounds/theorems.h"
-#include "analyze/symmetry/orbits.h"
 
 /* Relative. The largest sums have 2e8 terms of one size in closed form; nothing cancels. */
 #define TOLERANCE 1e-12

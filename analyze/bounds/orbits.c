@@ -1,4 +1,4 @@
-#include "analyze/symmetry/orbits.h"
+#include "analyze/bounds/orbits.h"
 
 #include "analyze/bounds/log_combinatorics.h"
 

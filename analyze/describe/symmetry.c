@@ -1,25 +1,10 @@
-#include "analyze/symmetry/symmetry.h"
+#include "analyze/describe/symmetry.h"
 
 #include "analyze/parameters.h"
 #include "analyze/scaling/scaling.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-const cnx_cells *cnx_analysis_cells(cnx_analysis *analysis)
-{
-    if (analysis->cells == NULL)
-        analysis->cells = cnx_find_cells(analysis->arena, analysis->points);
-    return analysis->cells;
-}
-
-const cnx_labels *cnx_parameter_labels(const cnx_parameter *parameter, uint32_t axis)
-{
-    const cnx_axis *a = &parameter->axes[axis];
-    if (a->kind != CNX_AXIS_LABELS)
-        return NULL;
-    return a->labels->finer != NULL ? a->labels->finer : a->labels;
-}
 
 const char cnx_alone_reason[] = "no other position plays the same part";
 

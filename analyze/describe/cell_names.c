@@ -1,5 +1,5 @@
 /* What people call cells and their groups. */
-#include "analyze/symmetry/symmetry.h"
+#include "analyze/describe/symmetry.h"
 
 #include <stdlib.h>
 
