@@ -126,6 +126,42 @@ void cnx_apply_gather_nd(cnx_rule *rule)
     cnx_rule_output(rule, 0, output);
 }
 
+/* Whether indices[q, 1] tell in advance which positions of the first axis are written to, each at most once.
+ * Then `from` says where every position of the result is among those of data and, behind them, of updates. */
+static bool find_written(const cnx_rule *rule, cnx_axis data, cnx_axis news, uint32_t **from)
+{
+    const int64_t *numbers;
+    size_t count;
+    int64_t extent, written;
+    if (strcmp(cnx_attribute_text(rule->graph, rule->node, "reduction", "none"), "none") != 0 ||
+        rule->inputs[1].rank != 2 || !cnx_rule_numbers(rule, 1, &numbers, &count) ||
+        !cnx_rule_extent(rule, data, &extent) || !cnx_rule_extent(rule, news, &written) ||
+        written != (int64_t)count || extent > (int64_t)CNX_LARGEST_AXIS - written)
+        return false;
+    *from = CNX_NEW_ARRAY(rule->arena, uint32_t, (size_t)extent);
+    for (int64_t i = 0; i < extent; i++)
+        (*from)[i] = (uint32_t)i;
+    for (int64_t i = 0; i < written; i++) {
+        int64_t at = numbers[i] < 0 ? numbers[i] + extent : numbers[i];
+        if (at < 0 || at >= extent || (*from)[at] != (uint32_t)at)
+            return false;
+        (*from)[at] = (uint32_t)(extent + i);
+    }
+    return true;
+}
+
+/* The first axis of the result, where positions that are known in advance were written over. */
+static cnx_axis written_axis(cnx_rule *rule, cnx_axis data, cnx_axis news, const uint32_t *from)
+{
+    uint32_t reason = cnx_rule_reason(rule, "positions written over");
+    const cnx_axis parts[2] = {data, news};
+    cnx_dim whole = cnx_dim_add(rule->dims, data.extent, news.extent);
+    int64_t extent = 0;
+    cnx_rule_extent(rule, data, &extent);
+    cnx_axis both = cnx_axis_concat(rule->points, parts, 2, whole, reason);
+    return cnx_axis_gather(rule->points, both, from, (uint32_t)extent, reason);
+}
+
 /* data[d...], indices[q..., m], updates[q..., d...]: the first m axes are written to, the others pass. */
 void cnx_apply_scatter_nd(cnx_rule *rule)
 {
@@ -141,12 +177,16 @@ void cnx_apply_scatter_nd(cnx_rule *rule)
         return;
     }
     cnx_fact data = cnx_rule_input(rule, 0), news = cnx_rule_input(rule, 2);
+    uint32_t *from = NULL;
+    bool known = written == 1 && find_written(rule, data.axes[0], news.axes[0], &from);
     cnx_rule_pin_fact(rule, cnx_rule_input(rule, 1), "positions picked by data");
-    for (uint32_t k = 0; k < indices - 1; k++)
+    for (uint32_t k = 0; k < indices - 1 && !known; k++)
         cnx_rule_pin_fact_axis(rule, &news, k, "positions picked by data");
     for (uint32_t k = 0; k < rank; k++) {
         cnx_dim extent = data.axes[k].extent;
-        if (k < written)
+        if (k < written && known)
+            data.axes[k] = written_axis(rule, data.axes[k], news.axes[k], from);
+        else if (k < written)
             cnx_rule_pin_fact_axis(rule, &data, k, "positions picked by data");
         else
             data.axes[k] = cnx_rule_same(rule, data.axes[k], news.axes[indices - 1 + k - (uint32_t)written]);

@@ -763,12 +763,23 @@ def pick_along():
 
 
 def pick_slices():
-    """GatherND of whole rows, ScatterND of rows into a table: rows are chosen, the 6 columns are free: 6!"""
+    """GatherND of whole rows, ScatterND of rows into a table: rows are chosen, the 6 columns are free, and so are the two
+    rows of the table that are written over: 6! 2!"""
     b = start(91)
     x = layer(b, b.input("x", [4, 3]), 3, 6)
     rows = b.node("GatherND", x, b.input("which", [2, 1], TensorProto.INT64))
     table = b.node("ScatterND", b.weight(5, 6), b.constant(numpy.array([[3], [1]])), rows)
     return head(b, table, 6, [5])
+
+
+def written_over():
+    """A bias whose positions 4 ... 7 (4 once counted from the end) become zeros, as that of the keys where attention is
+    by cosines: 8 features keep their biases, 4 get a zero, and 4 numbers of the bias are read by nobody: 8! 4! 4!"""
+    b = start(120)
+    x = b.node("MatMul", b.input("x", ["N", 3]), b.weight(3, 12))
+    where = b.constant(numpy.array([[7], [-8], [5], [6]]))
+    bias = b.node("ScatterND", b.weight(12), where, b.constant(numpy.zeros(4, dtype=numpy.float32)))
+    return head(b, b.node("Relu", b.node("Add", x, bias)), 12, ["N"])
 
 
 def order_along():
@@ -991,7 +1002,8 @@ MODELS = {
     "fused_sampling": (fused_sampling, factorials(6)),
     "fused_small_ones": (fused_small_ones, factorials(4, 5)),
     "pick_along": (pick_along, factorials(5)),
-    "pick_slices": (pick_slices, factorials(6)),
+    "pick_slices": (pick_slices, factorials(6, 2)),
+    "written_over": (written_over, factorials(8, 4, 4)),
     "order_along": (order_along, factorials(6)),
     "old_broadcast": (old_broadcast, factorials(5)),
     "old_comparison": (old_comparison, factorials(5)),
