@@ -20,7 +20,8 @@ typedef struct cnx_unpermuted {
 /* How tensors are read whose `permutation` is set. Installed by rewrite/, so that onnx/ does not depend on
  * it. Both are called from several threads at once, and cannot fail. */
 typedef struct cnx_tensor_reader {
-    /* Bytes of a row: what a permutation gathers in one go, from one row of the tensor. */
+    /* Bytes of a row: what a permutation gathers in one go, from one row of the tensor. 0: nothing moves, and
+     * what is read in order comes from the tensor in order. */
     uint64_t (*row_size)(const cnx_tensor *tensor);
     /* Produces bytes [offset, offset+size) of the permuted form. */
     void (*read)(const cnx_tensor *tensor, const cnx_unpermuted *from, uint64_t offset, uint8_t *out,

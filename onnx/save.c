@@ -16,9 +16,12 @@ enum { RAW_DATA = 9 };
 
 /* Long payloads are made ready in blocks of about this size, by several threads. */
 #define BLOCK ((size_t)256 << 10)
-/* A permuted tensor's rows are read each for itself, out of order, when they are at least this long. A tensor
- * of shorter rows is left where it is mapped, and its pages are let go after every LET_GO bytes. */
-#define SHORT_ROW ((size_t)16 << 10)
+/* Pages of a mapping are dear: each has to be mapped, and unmapped again. So a permuted tensor is copied from
+ * the file, in one piece up to this size, */
+#define WHOLE ((uint64_t)12 << 20)
+/* and row by row, out of order, when rows are at least this long. Only a large tensor of shorter rows is left
+ * where it is mapped, and its pages are let go after every LET_GO bytes. */
+#define SHORT_ROW ((size_t)8 << 10)
 #define LET_GO ((uint64_t)16 << 20)
 
 /* In a file beside the model, payloads start at multiples of a page, so that runtimes can map them. Short
@@ -41,6 +44,7 @@ typedef struct saver {
     cnx_lanes *lanes;
     uint8_t *blocks; /* one for each slot of the lanes */
     uint8_t *rows;   /* the same */
+    uint8_t *whole;  /* a permuted tensor as it is stored */
 } saver;
 
 /* Whether a tensor's payload is written from outside of its header, and as what. */
@@ -198,6 +202,20 @@ static size_t block_size(const stream *out, size_t item)
 }
 
 /* Runs in any thread. */
+static void copy_block(void *state, size_t item, size_t slot)
+{
+    const stream *out = state;
+    uint64_t offset = (uint64_t)item * out->block;
+    (void)slot;
+    cnx_view_copy(out->view, out->bytes + offset, block_size(out, item), out->save->whole + offset);
+}
+
+static void nothing(void *state, size_t item, size_t slot)
+{
+    (void)state, (void)item, (void)slot;
+}
+
+/* Runs in any thread. */
 static void prepare(void *state, size_t item, size_t slot)
 {
     const stream *out = state;
@@ -238,26 +256,52 @@ static void get_ready(saver *save, size_t count)
     save->rows = cnx_alloc(save->scratch, slots * BLOCK);
 }
 
-static void run(stream *out)
+static void run(stream *out, cnx_lane_function make_ready, cnx_lane_function use)
 {
     size_t count = (size_t)((out->size + out->block - 1) / out->block);
     get_ready(out->save, count);
     if (count > 1) {
-        cnx_lanes_run(out->save->lanes, count, prepare, consume, out);
+        cnx_lanes_run(out->save->lanes, count, make_ready, use, out);
     } else if (count == 1) {
-        prepare(out, 0, 0);
-        consume(out, 0, 0);
+        make_ready(out, 0, 0);
+        use(out, 0, 0);
     }
+}
+
+/* Room for the largest tensor that is copied as a whole. */
+static uint8_t *room_for_whole(const saver *save)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < save->count; i++) {
+        const cnx_tensor *tensor = save->tensors[i];
+        if (tensor->permutation != NULL && tensor->size > most && tensor->size <= WHOLE)
+            most = tensor->size;
+    }
+    return cnx_alloc(save->scratch, (size_t)most);
+}
+
+/* From here on the tensor is in memory. */
+static void copy_whole(stream *out)
+{
+    if (out->save->whole == NULL)
+        out->save->whole = room_for_whole(out->save);
+    run(out, copy_block, nothing);
+    out->bytes = out->save->whole;
+    out->view = NULL;
 }
 
 /* Chooses how the source of a permuted tensor is read. */
 static void arrange(stream *out)
 {
     uint64_t row = out->save->reader->row_size(out->tensor);
+    if (row == 0) /* in order */
+        return;
+    if (out->view != NULL && out->size <= WHOLE)
+        copy_whole(out);
     out->rows = row <= BLOCK;
     if (out->rows)
         out->block = (size_t)(BLOCK / row * row);
-    if (out->view == NULL || (out->rows && (row >= SHORT_ROW || row == out->size)))
+    if (out->view == NULL || (out->rows && row >= SHORT_ROW))
         return;
     out->mapped = true;
     cnx_view_expect(out->bytes, out->size);
@@ -280,7 +324,7 @@ static void emit(void *state, size_t index, cnx_sink *sink)
     out.view = cnx_source_view(save->model->source, out.bytes);
     if (out.tensor != NULL)
         arrange(&out);
-    run(&out);
+    run(&out, prepare, consume);
 }
 
 static saver begin(cnx_model *model, const cnx_tensor_reader *reader, const char *location,

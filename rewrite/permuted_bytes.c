@@ -241,9 +241,6 @@ static void read_permuted(const cnx_tensor *tensor, const cnx_unpermuted *from, 
     (void)cnx_read_permuted(tensor, from, offset, out, size);
 }
 
-/* Where nothing moves and only factors apply, any piece will do for a row. */
-#define ANY_ROW ((uint64_t)1 << 16)
-
 static bool moves_nothing(const cnx_tensor *tensor)
 {
     for (uint32_t k = 0; k < tensor->rank; k++)
@@ -255,7 +252,7 @@ static bool moves_nothing(const cnx_tensor *tensor)
 static uint64_t row_size(const cnx_tensor *tensor)
 {
     if (moves_nothing(tensor))
-        return ANY_ROW;
+        return 0;
     reader r = make_reader(tensor, NULL);
     return tensor->rank != 0 && has_whole_bytes(&r) ? r.length * r.run : tensor->size;
 }
