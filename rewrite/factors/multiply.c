@@ -101,15 +101,17 @@ static walker start_walk(const cnx_tensor *tensor, uint64_t element)
 /* What a stretch of elements is multiplied by. */
 typedef struct stretch {
     double factor;         /* all of them */
-    const double *factors; /* each, besides; or NULL */
+    const double *factors; /* each run, besides; or NULL */
     uint32_t step;         /* the same for floats */
     const uint32_t *steps;
+    uint64_t run;  /* elements that share one of the factors */
+    uint64_t skip; /* of them, before the stretch begins */
 } stretch;
 
 /* The product along axes [0, end). */
 static stretch factor_before(const walker *w, uint32_t end)
 {
-    stretch by = {.factor = 1};
+    stretch by = {.factor = 1, .run = 1};
     for (uint32_t k = 0; k < end; k++) {
         const cnx_axis_factors *axis = &w->factors[k];
         if (axis->factor == NULL)
@@ -177,32 +179,56 @@ CNX_WIDE static uint32_t step_run(const uint8_t *restrict in, uint32_t count, ui
 
 /* ---- runs and rows ---- */
 
-/* Returns whether that was exact. */
-static bool multiply_stretch(const walker *w, uint8_t *bytes, uint64_t count, const stretch *by)
+/* The steps of elements [at, at + count) of a stretch: where they are, or written out into `room`. */
+static const uint32_t *find_steps(const stretch *by, uint64_t at, uint32_t count, uint32_t room[FEW])
+{
+    const uint32_t *next = by->steps + (by->skip + at) / by->run;
+    uint64_t left = by->run - (by->skip + at) % by->run;
+    if (by->run == 1)
+        return next;
+    for (uint32_t i = 0; i < count; left = by->run, next++)
+        for (uint32_t end = count - i < left ? count : i + (uint32_t)left; i < end; i++)
+            room[i] = *next;
+    return room;
+}
+
+static bool multiply_each(const walker *w, uint8_t *bytes, uint64_t at, uint64_t count, const stretch *by)
 {
     bool exact = true;
-    int32_t type = w->tensor->type;
-    size_t size = cnx_type_bits(type) / 8;
-    for (uint64_t at = 0; at < count; at += FEW) {
-        uint32_t few = count - at < FEW ? (uint32_t)(count - at) : FEW, product[FEW], trouble = 1;
-        if (w->steps && by->steps != NULL)
-            trouble = step_row(bytes + at * size, few, by->step, by->steps + at, product);
-        else if (w->steps)
-            trouble = step_run(bytes + at * size, few, by->step, product);
-        if (trouble == 0)
-            memcpy(bytes + at * size, product, few * size);
-        for (uint64_t i = at; i < at + few && trouble != 0; i++)
-            exact &= multiply_element(type, bytes + i * size,
-                                      by->factors != NULL ? by->factor * by->factors[i] : by->factor);
+    size_t size = cnx_type_bits(w->tensor->type) / 8;
+    for (uint64_t i = at; i < at + count; i++) {
+        double besides = by->factors != NULL ? by->factors[(by->skip + i) / by->run] : 1;
+        exact &= multiply_element(w->tensor->type, bytes + i * size, by->factor * besides);
     }
     return exact;
 }
 
-/* Whether every element has its own factor, and those along the last axis do not depend on others, nor others
- * on them: then whole rows can be multiplied at once. */
+/* Returns whether that was exact. */
+static bool multiply_stretch(const walker *w, uint8_t *bytes, uint64_t count, const stretch *by)
+{
+    bool exact = true;
+    size_t size = cnx_type_bits(w->tensor->type) / 8;
+    for (uint64_t at = 0; at < count; at += FEW) {
+        uint32_t few = count - at < FEW ? (uint32_t)(count - at) : FEW, product[FEW], room[FEW], trouble = 1;
+        if (w->steps && by->steps != NULL)
+            trouble = step_row(bytes + at * size, few, by->step, find_steps(by, at, few, room), product);
+        else if (w->steps)
+            trouble = step_run(bytes + at * size, few, by->step, product);
+        if (trouble == 0)
+            memcpy(bytes + at * size, product, few * size);
+        else
+            exact &= multiply_each(w, bytes, at, few, by);
+    }
+    return exact;
+}
+
+/* Whether elements, or short runs of them, have factors of their own, and those along the last axis do not
+ * depend on others, nor others on them: then whole rows can be multiplied at once. */
 static bool has_rows(const walker *w)
 {
-    bool rows = w->run == 1 && w->factors[w->last].factor != NULL && w->factors[w->last].governor == CNX_NONE;
+    enum { SHORT = 64 };
+    bool rows =
+        w->run < SHORT && w->factors[w->last].factor != NULL && w->factors[w->last].governor == CNX_NONE;
     for (uint32_t k = 0; k < w->last && rows; k++)
         rows = w->factors[k].factor == NULL || w->factors[k].governor != w->last;
     return rows;
@@ -214,23 +240,25 @@ static bool multiply_elements(const cnx_tensor *tensor, uint64_t element, uint8_
     size_t size = cnx_type_bits(tensor->type) / 8;
     walker w = start_walk(tensor, element);
     bool rows = has_rows(&w);
-    uint64_t left = w.run - element % w.run;
+    uint64_t skip = element % w.run;
     while (count != 0) {
-        uint64_t at = w.position[w.last], taken = left;
+        uint64_t at = w.position[w.last], taken = w.run - skip;
         if (rows)
-            taken = (uint64_t)tensor->dims[w.last] - at;
+            taken += ((uint64_t)tensor->dims[w.last] - at - 1) * w.run;
         taken = taken < count ? taken : count;
         stretch by = factor_before(&w, rows ? w.last : w.last + 1);
         if (rows) {
             by.factors = w.factors[w.last].factor + at;
             by.steps = w.factors[w.last].steps + at;
-            w.position[w.last] += taken - 1;
+            by.run = w.run;
+            by.skip = skip;
+            w.position[w.last] = (uint64_t)tensor->dims[w.last] - 1;
         }
         if (rows || by.factor != 1)
             exact &= multiply_stretch(&w, bytes, taken, &by);
         bytes += taken * size;
         count -= taken;
-        left = w.run;
+        skip = 0;
         step(&w);
     }
     return exact;
