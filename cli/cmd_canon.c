@@ -109,11 +109,10 @@ static int work(const struct request *request, const void *settings_given, cnx_m
     cnx_error error = {0};
     uint64_t bytes;
     int outcome = OUTCOME_SUCCESS;
-    if (cnx_canonicalize(model, &settings->canon, &report, &error) != CNX_OK)
-        return error.code == CNX_ERROR_USAGE ? outcome_usage("canon", "%s", error.message)
-                                             : outcome_failure(request->operands[0], &error);
-    if (cnx_model_write(model, settings->output, &bytes, &error) != CNX_OK)
-        return outcome_failure(settings->output, &error);
+    if (cnx_canonicalize_to(model, &settings->canon, settings->output, &report, &bytes, &error) != CNX_OK)
+        return error.code == CNX_ERROR_USAGE
+                   ? outcome_usage("canon", "%s", error.message)
+                   : outcome_failure(report ? settings->output : request->operands[0], &error);
     if (settings->name_map)
         outcome = write_map(request->operands[0], settings, report);
     if (request->json)

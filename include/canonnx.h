@@ -390,6 +390,14 @@ CNX_API cnx_code cnx_sample(cnx_model *model, uint64_t seed, unsigned kinds, cnx
 CNX_API cnx_code cnx_model_write(cnx_model *model, const char *path, uint64_t *bytes_written,
                                  cnx_error *error);
 
+/* cnx_canonicalize and cnx_model_write in one: quicker, since weights need not be looked at before they are
+ * written. To be called for a model as it was opened, which is good for nothing but to be closed afterwards;
+ * the report lives as long. When this fails, *report is NULL if the model has no such form, and not if the
+ * form could not be written. */
+CNX_API cnx_code cnx_canonicalize_to(cnx_model *model, const cnx_canon_options *options, const char *path,
+                                     const cnx_canon_report **report, uint64_t *bytes_written,
+                                     cnx_error *error);
+
 /* Writes bytes to a file as cnx_model_write does: under a temporary name beside it, then renamed over it. */
 CNX_API cnx_code cnx_file_write(const char *path, const void *bytes, size_t size, cnx_error *error);
 

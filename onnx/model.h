@@ -139,7 +139,7 @@ uint64_t cnx_saved_size(cnx_model *model);
 
 /* cnx_save to a temporary file beside `path`, then rename. A model of 2 GiB or more, which protobuf's readers
  * refuse, is saved in two. Returns the number of bytes. On any failure temporary files are removed and `path`
- * is untouched. */
+ * is untouched; so it is when the reader says that all is spoiled, and the number of bytes is 0 then. */
 uint64_t cnx_save_file(cnx_model *model, const struct cnx_tensor_reader *reader, const char *path);
 
 /* cnx_save_in_two to `path` and a file of that name with ".data" behind it. */

@@ -5,6 +5,8 @@
 #include "onnx/mapping.h"
 #include "onnx/tensor.h"
 
+#include <stdatomic.h>
+
 struct cnx_model;
 
 /* The view of a mapped file that a tensor's bytes lie in, or NULL when they are elsewhere in memory. */
@@ -26,6 +28,8 @@ typedef struct cnx_tensor_reader {
     /* Produces bytes [offset, offset+size) of the permuted form. */
     void (*read)(const cnx_tensor *tensor, const cnx_unpermuted *from, uint64_t offset, uint8_t *out,
                  size_t size);
+    /* Set by `read` when nothing that it produced may be used, after all. NULL: that cannot be. */
+    atomic_bool *spoiled;
 } cnx_tensor_reader;
 
 #endif

@@ -121,12 +121,19 @@ static output *begin(cnx_arena *scratch, const char *path)
     return out;
 }
 
+static bool is_spoiled(const cnx_tensor_reader *reader)
+{
+    return reader != NULL && reader->spoiled != NULL && atomic_load(reader->spoiled);
+}
+
 static uint64_t write_one(cnx_arena *scratch, cnx_model *model, const cnx_tensor_reader *reader,
                           const char *path)
 {
     output *out = begin(scratch, path);
     cnx_sink sink = {.write = write_file, .state = out, .arena = scratch};
     cnx_save(model, reader, &sink);
+    if (is_spoiled(reader))
+        return 0;
     finish(out, scratch);
     return out->size;
 }
@@ -159,6 +166,8 @@ static uint64_t write_two(cnx_arena *scratch, cnx_model *model, const cnx_tensor
                  "cannot write: without its initializers the model takes %" PRIu64
                  " bytes (expected less than 2 GiB)",
                  out->size);
+    if (is_spoiled(reader))
+        return 0;
     finish(beside, scratch);
     finish(out, scratch);
     return size;

@@ -46,31 +46,84 @@ cnx_code cnx_canonicalize(cnx_model *model, const cnx_canon_options *options, co
     return cnx_leave(model->arena, &trap);
 }
 
-/* ---- the hash of a file ---- */
+/* ---- the form of a file, to be hashed or written ---- */
 
-static cnx_code hash_path(const char *path, atomic_bool *lost, char digest[33], cnx_error *error)
+/* Whether all weights have room for the exponents that the pass `scales` gives them is seen when they are
+ * read to be hashed or written, and not before, since nearly always they have. If not, all of it was in vain,
+ * and is done once more, with a look at the weights first. */
+
+/* What is made of a model. */
+typedef struct product {
+    const cnx_canon_options *options;
+    const char *path; /* where its form is written; NULL: it is hashed */
+    const cnx_canon_report *report;
+    uint64_t bytes;
+    char digest[33];
+} product;
+
+/* `lost` (NULL: nothing is taken on trust) tells whether the product is of no use. */
+static void make(cnx_model *model, product *made, atomic_bool *lost)
+{
+    cnx_tensor_reader reader = cnx_permuted_reader;
+    reader.spoiled = lost;
+    made->report = canonicalize(model, made->options, lost);
+    if (made->path == NULL)
+        cnx_digest_of_model(model, made->digest);
+    else
+        made->bytes = cnx_save_file(model, &reader, made->path);
+}
+
+static cnx_code make_trusting(cnx_model *model, product *made, bool *spoiled, cnx_error *error)
+{
+    cnx_trap trap;
+    atomic_bool *volatile lost = NULL;
+    if (CNX_ENTER(model->arena, trap, error) == CNX_OK) {
+        lost = CNX_NEW(model->arena, atomic_bool);
+        make(model, made, lost);
+    }
+    *spoiled = lost != NULL && atomic_load(lost);
+    return cnx_leave(model->arena, &trap);
+}
+
+static cnx_code make_looking(cnx_model *model, product *made, cnx_error *error)
+{
+    cnx_trap trap;
+    made->report = NULL;
+    if (CNX_ENTER(model->arena, trap, error) == CNX_OK)
+        make(cnx_load_again(model), made, NULL);
+    return cnx_leave(model->arena, &trap);
+}
+
+/* A form that is not canonical may be so because of what was taken on trust; a file that cannot be written
+ * may not. */
+static cnx_code make_product(cnx_model *model, product *made, cnx_error *error)
+{
+    bool spoiled;
+    cnx_code code = make_trusting(model, made, &spoiled, error);
+    if (spoiled || (code != CNX_OK && (made->report == NULL || made->path == NULL)))
+        code = make_looking(model, made, error);
+    return code;
+}
+
+cnx_code cnx_canonicalize_to(cnx_model *model, const cnx_canon_options *options, const char *path,
+                             const cnx_canon_report **report, uint64_t *bytes_written, cnx_error *error)
+{
+    product made = {.options = options, .path = path};
+    cnx_code code = make_product(model, &made, error);
+    *report = made.report;
+    *bytes_written = made.bytes;
+    return code;
+}
+
+cnx_code cnx_path_hash(const char *path, char digest[33], cnx_error *error)
 {
     cnx_model *model;
     cnx_code code = cnx_model_open(path, &model, error);
     if (code != CNX_OK)
         return code;
-    cnx_trap trap;
-    if (CNX_ENTER(model->arena, trap, error) == CNX_OK) {
-        canonicalize(model, NULL, lost);
-        cnx_digest_of_model(model, digest);
-    }
-    code = cnx_leave(model->arena, &trap);
+    product made = {0};
+    code = make_product(model, &made, error);
+    memcpy(digest, made.digest, sizeof made.digest);
     cnx_model_close(model);
     return code;
-}
-
-/* Whether all weights have room for the exponents that the pass `scales` gives them is seen when they are
- * read to be hashed, and not before, since nearly always they have. If not, all of it was in vain. Standard
- * input cannot be read twice. */
-cnx_code cnx_path_hash(const char *path, char digest[33], cnx_error *error)
-{
-    atomic_bool lost = false;
-    if (strcmp(path, "-") != 0 && hash_path(path, &lost, digest, error) == CNX_OK && !lost)
-        return CNX_OK;
-    return hash_path(path, NULL, digest, error);
 }

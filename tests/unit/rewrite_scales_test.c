@@ -1,6 +1,8 @@
-/* Scales are only changed where no element loses a bit by that (docs/FORMAT.md, 6.4), and cnx_path_hash,
- * which sees that late, gives the digest of the same form. */
+/* Scales are only changed where no element loses a bit by that (docs/FORMAT.md, 6.6). cnx_path_hash and
+ * cnx_canonicalize_to, which see that late, make the same form. */
 #include "rewrite_text.h"
+
+#include <unistd.h>
 
 /* A unit with bias 8 is divided by 8, one with bias 1/8 multiplied by 8; what follows is treated the other
  * way round. */
@@ -20,6 +22,30 @@ static void digest_of(const cnx_canon_options *options, char digest[33])
     cnx_model_close(model);
 }
 
+/* The form is written in one go as it is in two steps. */
+static void compare_files(const cnx_canon_options *options)
+{
+    cnx_error error = {0};
+    cnx_model *model;
+    const cnx_canon_report *steps = NULL, *one = NULL;
+    uint64_t bytes = 0, again = 1;
+    if (cnx_model_open("scales.onnx", &model, &error) != CNX_OK ||
+        cnx_canonicalize(model, options, &steps, &error) != CNX_OK ||
+        cnx_model_write(model, "steps.onnx", &bytes, &error) != CNX_OK)
+        fail_msg("%s: %s", error.place, error.message);
+    cnx_model *other;
+    if (cnx_model_open("scales.onnx", &other, &error) != CNX_OK ||
+        cnx_canonicalize_to(other, options, "one.onnx", &one, &again, &error) != CNX_OK)
+        fail_msg("%s: %s", error.place, error.message);
+    assert_same_files("steps.onnx", "one.onnx");
+    assert_int_equal(bytes, again);
+    assert_int_equal(steps->note_count, one->note_count);
+    for (size_t i = 0; i < one->note_count; i++)
+        assert_string_equal(steps->notes[i], one->notes[i]);
+    cnx_model_close(model);
+    cnx_model_close(other);
+}
+
 static void check(const char *text, bool kept)
 {
     static const cnx_canon_options without_scales = {.keep_scales = true};
@@ -36,6 +62,8 @@ static void check(const char *text, bool kept)
         fail_msg("%s: %s\n%s", error.place, error.message, text);
     if (strcmp(digest, expected) != 0)
         fail_msg("the file's hash differs from that of its form:\n%s", text);
+    compare_files(NULL);
+    compare_files(&without_scales);
 }
 
 static void changed_scales(void **state)
@@ -73,12 +101,34 @@ static void long_tensors(void **state)
     }
 }
 
+/* Whose fault a failure is, and that nothing is left of it. */
+static void failures(void **state)
+{
+    (void)state;
+    static const cnx_canon_options unknown_pass = {.passes = "sorcery"};
+    cnx_error error = {0};
+    const cnx_canon_report *report;
+    uint64_t bytes;
+    cnx_model *model = model_of_text(NETWORK("8 0.125", "1 2 3 4", "5 6 7 8"));
+    assert_int_equal(cnx_canonicalize_to(model, &unknown_pass, "none.onnx", &report, &bytes, &error),
+                     CNX_ERROR_USAGE);
+    assert_null(report);
+    cnx_model_close(model);
+    model = model_of_text(NETWORK("8 0.125", "1 2 3 4", "5 6 7 8"));
+    assert_int_equal(cnx_canonicalize_to(model, NULL, "no/folder/none.onnx", &report, &bytes, &error),
+                     CNX_ERROR_FILE);
+    assert_non_null(report);
+    cnx_model_close(model);
+    assert_int_equal(access("none.onnx", F_OK), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(changed_scales),
         cmocka_unit_test(kept_scales),
         cmocka_unit_test(long_tensors),
+        cmocka_unit_test(failures),
     };
     return cmocka_run_group_tests_name("rewrite_scales", tests, enter_folder, leave_folder);
 }
