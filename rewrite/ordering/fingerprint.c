@@ -20,8 +20,6 @@
 
 #include "base/mix.h"
 
-#include <stdlib.h>
-
 /* ---- ties ---- */
 
 int cnx_compare_prints(const cnx_prints *prints, uint32_t a, uint32_t b)
@@ -31,36 +29,47 @@ int cnx_compare_prints(const cnx_prints *prints, uint32_t a, uint32_t b)
     return (prints->print[a] > prints->print[b]) - (prints->print[a] < prints->print[b]);
 }
 
-typedef struct cnx_member_key {
-    uint64_t bias;
-    uint64_t print;
-    uint32_t class;
-} member_key;
+/* What members are sorted by, one after the other. */
+enum key { BIAS, PRINT, NUMBER };
 
-static int compare_keys(const void *a, const void *b)
+/* Sorts by one key, and by the next ones where that is the same. */
+static void sort_by_keys(const cnx_prints *prints, cnx_keyed *members, uint32_t count, enum key key)
 {
-    const member_key *x = a, *y = b;
-    if (x->bias != y->bias)
-        return x->bias < y->bias ? -1 : 1;
-    return (x->print > y->print) - (x->print < y->print);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t class = members[i].item;
+        members[i].key = key == BIAS ? prints->bias[class] : key == PRINT ? prints->print[class] : class;
+    }
+    cnx_sort_keyed(prints->arena, members, count);
+    for (uint32_t i = 0, end; i < count && key != NUMBER; i = end) {
+        for (end = i + 1; end < count && members[end].key == members[i].key; end++)
+            ;
+        if (end - i > 1)
+            sort_by_keys(prints, members + i, end - i, key + 1);
+    }
+}
+
+const cnx_keyed *cnx_rank_members(const cnx_prints *prints, uint32_t cell)
+{
+    const cnx_cell *c = &prints->cells->cells[cell];
+    cnx_keyed *members = prints->scratch.members;
+    for (uint32_t i = 0; i < c->count; i++)
+        members[i].item = prints->cells->members[c->first + i];
+    sort_by_keys(prints, members, c->count, BIAS);
+    return members;
 }
 
 /* Marks the tied members of a cell; returns how many different keys it has. */
 static uint32_t mark_ties(cnx_prints *prints, uint32_t cell)
 {
-    const cnx_cell *c = &prints->cells->cells[cell];
-    const uint32_t *members = prints->cells->members + c->first;
-    member_key *keys = prints->scratch.keys;
-    for (uint32_t i = 0; i < c->count; i++)
-        keys[i] = (member_key){prints->bias[members[i]], prints->print[members[i]], members[i]};
-    qsort(keys, c->count, sizeof *keys, compare_keys);
-    uint32_t distinct = 0;
-    for (uint32_t i = 0, end; i < c->count; i = end, distinct++) {
+    uint32_t count = prints->cells->cells[cell].count, distinct = 0;
+    const cnx_keyed *members = cnx_rank_members(prints, cell);
+    for (uint32_t i = 0, end; i < count; i = end, distinct++) {
+        uint32_t first = members[i].item;
         bool tied = false;
-        for (end = i + 1; end < c->count && compare_keys(&keys[i], &keys[end]) == 0; end++)
-            tied = tied || prints->unit[keys[end].class] != prints->unit[keys[i].class];
+        for (end = i + 1; end < count && cnx_compare_prints(prints, first, members[end].item) == 0; end++)
+            tied = tied || prints->unit[members[end].item] != prints->unit[first];
         for (uint32_t k = i; k < end; k++)
-            prints->tied[keys[k].class] = tied;
+            prints->tied[members[k].item] = tied;
     }
     return distinct;
 }
@@ -153,7 +162,7 @@ static cnx_prints *new_prints(cnx_arena *arena, cnx_analysis *analysis)
     prints->scratch = (cnx_print_scratch){.begin = CNX_NEW_ARRAY(arena, uint32_t, cells->cell_count),
                                           .copies = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count),
                                           .first = CNX_NEW_ARRAY(arena, uint32_t, cells->class_count),
-                                          .keys = CNX_NEW_ARRAY(arena, struct cnx_member_key, largest)};
+                                          .members = CNX_NEW_ARRAY(arena, cnx_keyed, largest)};
     list_nested(prints);
     return prints;
 }

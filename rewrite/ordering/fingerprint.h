@@ -4,15 +4,16 @@
 #define CNX_REWRITE_FINGERPRINT_H
 
 #include "analyze/symmetry/cells.h"
+#include "base/keyed.h"
 #include "base/lanes.h"
 
 /* Memory that is used again and again. The first three are for one axis, and `copies` is all zero between two
  * uses, so that an axis costs its own length and not that of the model. */
 typedef struct cnx_print_scratch {
-    uint32_t *begin;             /* by cell: where it begins on the axis */
-    uint32_t *copies;            /* by class: how often it shows there */
-    uint32_t *first;             /* by class: where it shows first */
-    struct cnx_member_key *keys; /* of one cell */
+    uint32_t *begin;    /* by cell: where it begins on the axis */
+    uint32_t *copies;   /* by class: how often it shows there */
+    uint32_t *first;    /* by class: where it shows first */
+    cnx_keyed *members; /* of one cell */
 } cnx_print_scratch;
 
 /* What is known of every class so far. Two members of a cell with different (bias, print) can be told apart.
@@ -50,5 +51,9 @@ cnx_prints *cnx_fingerprint(cnx_arena *arena, cnx_analysis *analysis);
 
 /* The order of two members of a cell: by bias, then by print; 0 when they are tied. */
 int cnx_compare_prints(const cnx_prints *prints, uint32_t a, uint32_t b);
+
+/* The members of a cell, as `item`s, in that order, and those that are tied by their number. What is returned
+ * is scratch memory, good until the next call. */
+const cnx_keyed *cnx_rank_members(const cnx_prints *prints, uint32_t cell);
 
 #endif

@@ -1,19 +1,10 @@
 #include "rewrite/ordering/sort.h"
 
-#include <stdlib.h>
-
-static int compare_classes(const void *a, const void *b, void *prints)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    int order = cnx_compare_prints(prints, x, y);
-    return order != 0 ? order : (x > y) - (x < y);
-}
-
 void cnx_sort_members(const cnx_prints *prints, uint32_t cell, uint32_t *sorted)
 {
-    const cnx_cell *c = &prints->cells->cells[cell];
-    memcpy(sorted, prints->cells->members + c->first, c->count * sizeof *sorted);
-    qsort_r(sorted, c->count, sizeof *sorted, compare_classes, (void *)(uintptr_t)prints);
+    const cnx_keyed *ranked = cnx_rank_members(prints, cell);
+    for (uint32_t i = 0; i < prints->cells->cells[cell].count; i++)
+        sorted[i] = ranked[i].item;
 }
 
 void cnx_sort_cell(const cnx_prints *prints, uint32_t cell, uint32_t *image, uint32_t *scratch)
