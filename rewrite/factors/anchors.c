@@ -6,10 +6,10 @@
 
 #include <stdlib.h>
 
-/* What was found of one axis. Positions are told apart by where they occur and by the actions on them, step
- * by step, and numbered by that; the same steps give the same numbers when places are asked for later. */
+/* What was found of one axis. */
 struct cnx_axis_pieces {
-    const uint32_t *piece_of; /* by such a number: the piece, or CNX_NONE */
+    const cnx_anchor_place *places; /* by position; NULL: nothing multiplies any of them */
+    uint32_t count;
     uint32_t first_anchor;
     uint32_t anchor_count;
 };
@@ -52,6 +52,9 @@ static const uint64_t *colour_points(cnx_arena *arena, const cnx_cells *cells)
 }
 
 /* ---- places ---- */
+
+/* Positions are told apart by where they occur and by the actions on them, step by step, and numbered by
+ * that. */
 
 /* A step: of the position's occurrence, the first one; or of the number before and of an action. */
 typedef struct step {
@@ -99,39 +102,33 @@ static void add_action(const cnx_anchors *a, places *p, cnx_arena *scratch, cons
     }
 }
 
-/* Numbers the positions of an axis; count is 0 when nothing multiplies any of them. */
-static places number_positions(const cnx_anchors *a, cnx_arena *arena, size_t parameter, uint32_t axis)
+/* Numbers the positions of an axis; count is 0 when nothing multiplies any of them. Only the steps are in
+ * `scratch`. */
+static places number_positions(const cnx_anchors *a, cnx_arena *scratch, size_t parameter, uint32_t axis)
 {
     const cnx_labels *labels = cnx_parameter_labels(&a->analysis->parameters[parameter], axis);
     places p = {0};
     uint32_t count;
     const cnx_scaling_action *actions = cnx_scaling_actions(a->scalings, parameter, axis, &count);
-    cnx_arena *scratch = cnx_arena_create(arena);
     for (uint32_t i = 0; i < count; i++) {
         if (actions[i].kind != a->kind)
             continue;
         if (p.count == 0) {
             p.count = labels->sequence->count;
-            p.of = CNX_NEW_ARRAY(arena, cnx_anchor_place, p.count);
+            p.of = CNX_NEW_ARRAY(a->arena, cnx_anchor_place, p.count);
             memset(p.of, 0xff, p.count * sizeof *p.of);
-            cnx_intern_init(&p.steps, arena);
+            cnx_intern_init(&p.steps, scratch);
         }
         add_action(a, &p, scratch, labels, &actions[i], i, axis);
     }
-    cnx_arena_destroy(scratch);
     return p;
 }
 
-const cnx_anchor_place *cnx_anchor_places(cnx_arena *arena, const cnx_anchors *a, size_t parameter,
-                                          uint32_t axis, uint32_t *count)
+const cnx_anchor_place *cnx_anchor_places(const cnx_anchors *a, size_t parameter, uint32_t axis,
+                                          uint32_t *count)
 {
-    places p = number_positions(a, arena, parameter, axis);
-    const struct cnx_axis_pieces *pieces = &a->axes[parameter][axis];
-    *count = p.count;
-    for (uint32_t i = 0; i < p.count; i++)
-        if (p.of[i].piece != CNX_NONE)
-            p.of[i].piece = pieces->piece_of[p.of[i].piece];
-    return p.count != 0 ? p.of : NULL;
+    *count = a->axes[parameter][axis].count;
+    return a->axes[parameter][axis].places;
 }
 
 uint32_t cnx_anchors_on_axis(const cnx_anchors *a, size_t parameter, uint32_t axis, uint32_t *first)
@@ -258,7 +255,7 @@ static void find_axis(cnx_anchors *a, size_t parameter, uint32_t axis)
     places p = number_positions(a, scratch, parameter, axis);
     uint32_t numbers = (uint32_t)p.steps.count, count = 0;
     draft *drafts = CNX_NEW_ARRAY(scratch, draft, numbers);
-    uint32_t *piece_of = p.count != 0 ? CNX_NEW_ARRAY(a->arena, uint32_t, numbers) : NULL;
+    uint32_t *piece_of = CNX_NEW_ARRAY(scratch, uint32_t, numbers);
     uint32_t *draft_of = CNX_NEW_ARRAY(scratch, uint32_t, numbers);
     if (numbers != 0) {
         memset(piece_of, 0xff, numbers * sizeof *piece_of);
@@ -277,7 +274,10 @@ static void find_axis(cnx_anchors *a, size_t parameter, uint32_t axis)
         drafts[count++] = (draft){a->cells->cells[cell].colour, occurrence, i, piece_of[number]};
         CNX_PUSH(a->arena, a->pieces, a->piece_count, a->piece_capacity, piece);
     }
-    a->axes[parameter][axis] = (struct cnx_axis_pieces){.piece_of = piece_of};
+    for (uint32_t i = 0; i < p.count; i++)
+        if (p.of[i].piece != CNX_NONE)
+            p.of[i].piece = piece_of[p.of[i].piece];
+    a->axes[parameter][axis] = (struct cnx_axis_pieces){.places = p.of, .count = p.count};
     if (count != 0)
         sort_into_anchors(a, scratch, parameter, axis, drafts, count);
     cnx_arena_destroy(scratch);

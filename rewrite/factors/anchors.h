@@ -70,10 +70,9 @@ typedef struct cnx_anchor_place {
     uint32_t member;
 } cnx_anchor_place;
 
-/* By position of the axis's sequence, `*count` of them; NULL when nothing multiplies any of them. Memory from
- * `arena`. */
-const cnx_anchor_place *cnx_anchor_places(cnx_arena *arena, const cnx_anchors *anchors, size_t parameter,
-                                          uint32_t axis, uint32_t *count);
+/* By position of the axis's sequence, `*count` of them; NULL when nothing multiplies any of them. */
+const cnx_anchor_place *cnx_anchor_places(const cnx_anchors *anchors, size_t parameter, uint32_t axis,
+                                          uint32_t *count);
 
 /* The anchors on an axis of a parameter: *first and those that follow, as many as are returned. */
 uint32_t cnx_anchors_on_axis(const cnx_anchors *anchors, size_t parameter, uint32_t axis, uint32_t *first);

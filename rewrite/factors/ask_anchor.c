@@ -161,7 +161,7 @@ static const uint32_t *slices_by_position(asking *a)
 {
     uint32_t count;
     const cnx_anchor_place *places =
-        cnx_anchor_places(a->scratch, a->n->anchors, a->anchor->parameter, a->anchor->axis, &count);
+        cnx_anchor_places(a->n->anchors, a->anchor->parameter, a->anchor->axis, &count);
     uint32_t *members = CNX_NEW_ARRAY(a->scratch, uint32_t, count);
     for (uint32_t i = 0; i < count; i++) {
         members[i] = slice_at(a, &places[i]);
@@ -175,8 +175,7 @@ static bool *open_positions(const asking *a, uint32_t axis)
 {
     const cnx_normalizer *n = a->n;
     uint32_t count;
-    const cnx_anchor_place *places =
-        cnx_anchor_places(a->scratch, n->anchors, a->anchor->parameter, axis, &count);
+    const cnx_anchor_place *places = cnx_anchor_places(n->anchors, a->anchor->parameter, axis, &count);
     bool *open = places != NULL ? CNX_NEW_ARRAY(a->scratch, bool, count) : NULL;
     int64_t *row;
     for (uint32_t i = 0; i < count; i++)
@@ -332,11 +331,22 @@ static void answer_member(answer *r, uint32_t member, const choice *c)
     }
 }
 
+static bool are_zero(const int32_t *numbers, uint32_t count)
+{
+    bool zero = true;
+    for (uint32_t i = 0; i < count && zero; i++)
+        zero = numbers[i] == 0;
+    return zero;
+}
+
 /* Multiplies what the component's generators act on. */
 static void multiply(const answer *r)
 {
     const cnx_normalizer *n = r->a->n;
+    uint32_t members = n->anchors->cells->cells[r->component->cell].count;
     for (uint32_t g = 0; g < r->component->size; g++) {
+        if (are_zero(r->numbers[g], members))
+            continue;
         const cnx_generator_uses *uses = &n->uses[r->component->generators[g]];
         for (size_t i = 0; i < uses->count; i++) {
             const cnx_generator_use *u = &uses->list[i];
@@ -432,7 +442,7 @@ void cnx_find_loud_units(cnx_normalizer *n, uint32_t anchor, bool *loud)
     const cnx_anchor *of = &n->anchors->anchors[anchor];
     cnx_arena *scratch = cnx_arena_create(n->arena);
     uint32_t count, units = 0;
-    const cnx_anchor_place *places = cnx_anchor_places(scratch, n->anchors, of->parameter, of->axis, &count);
+    const cnx_anchor_place *places = cnx_anchor_places(n->anchors, of->parameter, of->axis, &count);
     uint32_t *slice_of = CNX_NEW_ARRAY(scratch, uint32_t, count),
              *unit_of = CNX_NEW_ARRAY(scratch, uint32_t, count);
     asking a = {.n = n, .anchor = of, .scratch = scratch};

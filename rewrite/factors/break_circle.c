@@ -50,7 +50,7 @@ static void state_axis(const cnx_normalizer *n, cnx_arena *scratch, size_t param
                        uint32_t unknown)
 {
     uint32_t count, last = CNX_NONE;
-    const cnx_anchor_place *places = cnx_anchor_places(scratch, n->anchors, parameter, axis, &count);
+    const cnx_anchor_place *places = cnx_anchor_places(n->anchors, parameter, axis, &count);
     bool all = places != NULL;
     for (uint32_t i = 0; i < count; i++) {
         all = all && places[i].piece != CNX_NONE;
@@ -234,7 +234,7 @@ static bool break_at(cnx_normalizer *n, cnx_arena *scratch, uint32_t anchor)
         return false;
     uint32_t count, units = 0;
     int64_t *row;
-    const cnx_anchor_place *places = cnx_anchor_places(scratch, n->anchors, of->parameter, of->axis, &count);
+    const cnx_anchor_place *places = cnx_anchor_places(n->anchors, of->parameter, of->axis, &count);
     uint32_t *slice_of = CNX_NEW_ARRAY(scratch, uint32_t, count);
     uint32_t *slice_of_unit = CNX_NEW_ARRAY(scratch, uint32_t, n->anchors->unit_count); /* and 1 */
     candidate *candidates = CNX_NEW_ARRAY(scratch, candidate, count);

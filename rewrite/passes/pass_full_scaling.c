@@ -101,8 +101,7 @@ static void ask_vector(full_scaling *f, const cnx_anchor *anchor)
     cnx_tensor *tensor = f->analysis->parameters[anchor->parameter].tensor;
     cnx_arena *scratch = cnx_arena_create(f->arena);
     uint32_t count;
-    const cnx_anchor_place *places =
-        cnx_anchor_places(scratch, anchors, anchor->parameter, anchor->axis, &count);
+    const cnx_anchor_place *places = cnx_anchor_places(anchors, anchor->parameter, anchor->axis, &count);
     double *largest = CNX_NEW_ARRAY(scratch, double, anchors->unit_count);
     for (uint32_t i = 0; i < count && count == tensor->count; i++) {
         if (places[i].piece == CNX_NONE)
@@ -175,7 +174,7 @@ static axis_logarithms logarithms_along(const full_scaling *f, cnx_arena *scratc
 {
     axis_logarithms along = {.governor = CNX_NONE, .block = 1};
     uint32_t count;
-    const cnx_anchor_place *places = cnx_anchor_places(scratch, f->anchors, p, axis, &count);
+    const cnx_anchor_place *places = cnx_anchor_places(f->anchors, p, axis, &count);
     if (places == NULL)
         return along;
     along.sums = CNX_NEW_ARRAY(scratch, int64_t, count);
