@@ -51,6 +51,7 @@ typedef struct cnx_rewrite {
     struct cnx_analysis *shapes; /* see cnx_rewrite_shapes; the same */
     cnx_arena *facts_arena;
     const struct cnx_scalings *scalings; /* of the facts */
+    const uint64_t *colours;             /* the same */
     size_t tie_count;                    /* left by `commute` for `ties` */
     size_t tie_capacity;
     cnx_tie *ties;
@@ -99,6 +100,9 @@ struct cnx_analysis *cnx_rewrite_facts(cnx_rewrite *rewrite);
 
 /* What its values can be multiplied by, as long as the facts are valid. */
 const struct cnx_scalings *cnx_rewrite_scalings(cnx_rewrite *rewrite);
+
+/* The colours of its points (cnx_colour_points), as long as the facts are valid. */
+const uint64_t *cnx_rewrite_colours(cnx_rewrite *rewrite);
 
 /* The dense initializer of this very graph that the node reads at `slot`, when no caller can replace it; or
  * NULL. */

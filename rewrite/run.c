@@ -1,5 +1,6 @@
 /* The runner: calls the rows of passes.def that were chosen, in order. */
 #include "analyze/scaling/scaling.h"
+#include "rewrite/factors/anchors.h"
 #include "rewrite/names.h"
 #include "rewrite/report.h"
 #include "rewrite/trace.h"
@@ -256,6 +257,7 @@ cnx_analysis *cnx_rewrite_facts(cnx_rewrite *rewrite)
 {
     if (rewrite->facts == NULL) {
         rewrite->scalings = NULL;
+        rewrite->colours = NULL;
         rewrite->facts = cnx_analyze(facts_arena(rewrite), rewrite->model);
     }
     return rewrite->facts;
@@ -267,6 +269,14 @@ const cnx_scalings *cnx_rewrite_scalings(cnx_rewrite *rewrite)
     if (rewrite->scalings == NULL)
         rewrite->scalings = cnx_find_scalings(rewrite->facts_arena, facts);
     return rewrite->scalings;
+}
+
+const uint64_t *cnx_rewrite_colours(cnx_rewrite *rewrite)
+{
+    const cnx_cells *cells = cnx_analysis_cells(cnx_rewrite_facts(rewrite));
+    if (rewrite->colours == NULL)
+        rewrite->colours = cnx_colour_points(rewrite->facts_arena, cells);
+    return rewrite->colours;
 }
 
 bool cnx_node_is(const cnx_node *node, const char *name)

@@ -215,13 +215,22 @@ static void meet_point(painter *p, uint32_t point)
         meet_class(p, cells->class_of[cells->parent_point[e]]);
 }
 
+/* Whether a pair depends on what each of the two positions depends on, and on nothing else. */
+static bool are_alike(const cnx_cells *cells, uint32_t from, uint32_t to)
+{
+    return cells->class_of[from] == cells->class_of[to] && cells->twin_of[from] == cells->twin_of[to];
+}
+
 /* Gives cells of one phase that a pair of positions depends on different colours. */
 static void paint_pair(painter *p, uint32_t from, uint32_t to)
 {
+    if (from != to && are_alike(p->cells, from, to))
+        return; /* the positions were painted one by one */
     p->pair++;
     p->count = 0;
     meet_point(p, from);
-    meet_point(p, to);
+    if (from != to)
+        meet_point(p, to);
     for (uint32_t i = 1; i < p->count; i++)
         for (uint32_t k = 0; k < i; k++) {
             uint32_t one = p->met[i], other = p->met[k];

@@ -32,21 +32,18 @@ static void colour_once(const cnx_points *points, const uint64_t *colours, uint6
     }
 }
 
-/* Colours that every symmetry keeps: from the sequences that list a point, and from the points related to it
- * and to these. The halves of a table of angles are told apart by what is cut out of the queries. */
-static const uint64_t *colour_points(cnx_arena *arena, const cnx_cells *cells)
+/* From the sequences that list a point, and from the points related to it and to these. The halves of a table
+ * of angles are told apart by what is cut out of the queries. */
+const uint64_t *cnx_colour_points(cnx_arena *arena, const cnx_cells *cells)
 {
-    enum { ROUNDS = 2 };
     const cnx_points *points = cells->points;
     uint64_t *colours = CNX_NEW_ARRAY(arena, uint64_t, points->point_count);
+    if (points->point_count == 0)
+        return colours;
     cnx_arena *scratch = cnx_arena_create(arena);
-    uint64_t *next = CNX_NEW_ARRAY(scratch, uint64_t, points->point_count);
-    if (points->point_count != 0)
-        memcpy(colours, cells->occurrence, points->point_count * sizeof *colours);
-    for (int round = 0; round < ROUNDS && points->point_count != 0; round++) {
-        colour_once(points, colours, next);
-        memcpy(colours, next, points->point_count * sizeof *colours);
-    }
+    uint64_t *between = CNX_NEW_ARRAY(scratch, uint64_t, points->point_count);
+    colour_once(points, cells->occurrence, between);
+    colour_once(points, between, colours);
     cnx_arena_destroy(scratch);
     return colours;
 }
@@ -396,15 +393,15 @@ static void find_components(cnx_anchors *a)
 }
 
 cnx_anchors *cnx_find_anchors(cnx_arena *arena, cnx_analysis *analysis, const cnx_scalings *scalings,
-                              cnx_scaling_kind kind)
+                              const uint64_t *colours, cnx_scaling_kind kind)
 {
     cnx_anchors *a = CNX_NEW(arena, cnx_anchors);
     *a = (cnx_anchors){.arena = arena,
                        .analysis = analysis,
                        .scalings = scalings,
                        .cells = cnx_analysis_cells(analysis),
-                       .kind = kind};
-    a->colours = colour_points(arena, a->cells);
+                       .kind = kind,
+                       .colours = colours};
     a->axes = CNX_NEW_ARRAY(arena, struct cnx_axis_pieces *, analysis->parameter_count);
     for (size_t p = 0; p < analysis->parameter_count; p++)
         a->axes[p] = CNX_NEW_ARRAY(arena, struct cnx_axis_pieces, analysis->parameters[p].tensor->rank);

@@ -47,7 +47,7 @@ typedef struct cnx_anchors {
     const cnx_scalings *scalings;
     const cnx_cells *cells;
     cnx_scaling_kind kind;
-    const uint64_t *colours; /* by point: where it occurs, see anchors.c */
+    const uint64_t *colours; /* by point: where it occurs */
     size_t piece_count, piece_capacity;
     cnx_piece *pieces;
     /* In an order that no member of a class changes: vectors first, then by number of elements; by parameter,
@@ -60,9 +60,12 @@ typedef struct cnx_anchors {
     struct cnx_axis_pieces **axes; /* by parameter, then axis */
 } cnx_anchors;
 
-/* The anchors for signs or for scales; memory from `arena`. */
+/* By point: a colour of where it occurs, which every symmetry keeps. Memory from `arena`. */
+const uint64_t *cnx_colour_points(cnx_arena *arena, const cnx_cells *cells);
+
+/* The anchors for signs or for scales, given the colours of points; memory from `arena`. */
 cnx_anchors *cnx_find_anchors(cnx_arena *arena, cnx_analysis *analysis, const cnx_scalings *scalings,
-                              cnx_scaling_kind kind);
+                              const uint64_t *colours, cnx_scaling_kind kind);
 
 /* A position of an axis's sequence: its piece, CNX_NONE where nothing multiplies it, and the member there. */
 typedef struct cnx_anchor_place {

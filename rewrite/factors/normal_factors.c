@@ -186,7 +186,8 @@ static cnx_normalizer *begin(cnx_rewrite *rewrite, cnx_scaling_kind kind)
                           .lost = rewrite->lost,
                           .reading = {.arena = arena, .analysis = analysis},
                           .exponents = CNX_NEW_ARRAY(arena, cnx_exponents, analysis->parameter_count)};
-    cnx_anchors *a = n->anchors = cnx_find_anchors(arena, analysis, n->scalings, kind);
+    cnx_anchors *a = n->anchors =
+        cnx_find_anchors(arena, analysis, n->scalings, cnx_rewrite_colours(rewrite), kind);
     n->freedoms = CNX_NEW_ARRAY(arena, cnx_freedoms, a->component_count);
     n->question_of = CNX_NEW_ARRAY(arena, uint32_t, a->component_count);
     if (a->component_count != 0)

@@ -145,8 +145,8 @@ static full_scaling *begin(cnx_rewrite *rewrite)
     full_scaling *f = CNX_NEW(arena, full_scaling);
     f->arena = arena;
     f->analysis = cnx_rewrite_facts(rewrite);
-    const cnx_anchors *anchors = f->anchors =
-        cnx_find_anchors(arena, f->analysis, cnx_rewrite_scalings(rewrite), CNX_SCALE);
+    const cnx_anchors *anchors = f->anchors = cnx_find_anchors(
+        arena, f->analysis, cnx_rewrite_scalings(rewrite), cnx_rewrite_colours(rewrite), CNX_SCALE);
     f->freedom = CNX_NEW_ARRAY(arena, const cnx_freedom *, anchors->unit_count);
     f->numbers = CNX_NEW_ARRAY(arena, int64_t *, anchors->unit_count);
     f->multiplied = CNX_NEW_ARRAY(arena, bool, anchors->unit_count);
