@@ -1,6 +1,7 @@
 #include "compare/families.h"
 
 #include "compare/permuted.h"
+#include "compare/sightings.h"
 #include "onnx/element.h"
 
 #include <math.h>
@@ -94,92 +95,9 @@ static void list_families(cnx_families *f, cnx_arena *arena)
 
 /* ---- evidence ---- */
 
-/* A position of an axis that shows a member: the member itself, or something that lies in it without being of
- * its family, as channels do that all heads share. */
-typedef struct sighting {
-    uint32_t family, kind, place;
-    uint32_t class; /* at the position */
-    uint32_t rank;  /* among the copies of that class */
-    uint32_t position;
-} sighting;
-
-static int compare_sightings(const void *a, const void *b)
-{
-    const sighting *x = a, *y = b;
-    const uint32_t left[] = {x->family, x->kind, x->place, x->class, x->rank, x->position};
-    const uint32_t right[] = {y->family, y->kind, y->place, y->class, y->rank, y->position};
-    for (size_t i = 0; i < sizeof left / sizeof left[0]; i++)
-        if (left[i] != right[i])
-            return left[i] < right[i] ? -1 : 1;
-    return 0;
-}
-
-/* Two families of which members are at one position: the slices of one can only be compared once it is known
- * where the other goes. */
-typedef struct company {
-    uint32_t family;
-    uint32_t other;
-} company;
-
-typedef struct sightings {
-    cnx_arena *arena;
-    size_t count, capacity;
-    sighting *items;
-    size_t company_count, company_capacity;
-    company *companies;
-} sightings;
-
-static void see(const cnx_families *f, sightings *list, uint32_t member, uint32_t class, uint32_t rank,
-                uint32_t position)
-{
-    sighting one = {f->family_of[member], f->kind_of[member], f->place_of[member], class, rank, position};
-    CNX_PUSH(list->arena, list->items, list->count, list->capacity, one);
-}
-
-static void keep_company(sightings *list, uint32_t family, uint32_t other)
-{
-    for (size_t i = 0; i < list->company_count; i++)
-        if (list->companies[i].family == family && list->companies[i].other == other)
-            return;
-    company one = {family, other};
-    CNX_PUSH(list->arena, list->companies, list->company_count, list->company_capacity, one);
-}
-
-/* Whether the class lives in the block, directly or through other blocks. */
-static bool lives_in(const cnx_cells *cells, uint32_t class, uint32_t block)
-{
-    while (class != CNX_NONE && class != block)
-        class = cells->home[class];
-    return class != CNX_NONE;
-}
-
-static void see_block(const cnx_families *f, sightings *list, const uint32_t *rank_of, uint32_t block,
-                      uint32_t point, uint32_t position)
-{
-    uint32_t class = f->cells->class_of[point], own = f->family_of[class], other = f->family_of[block];
-    if (other == CNX_NONE || lives_in(f->cells, class, block))
-        return;
-    see(f, list, block, class, rank_of[point], position);
-    if (own == CNX_NONE)
-        return;
-    keep_company(list, own, other);
-    keep_company(list, other, own);
-}
-
-static void see_point(const cnx_families *f, sightings *list, const uint32_t *rank_of, uint32_t point,
-                      uint32_t position)
-{
-    const cnx_cells *cells = f->cells;
-    uint32_t class = cells->class_of[point], twin = cells->twin_of[point];
-    if (f->family_of[class] != CNX_NONE)
-        see(f, list, class, class, rank_of[point], position);
-    for (uint32_t e = cells->parent_start[twin]; e < cells->parent_start[twin + 1]; e++)
-        see_block(f, list, rank_of, cells->class_of[cells->parent_point[e]], point, position);
-}
-
 /* Turns the sightings [begin, end) of one kind into evidence; false when its members are not seen equally
  * often. */
-static bool make_evidence(const cnx_families *f, cnx_arena *arena, const sighting *items, size_t count,
+static bool make_evidence(const cnx_families *f, cnx_arena *arena, const cnx_sighting *items, size_t count,
                           cnx_evidence *evidence)
 {
     const cnx_kind *kind = &f->items[items[0].family].kinds[items[0].kind];
@@ -207,7 +125,7 @@ static void add_other(cnx_arena *arena, cnx_evidence *evidence, size_t *capacity
 }
 
 /* Whether an axis shows the kind, and no other one of its family. */
-static bool shows_kind(const sightings *seen, uint32_t family, uint32_t kind)
+static bool shows_kind(const cnx_sightings *seen, uint32_t family, uint32_t kind)
 {
     bool shown = false;
     for (size_t i = 0; i < seen->count; i++) {
@@ -226,12 +144,12 @@ static bool governs(const cnx_parameter *parameter, uint32_t axis, uint32_t gove
 }
 
 /* Families that the other axes show, and those that share positions of this one. */
-static void list_others(cnx_arena *arena, const cnx_parameter *parameter, const sightings *seen,
+static void list_others(cnx_arena *arena, const cnx_parameter *parameter, const cnx_sightings *seen,
                         cnx_evidence *evidence)
 {
     size_t capacity = 0;
     uint32_t axis = evidence->slicing.axis;
-    const sightings *here = &seen[axis];
+    const cnx_sightings *here = &seen[axis];
     for (size_t i = 0; i < here->company_count; i++)
         if (here->companies[i].family == evidence->family)
             add_other(arena, evidence, &capacity, here->companies[i].other);
@@ -306,7 +224,7 @@ static uint32_t number_multiple(cnx_arena *arena, cnx_kind *kind, const cnx_mult
 }
 
 /* What a member's own numbers do to a sighting of it: nothing, when it is something else inside of it. */
-static cnx_multiple multiple_of(const cnx_families *f, const sighting *s, const cnx_multiple *along)
+static cnx_multiple multiple_of(const cnx_families *f, const cnx_sighting *s, const cnx_multiple *along)
 {
     bool own = f->items[s->family].kinds[s->kind].classes[s->place] == s->class;
     return own ? along[s->position] : (cnx_multiple){0};
@@ -320,7 +238,7 @@ static void hold_numbers(cnx_kind *kind)
 
 /* Splits evidence by the multiples of its copies: part after part goes to the family. */
 static void add_by_multiple(cnx_families *f, cnx_arena *arena, const cnx_evidence *evidence,
-                            const sighting *items, const cnx_multiple *along)
+                            const cnx_sighting *items, const cnx_multiple *along)
 {
     cnx_family *family = &f->items[evidence->family];
     cnx_kind *kind = &family->kinds[evidence->kind];
@@ -337,7 +255,7 @@ static void add_by_multiple(cnx_families *f, cnx_arena *arena, const cnx_evidenc
                 continue;
             taken[r] = r != first;
             for (uint32_t i = 0; i < kind->count; i++) {
-                const sighting *s = &items[(size_t)i * evidence->copies + r];
+                const cnx_sighting *s = &items[(size_t)i * evidence->copies + r];
                 cnx_multiple here = multiple_of(f, s, along);
                 if (!cnx_multiples_are_equal(&multiple, &here))
                     hold_numbers(kind);
@@ -357,11 +275,11 @@ static void add_by_multiple(cnx_families *f, cnx_arena *arena, const cnx_evidenc
 /* ---- all of it ---- */
 
 static void add_axis_evidence(cnx_families *f, cnx_arena *arena, size_t pair, double weight, uint32_t axis,
-                              const sightings *seen)
+                              const cnx_sightings *seen)
 {
     uint32_t number = f->c->pairs[pair].parameter;
     const cnx_parameter *parameter = &f->c->analysis->parameters[number];
-    const sightings *here = &seen[axis];
+    const cnx_sightings *here = &seen[axis];
     const cnx_multiple *along = NULL;
     for (size_t begin = 0, end; begin < here->count; begin = end) {
         for (end = begin + 1; end < here->count && here->items[end].family == here->items[begin].family &&
@@ -381,20 +299,17 @@ static void add_axis_evidence(cnx_families *f, cnx_arena *arena, size_t pair, do
     }
 }
 
-static void add_pair_evidence(cnx_families *f, cnx_arena *arena, size_t pair, const uint32_t *rank_of)
+static void add_pair_evidence(cnx_families *f, cnx_arena *arena, size_t pair)
 {
     const cnx_parameter *parameter = &f->c->analysis->parameters[f->c->pairs[pair].parameter];
     uint32_t rank = parameter->tensor->rank;
     cnx_arena *scratch = cnx_arena_create(arena);
-    sightings *seen = CNX_NEW_ARRAY(scratch, sightings, rank);
+    cnx_sightings *seen = CNX_NEW_ARRAY(scratch, cnx_sightings, rank);
     bool any = false;
     for (uint32_t k = 0; k < rank; k++) {
         const cnx_labels *labels = cnx_parameter_labels(parameter, k);
-        seen[k].arena = scratch;
-        for (uint32_t i = 0; labels != NULL && i < labels->sequence->count; i++)
-            see_point(f, &seen[k], rank_of, labels->sequence->points[i], i);
-        if (seen[k].count > 1)
-            qsort(seen[k].items, seen[k].count, sizeof *seen[k].items, compare_sightings);
+        if (labels != NULL)
+            seen[k] = cnx_see_axis(f, scratch, labels->sequence);
         any = any || seen[k].count != 0;
     }
     double weight = any ? weight_of(f->c, &f->c->pairs[pair], f->magnitudes) : 0;
@@ -430,13 +345,9 @@ cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena, unsigned ki
                         .blas = cnx_blas_load(arena),
                         .magnitudes = magnitudes};
     list_families(f, arena);
-    uint32_t *rank_of = CNX_NEW_ARRAY(arena, uint32_t, c->analysis->points->point_count);
-    for (uint32_t class = 0; class < f->cells->class_count; class ++)
-        for (uint32_t i = f->cells->copy_start[class]; i < f->cells->copy_start[class + 1]; i++)
-            rank_of[f->cells->copies[i]] = i - f->cells->copy_start[class];
     for (size_t i = 0; i < c->pair_count && f->count != 0; i++)
         if (cnx_is_evidence(c, &c->pairs[i]))
-            add_pair_evidence(f, arena, i, rank_of);
+            add_pair_evidence(f, arena, i);
     for (size_t i = 0; i < f->count; i++) {
         mark_only_self(&f->items[i]);
         forget_multiples(&f->items[i]);

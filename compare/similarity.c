@@ -106,17 +106,23 @@ static void size_chunk(const walk *w, const cnx_evidence *evidence, uint64_t *ru
     *runs = *runs < s->runs ? *runs : s->runs;
 }
 
-/* How a's tensor is permuted while its slices are read. */
-static struct cnx_permutation *permutation_for(const walk *w, cnx_arena *arena, const cnx_evidence *evidence)
+/* A tensor that shows a plain family twice is read as it is at present, with everything in place. */
+static bool is_read_in_place(const walk *w, const cnx_evidence *evidence)
 {
-    cnx_families *f = w->families;
-    const cnx_pair *pair = &f->c->pairs[evidence->pair];
-    bool hold = evidence->self && w->view->reading == CNX_READ_PLAIN;
-    const uint32_t *points = hold ? w->view->whole : w->view->points;
-    struct cnx_permutation *made = cnx_pair_permutation(f->c, arena, pair, points);
-    if (hold && made != NULL)
-        made->axes[evidence->slicing.axis].source = NULL;
-    return made;
+    return evidence->self && w->view->reading == CNX_READ_PLAIN;
+}
+
+/* Where members of a are in a tensor that is read in place: at the places of b's that they went to. */
+static const uint32_t *places_at_present(const walk *w, cnx_arena *arena)
+{
+    const cnx_families *f = w->families;
+    uint32_t *places = CNX_NEW_ARRAY(arena, uint32_t, w->lineup->count);
+    for (uint32_t i = 0; i < w->lineup->count; i++) {
+        uint32_t class = w->kind->classes[w->lineup->rows[i]];
+        uint32_t copy = f->cells->copies[f->cells->copy_start[class]];
+        places[i] = f->place_of[f->cells->class_of[w->view->whole[copy]]];
+    }
+    return places;
 }
 
 /* Reads the slices of one piece of evidence chunk by chunk. */
@@ -126,10 +132,13 @@ static void walk_evidence(const walk *w, const cnx_evidence *evidence, bool sort
     cnx_arena *scratch = cnx_arena_create(c->arena);
     const cnx_pair *pair = &c->pairs[evidence->pair];
     const cnx_slicing *s = &evidence->slicing;
-    cnx_slice_source a = {c->a->model, pair->a, permutation_for(w, scratch, evidence)};
+    bool in_place = is_read_in_place(w, evidence);
+    const uint32_t *points = in_place ? w->view->whole : w->view->points;
+    cnx_slice_source a = {c->a->model, pair->a, cnx_pair_permutation(c, scratch, pair, points)};
     cnx_slice_source b = {c->b->model, pair->b, cnx_pair_factors(c, scratch, pair, w->view->numbers)};
     uint32_t count = w->lineup->count;
-    const uint32_t *a_at = gather_positions(scratch, evidence, w->lineup->rows, count);
+    const uint32_t *rows = in_place ? places_at_present(w, scratch) : w->lineup->rows;
+    const uint32_t *a_at = gather_positions(scratch, evidence, rows, count);
     const uint32_t *b_at = gather_positions(scratch, evidence, w->lineup->columns, count);
     bool centred = cnx_multiple_is_one(&w->kind->multiples[evidence->multiple]);
     uint64_t runs, run, done = 0;
