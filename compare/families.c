@@ -34,8 +34,20 @@ static bool is_free(const cnx_families *f, uint32_t cell)
     return inside || cells->cells[cell].count > 1 || is_multiplied(f, cell);
 }
 
-/* Adds the members of a cell, and what is inside them, to a kind and the kinds below it: `below` maps the
- * place of a cell inside a member to a kind. Members of one cell have the same cells inside. */
+/* Makes the kinds below one: members of one cell, and of cells at equal places, have the same cells inside.
+ */
+static void add_kinds_inside(const cnx_families *f, cnx_arena *arena, cnx_family *family, uint32_t kind,
+                             uint32_t member)
+{
+    uint32_t count = f->cells->child_start[member + 1] - f->cells->child_start[member];
+    uint32_t *inside = CNX_NEW_ARRAY(arena, uint32_t, count);
+    for (uint32_t place = 0; place < count; place++)
+        inside[place] = add_kind(arena, family);
+    family->kinds[kind].inside_count = count;
+    family->kinds[kind].inside = inside;
+}
+
+/* Adds the members of a cell, and what is inside them, to a kind and the kinds below it. */
 static void add_members(cnx_families *f, cnx_arena *arena, uint32_t number, uint32_t cell, uint32_t kind)
 {
     cnx_family *family = &f->items[number];
@@ -43,24 +55,20 @@ static void add_members(cnx_families *f, cnx_arena *arena, uint32_t number, uint
     const cnx_cell *c = &cells->cells[cell];
     family->kinds[kind].sign_count = cnx_multiplier_count(f->multipliers, CNX_SIGN, cell);
     family->kinds[kind].exponent_count = cnx_multiplier_count(f->multipliers, CNX_SCALE, cell);
+    if (family->kinds[kind].count == 0)
+        add_kinds_inside(f, arena, family, kind, cells->members[c->first]);
     for (uint32_t i = 0; i < c->count; i++) {
         uint32_t class = cells->members[c->first + i];
         f->family_of[class] = number;
         f->kind_of[class] = kind;
         f->place_of[class] = family->kinds[kind].count++;
     }
-    uint32_t first = cells->members[c->first];
-    uint32_t inside = cells->child_start[first + 1] - cells->child_start[first];
-    for (uint32_t place = 0; place < inside; place++) {
-        uint32_t below = CNX_NONE;
+    for (uint32_t place = 0; place < family->kinds[kind].inside_count; place++)
         for (uint32_t i = 0; i < c->count; i++) {
             uint32_t member = cells->members[c->first + i];
             uint32_t child = cells->child_cells[cells->child_start[member] + place];
-            if (below == CNX_NONE)
-                below = add_kind(arena, family);
-            add_members(f, arena, number, child, below);
+            add_members(f, arena, number, child, family->kinds[kind].inside[place]);
         }
-    }
 }
 
 static void list_classes(cnx_families *f, cnx_arena *arena)

@@ -16,6 +16,8 @@ typedef struct cnx_kind {
     uint32_t *classes;
     uint32_t sign_count; /* generators of each member's cell */
     uint32_t exponent_count;
+    uint32_t inside_count; /* cells inside each member */
+    uint32_t *inside;      /* the kinds of their members */
     size_t multiple_count, multiple_capacity;
     cnx_multiple *multiples; /* of its slices, each once; the first is one */
 } cnx_kind;
