@@ -44,11 +44,12 @@
 #include "compare/measure.h"
 #include "compare/multiplied.h"
 #include "compare/permuted.h"
+#include "compare/votes.h"
 #include "proto/limits.h"
 
 #include <math.h>
 
-enum { MOST_SWEEPS = 12 };
+enum { MOST_SWEEPS = 12, MOST_VOTES = 4 };
 
 /* Multiply-adds up to which a search may be repeated: a second or so. */
 #define CHEAP_WORK 1e10
@@ -221,6 +222,36 @@ static candidate take_candidate(cnx_matcher *m, bool explained)
     return found;
 }
 
+/* Has all signs and scales chosen at once for the present permutation. Returns whether that is better. */
+static bool vote(cnx_matcher *m, unsigned kinds)
+{
+    cnx_numbers *before = m->numbers;
+    bool multiplied = m->multiplies;
+    cnx_matcher_complete(m, CNX_NONE, m->points);
+    double distance = total_distance(m, m->points, before);
+    m->numbers = cnx_numbers_copy(m->c->arena, cnx_comparison_scalings(m->c), before);
+    cnx_vote_numbers(m->c, m->points, kinds, m->numbers);
+    m->multiplies = true;
+    if (total_distance(m, m->points, m->numbers) < distance * (1 - 1e-9))
+        return true;
+    m->numbers = before;
+    m->multiplies = multiplied;
+    return false;
+}
+
+/* To where neither families nor votes make anything better. Returns whether all is explained. */
+static bool finish(cnx_matcher *m, unsigned kinds)
+{
+    bool explained;
+    for (unsigned i = 0; i < MOST_VOTES; i++) {
+        improve(m, CNX_SETTLE);
+        explained = look(m);
+        if (kinds == 0 || !vote(m, kinds))
+            break;
+    }
+    return explained;
+}
+
 /* Looks for the symmetry from the identity, with the kinds of numbers given. */
 static candidate search(cnx_matcher *m, unsigned kinds)
 {
@@ -229,24 +260,9 @@ static candidate search(cnx_matcher *m, unsigned kinds)
     bool explained = look(m);
     if (!explained) {
         spread(m, CNX_SETTLE, CNX_PERMUTE); /* blindly, no signs and scales are chosen */
-        improve(m, CNX_SETTLE);
-        explained = look(m);
+        explained = finish(m, kinds);
     }
     return take_candidate(m, explained);
-}
-
-/* For the present permutation: all members of a class together may be off by a little, which only those
- * tensors show that have few weights. So numbers are chosen once more from the known ones outward, if that is
- * better. */
-static void spread_numbers(cnx_matcher *m)
-{
-    cnx_numbers *before = cnx_numbers_copy(m->c->arena, cnx_comparison_scalings(m->c), m->numbers);
-    cnx_matcher_complete(m, CNX_NONE, m->points);
-    double distance = total_distance(m, m->points, before);
-    spread(m, CNX_MULTIPLY, CNX_LOOK);
-    cnx_matcher_complete(m, CNX_NONE, m->points);
-    if (!(total_distance(m, m->points, m->numbers) < distance))
-        m->numbers = before;
 }
 
 /* Looks for it from the permutation that brings balanced magnitudes together. */
@@ -262,17 +278,9 @@ static candidate search_balanced(cnx_matcher *m)
     }
     cnx_matcher_complete(m, CNX_NONE, m->points);
     cnx_balance_end(balance, m->image, m->numbers);
-    find_families(m, CNX_SIGN, false);
-    spread(m, CNX_MULTIPLY, CNX_MULTIPLY);
-    improve(m, CNX_MULTIPLY);
     find_families(m, CNX_SIGN_AND_SCALE, false);
-    spread_numbers(m);
-    bool explained = look(m);
-    if (!explained) {
-        improve(m, CNX_SETTLE);
-        explained = look(m);
-    }
-    return take_candidate(m, explained);
+    vote(m, CNX_SIGN_AND_SCALE);
+    return take_candidate(m, finish(m, CNX_SIGN_AND_SCALE));
 }
 
 /* Whether most families stand where they belong. */

@@ -1,7 +1,5 @@
 #include "compare/multiplied.h"
 
-#include "analyze/equations.h"
-
 #include <math.h>
 
 const cnx_scalings *cnx_comparison_scalings(cnx_comparison *c)
@@ -126,36 +124,40 @@ cnx_wanted_numbers cnx_wanted_create(cnx_arena *arena, const cnx_analysis *analy
     return wanted;
 }
 
-/* The sum at one position while it is being put together. */
-typedef struct equation {
-    size_t count, capacity;
-    cnx_term *terms;
-} equation;
-
-/* States for every position of an axis that the actions there add up to what is wanted. Unknown 0 is one,
- * number n is unknown n + 1. */
-static void state_axis(cnx_equations *system, cnx_arena *scratch, const cnx_scalings *scalings,
-                       cnx_scaling_kind kind, const cnx_parameter *of, size_t parameter, uint32_t axis,
-                       const int32_t *wanted)
+cnx_position_sum *cnx_axis_sums(cnx_arena *arena, const cnx_analysis *analysis, const cnx_scalings *scalings,
+                                size_t parameter, uint32_t axis, cnx_scaling_kind kind)
 {
     uint32_t generator_count, number_count, action_count, place_count;
     const cnx_generator *generators = cnx_scaling_generators(scalings, kind, &generator_count, &number_count);
     const cnx_scaling_action *actions = cnx_scaling_actions(scalings, parameter, axis, &action_count);
-    const cnx_labels *labels = cnx_parameter_labels(of, axis);
-    uint32_t count = labels != NULL ? labels->sequence->count : 0;
-    equation *sums = CNX_NEW_ARRAY(scratch, equation, count);
+    const cnx_labels *labels = cnx_parameter_labels(&analysis->parameters[parameter], axis);
+    cnx_position_sum *sums = CNX_NEW_ARRAY(arena, cnx_position_sum, labels->sequence->count);
+    cnx_arena *scratch = cnx_arena_create(arena);
     for (uint32_t i = 0; i < action_count; i++) {
         const cnx_scaling_place *places =
             cnx_scaling_places(scratch, scalings, &actions[i], axis, &place_count);
         for (uint32_t k = 0; k < place_count && actions[i].kind == kind; k++)
             for (uint32_t t = 0; t < actions[i].part_count; t++) {
                 const cnx_scaling_part *part = &actions[i].parts[t];
-                equation *sum = &sums[places[k].position];
+                cnx_position_sum *sum = &sums[places[k].position];
                 cnx_term term = {1 + generators[part->generator].first + places[k].member, part->factor};
-                CNX_PUSH(scratch, sum->terms, sum->count, sum->capacity, term);
+                CNX_PUSH(arena, sum->terms, sum->count, sum->capacity, term);
             }
     }
-    for (uint32_t i = 0; i < count; i++) {
+    cnx_arena_destroy(scratch);
+    return sums;
+}
+
+/* States for every position of an axis that the actions there add up to what is wanted. */
+static void state_axis(cnx_equations *system, cnx_arena *scratch, const cnx_analysis *analysis,
+                       const cnx_scalings *scalings, cnx_scaling_kind kind, size_t parameter, uint32_t axis,
+                       const int32_t *wanted)
+{
+    const cnx_labels *labels = cnx_parameter_labels(&analysis->parameters[parameter], axis);
+    if (labels == NULL)
+        return;
+    cnx_position_sum *sums = cnx_axis_sums(scratch, analysis, scalings, parameter, axis, kind);
+    for (uint32_t i = 0; i < labels->sequence->count; i++) {
         cnx_term one = {0, wanted != NULL ? -wanted[i] : 0};
         if (one.factor != 0)
             CNX_PUSH(scratch, sums[i].terms, sums[i].count, sums[i].capacity, one);
@@ -176,7 +178,7 @@ bool cnx_find_numbers(cnx_arena *arena, const cnx_analysis *analysis, const cnx_
     for (size_t p = 0; p < analysis->parameter_count; p++) {
         cnx_arena *sums = cnx_arena_create(scratch);
         for (uint32_t k = 0; k < analysis->parameters[p].tensor->rank && !analysis->parameters[p].again; k++)
-            state_axis(system, sums, scalings, kind, &analysis->parameters[p], p, k, wanted[p][k]);
+            state_axis(system, sums, analysis, scalings, kind, p, k, wanted[p][k]);
         cnx_arena_destroy(sums);
     }
     bool found = cnx_equations_is_free(system, 0); /* else one would be zero */

@@ -2,6 +2,7 @@
 #ifndef CNX_COMPARE_MULTIPLIED_H
 #define CNX_COMPARE_MULTIPLIED_H
 
+#include "analyze/equations.h"
 #include "compare/comparison.h"
 #include "rewrite/permute.h"
 
@@ -28,6 +29,16 @@ struct cnx_permutation *cnx_parameter_factors(cnx_arena *arena, const cnx_analys
 /* The same for b's tensor of a pair. NULL when `numbers` is NULL, too. */
 struct cnx_permutation *cnx_pair_factors(cnx_comparison *c, cnx_arena *arena, const cnx_pair *pair,
                                          const cnx_numbers *numbers);
+
+/* What the numbers of one kind do at a position: a sum of numbers times factors. */
+typedef struct cnx_position_sum {
+    size_t count, capacity;
+    cnx_term *terms; /* unknown 0 stands for one, n + 1 for number n */
+} cnx_position_sum;
+
+/* These sums along an axis of a parameter that has labels, by position as cnx_axis_numbers counts them. */
+cnx_position_sum *cnx_axis_sums(cnx_arena *arena, const cnx_analysis *analysis, const cnx_scalings *scalings,
+                                size_t parameter, uint32_t axis, cnx_scaling_kind kind);
 
 /* Wanted numbers of one kind: by parameter, then axis, then position as cnx_axis_numbers counts them. NULL
  * for an axis: all zero. */
