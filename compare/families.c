@@ -219,6 +219,15 @@ bool cnx_is_evidence(const cnx_comparison *c, const cnx_pair *pair)
            !c->analysis->parameters[pair->parameter].again;
 }
 
+double *cnx_weigh_pairs(cnx_comparison *c, cnx_arena *arena, bool magnitudes)
+{
+    double *weights = CNX_NEW_ARRAY(arena, double, c->pair_count);
+    for (size_t i = 0; i < c->pair_count; i++)
+        if (cnx_is_evidence(c, &c->pairs[i]))
+            weights[i] = weight_of(c, &c->pairs[i], magnitudes);
+    return weights;
+}
+
 /* ---- multiples ---- */
 
 /* The multiple of a kind's slices, by its number. */
@@ -307,21 +316,18 @@ static void add_axis_evidence(cnx_families *f, cnx_arena *arena, size_t pair, do
     }
 }
 
-static void add_pair_evidence(cnx_families *f, cnx_arena *arena, size_t pair)
+static void add_pair_evidence(cnx_families *f, cnx_arena *arena, size_t pair, double weight)
 {
     const cnx_parameter *parameter = &f->c->analysis->parameters[f->c->pairs[pair].parameter];
     uint32_t rank = parameter->tensor->rank;
     cnx_arena *scratch = cnx_arena_create(arena);
     cnx_sightings *seen = CNX_NEW_ARRAY(scratch, cnx_sightings, rank);
-    bool any = false;
     for (uint32_t k = 0; k < rank; k++) {
         const cnx_labels *labels = cnx_parameter_labels(parameter, k);
         if (labels != NULL)
             seen[k] = cnx_see_axis(f, scratch, labels->sequence);
-        any = any || seen[k].count != 0;
     }
-    double weight = any ? weight_of(f->c, &f->c->pairs[pair], f->magnitudes) : 0;
-    for (uint32_t k = 0; k < rank && weight > 0; k++)
+    for (uint32_t k = 0; k < rank; k++)
         add_axis_evidence(f, arena, pair, weight, k, seen);
     cnx_arena_destroy(scratch);
 }
@@ -344,7 +350,8 @@ static void mark_only_self(cnx_family *family)
         family->only_self = family->only_self && family->evidence[i].self;
 }
 
-cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena, unsigned kinds, bool magnitudes)
+cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena, unsigned kinds, bool magnitudes,
+                                const double *weights)
 {
     cnx_families *f = CNX_NEW(arena, cnx_families);
     *f = (cnx_families){.c = c,
@@ -354,8 +361,8 @@ cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena, unsigned ki
                         .magnitudes = magnitudes};
     list_families(f, arena);
     for (size_t i = 0; i < c->pair_count && f->count != 0; i++)
-        if (cnx_is_evidence(c, &c->pairs[i]))
-            add_pair_evidence(f, arena, i);
+        if (weights[i] > 0)
+            add_pair_evidence(f, arena, i, weights[i]);
     for (size_t i = 0; i < f->count; i++) {
         mark_only_self(&f->items[i]);
         forget_multiples(&f->items[i]);

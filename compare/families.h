@@ -66,12 +66,17 @@ typedef struct cnx_families {
 /* Whether the tensors of a pair can be compared number by number, and say something about symmetries. */
 bool cnx_is_evidence(const cnx_comparison *c, const cnx_pair *pair);
 
-/* Finds the families of a comparison's analysis, and the evidence for them. Streams a's paired tensors once,
- * for their variance: differences count in units of its standard deviation, so that every element has the
- * same say, whatever b's scales are. Tensors that do not vary, and elements smaller than a byte, are no
- * evidence. Cells whose members can only be multiplied are families, too. `kinds`: of the numbers that
- * are to be followed, CNX_SIGN, CNX_SCALE, both or neither. With `magnitudes`, elements are looked at without
- * their signs. a's tensors may have factors. */
-cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena, unsigned kinds, bool magnitudes);
+/* By pair: what a squared difference of two of its elements counts, 1 / variance of a's tensor, so that every
+ * element has the same say, whatever b's scales are; 0 for pairs that are no evidence, as tensors of zeros.
+ * Streams the paired tensors once. With `magnitudes`, elements are looked at without their signs. a's tensors
+ * may have factors. */
+double *cnx_weigh_pairs(cnx_comparison *c, cnx_arena *arena, bool magnitudes);
+
+/* Finds the families of a comparison's analysis, and the evidence for them, with the weights of pairs (see
+ * above; borrowed). Elements smaller than a byte are no evidence. Cells whose members can only be multiplied
+ * are families, too. `kinds`: of the numbers that are to be followed, CNX_SIGN, CNX_SCALE, both or neither.
+ */
+cnx_families *cnx_find_families(cnx_comparison *c, cnx_arena *arena, unsigned kinds, bool magnitudes,
+                                const double *weights);
 
 #endif

@@ -96,40 +96,82 @@ static bool look(cnx_matcher *m)
     return all;
 }
 
+/* The family that is known best is visited; CNX_LOOK stands for nothing. */
+static void visit_next(cnx_matcher *m, uint32_t next, cnx_visit what, cnx_visit blind)
+{
+    const cnx_family *family = &m->families->items[next];
+    double share = known_share(m, family);
+    if (m->families->magnitudes && (share == 0 || (share < 1 && cnx_is_cheap(family)))) {
+        m->families->sorted = m->known;
+        cnx_visit_family(m, next, NULL, share == 0 ? blind : what);
+        m->families->sorted = NULL;
+    } else if ((share == 0 ? blind : what) != CNX_LOOK) {
+        cnx_visit_family(m, next, share == 0 ? NULL : m->known, share == 0 ? blind : what);
+    }
+}
+
 /* Families are assigned, or only multiplied, by what is known, the best known first. Where nothing is,
  * `blind` is done by everything; CNX_LOOK stands for nothing. */
 static void spread(cnx_matcher *m, cnx_visit what, cnx_visit blind)
 {
+    m->order_count = 0;
     for (uint32_t i = 0; i < m->families->count; i++)
         if (m->known[i])
             m->order[m->order_count++] = i;
     for (uint32_t next; (next = best_known(m)) != CNX_NONE;) {
-        bool is_blind = known_share(m, &m->families->items[next]) == 0;
-        m->families->sorted = is_blind && m->families->magnitudes ? m->known : NULL;
-        if (!is_blind)
-            cnx_visit_family(m, next, m->known, what);
-        else if (blind != CNX_LOOK)
-            cnx_visit_family(m, next, NULL, blind);
-        m->families->sorted = NULL;
+        visit_next(m, next, what, blind);
         m->known[next] = true;
         m->order[m->order_count++] = next;
     }
+}
+
+/* Visits a family, and takes back what does not make things better: what is chosen for one kind of members is
+ * the best for the evidence that can be looked at while the others are held, and there is other evidence.
+ * Magnitudes are not what counts in the end, so there everything is taken. Returns whether something changed.
+ */
+static bool visit_again(cnx_matcher *m, uint32_t number, cnx_visit what)
+{
+    const cnx_family *family = &m->families->items[number];
+    const cnx_scalings *scalings = cnx_comparison_scalings(m->c);
+    cnx_arena *scratch = cnx_arena_create(m->arena);
+    size_t size = m->cells->class_count * sizeof *m->choice;
+    cnx_numbers *numbers = cnx_numbers_copy(scratch, scalings, m->numbers);
+    memcpy(m->before, m->choice, size);
+    m->moved = false;
+    cnx_visit_family(m, number, NULL, what);
+    bool changed = m->moved || memcmp(m->before, m->choice, size) != 0;
+    if (changed && !m->families->magnitudes) {
+        uint32_t *choice = CNX_NEW_ARRAY(scratch, uint32_t, m->cells->class_count);
+        memcpy(choice, m->choice, size);
+        cnx_matcher_complete(m, CNX_NONE, m->points);
+        double after = cnx_matcher_distance(m, family, m->points, m->numbers);
+        memcpy(m->choice, m->before, size);
+        cnx_matcher_complete(m, CNX_NONE, m->points);
+        double before = cnx_matcher_distance(m, family, m->points, numbers);
+        changed = after < before * (1 - 1e-9);
+        if (changed)
+            memcpy(m->choice, choice, size);
+        else
+            cnx_numbers_assign(scalings, m->numbers, numbers);
+    }
+    cnx_arena_destroy(scratch);
+    return changed;
 }
 
 /* All families once more, those first that were assigned last: not all evidence for their numbers was known
  * then, and the others would follow them. */
 static bool sweep(cnx_matcher *m, cnx_visit what)
 {
-    memcpy(m->before, m->choice, m->cells->class_count * sizeof *m->before);
-    m->moved = false;
+    bool changed = false;
     for (uint32_t i = m->order_count; i-- > 0;)
-        cnx_visit_family(m, m->order[i], NULL, what);
-    return m->moved || memcmp(m->before, m->choice, m->cells->class_count * sizeof *m->before) != 0;
+        changed = visit_again(m, m->order[i], what) || changed;
+    return changed;
 }
 
 static void find_families(cnx_matcher *m, unsigned kinds, bool magnitudes)
 {
-    m->families = cnx_find_families(m->c, m->arena, kinds, magnitudes);
+    const double *weights = magnitudes ? cnx_weigh_pairs(m->c, m->arena, true) : m->weights;
+    m->families = cnx_find_families(m->c, m->arena, kinds, magnitudes, weights);
     m->known = CNX_NEW_ARRAY(m->arena, bool, m->families->count);
     m->order = CNX_NEW_ARRAY(m->arena, uint32_t, m->families->count);
     m->order_count = 0;
@@ -148,27 +190,6 @@ static void improve(cnx_matcher *m, cnx_visit what)
 static const char *family_name(const cnx_matcher *m, const cnx_family *family)
 {
     return family->evidence_count != 0 ? m->c->pairs[family->evidence[0].pair].a_name : "?";
-}
-
-/* The weighted squared distance of all tensors that are evidence, each once. */
-static double total_distance(cnx_matcher *m, const uint32_t *points, const cnx_numbers *numbers)
-{
-    cnx_arena *scratch = cnx_arena_create(m->arena);
-    bool *counted = CNX_NEW_ARRAY(scratch, bool, m->c->pair_count);
-    double total = 0;
-    for (size_t i = 0; i < m->families->count; i++)
-        for (size_t k = 0; k < m->families->items[i].evidence_count; k++) {
-            const cnx_evidence *evidence = &m->families->items[i].evidence[k];
-            if (counted[evidence->pair])
-                continue;
-            counted[evidence->pair] = true;
-            const cnx_pair *pair = &m->c->pairs[evidence->pair];
-            total += evidence->weight *
-                     cnx_squared_distance(m->c, pair, cnx_pair_permutation(m->c, scratch, pair, points),
-                                          cnx_pair_factors(m->c, scratch, pair, numbers));
-        }
-    cnx_arena_destroy(scratch);
-    return total;
 }
 
 static void report_large_kinds(cnx_matcher *m)
@@ -228,11 +249,11 @@ static bool vote(cnx_matcher *m, unsigned kinds)
     cnx_numbers *before = m->numbers;
     bool multiplied = m->multiplies;
     cnx_matcher_complete(m, CNX_NONE, m->points);
-    double distance = total_distance(m, m->points, before);
+    double distance = cnx_matcher_distance(m, NULL, m->points, before);
     m->numbers = cnx_numbers_copy(m->c->arena, cnx_comparison_scalings(m->c), before);
     cnx_vote_numbers(m->c, m->points, kinds, m->numbers);
     m->multiplies = true;
-    if (total_distance(m, m->points, m->numbers) < distance * (1 - 1e-9))
+    if (cnx_matcher_distance(m, NULL, m->points, m->numbers) < distance * (1 - 1e-9))
         return true;
     m->numbers = before;
     m->multiplies = multiplied;
@@ -279,6 +300,7 @@ static candidate search_balanced(cnx_matcher *m)
     cnx_matcher_complete(m, CNX_NONE, m->points);
     cnx_balance_end(balance, m->image, m->numbers);
     find_families(m, CNX_SIGN_AND_SCALE, false);
+    spread(m, CNX_LOOK, CNX_LOOK);
     vote(m, CNX_SIGN_AND_SCALE);
     return take_candidate(m, finish(m, CNX_SIGN_AND_SCALE));
 }
@@ -305,12 +327,12 @@ static candidate search_all(cnx_matcher *m)
         return (candidate){.explained = true}; /* what is usual: nothing moved */
     report_large_kinds(m);
     const unsigned *starts = most_known(m) ? near : far;
-    candidate best = {.distance = total_distance(m, NULL, NULL)};
+    candidate best = {.distance = cnx_matcher_distance(m, NULL, NULL, NULL)};
     for (unsigned i = 0; i < sizeof near / sizeof near[0]; i++) {
         if (m->work > (best.explained ? NO_WORK : CHEAP_WORK))
             break;
         candidate found = starts[i] == BALANCED ? search_balanced(m) : search(m, starts[i]);
-        found.distance = total_distance(m, found.points, found.numbers);
+        found.distance = cnx_matcher_distance(m, NULL, found.points, found.numbers);
         if (found.distance < best.distance)
             best = found;
     }
@@ -322,6 +344,7 @@ static candidate search_all(cnx_matcher *m)
 void cnx_match_weights(cnx_comparison *c)
 {
     cnx_matcher m = {.c = c, .arena = cnx_arena_create(c->arena), .cells = cnx_analysis_cells(c->analysis)};
+    m.weights = cnx_weigh_pairs(c, m.arena, false);
     m.choice = CNX_NEW_ARRAY(m.arena, uint32_t, m.cells->class_count);
     m.before = CNX_NEW_ARRAY(m.arena, uint32_t, m.cells->class_count);
     m.image = CNX_NEW_ARRAY(m.arena, uint32_t, m.cells->class_count);

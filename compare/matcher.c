@@ -1,6 +1,9 @@
 #include "compare/matcher.h"
 
 #include "compare/explained.h"
+#include "compare/measure.h"
+#include "compare/multiplied.h"
+#include "compare/permuted.h"
 #include "proto/limits.h"
 
 #include <math.h>
@@ -15,6 +18,25 @@ void cnx_matcher_complete(cnx_matcher *m, uint32_t without, uint32_t *points)
     }
     cnx_carry_classes(m->cells, m->image);
     cnx_permute_points(m->cells, m->image, points);
+}
+
+double cnx_matcher_distance(const cnx_matcher *m, const cnx_family *family, const uint32_t *points,
+                            const cnx_numbers *numbers)
+{
+    cnx_arena *scratch = cnx_arena_create(m->arena);
+    bool *counts = CNX_NEW_ARRAY(scratch, bool, m->c->pair_count);
+    double total = 0;
+    for (size_t i = 0; family != NULL && i < family->evidence_count; i++)
+        counts[family->evidence[i].pair] = true;
+    for (size_t i = 0; i < m->c->pair_count; i++) {
+        const cnx_pair *pair = &m->c->pairs[i];
+        if (m->weights[i] > 0 && (family == NULL || counts[i]))
+            total += m->weights[i] * cnx_squared_distance(m->c, pair,
+                                                          cnx_pair_permutation(m->c, scratch, pair, points),
+                                                          cnx_pair_factors(m->c, scratch, pair, numbers));
+    }
+    cnx_arena_destroy(scratch);
+    return total;
 }
 
 cnx_lineup cnx_line_up(const cnx_matcher *m, cnx_arena *arena, uint32_t number, uint32_t kind)

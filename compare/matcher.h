@@ -10,15 +10,16 @@ typedef struct cnx_matcher {
     cnx_arena *arena;
     cnx_families *families;
     const cnx_cells *cells;
-    uint32_t *choice;     /* by class: where it goes inside its own block */
-    uint32_t *before;     /* scratch: the choice before a sweep */
-    uint32_t *image;      /* by class: where it goes, blocks carrying what is inside them */
-    uint32_t *points;     /* by point: the present permutation without the family at hand ... */
-    uint32_t *whole;      /* ... and with it */
-    cnx_numbers *numbers; /* that b is multiplied by at present ... */
-    bool multiplies;      /* ... if by anything */
-    bool *known;          /* by family */
-    uint32_t *order;      /* families as they became known */
+    const double *weights; /* by pair, see cnx_weigh_pairs */
+    uint32_t *choice;      /* by class: where it goes inside its own block */
+    uint32_t *before;      /* scratch: the choice before a sweep */
+    uint32_t *image;       /* by class: where it goes, blocks carrying what is inside them */
+    uint32_t *points;      /* by point: the present permutation without the family at hand ... */
+    uint32_t *whole;       /* ... and with it */
+    cnx_numbers *numbers;  /* that b is multiplied by at present ... */
+    bool multiplies;       /* ... if by anything */
+    bool *known;           /* by family */
+    uint32_t *order;       /* families as they became known */
     uint32_t order_count;
     double work; /* multiply-adds so far */
     bool ran_out;
@@ -32,6 +33,11 @@ void cnx_matcher_complete(cnx_matcher *m, uint32_t without, uint32_t *points);
 
 /* Brings m->points and m->whole up to date for a family, m->image with it. */
 void cnx_matcher_present(cnx_matcher *m, uint32_t number);
+
+/* The weighted squared distance of all pairs that are evidence, or of those that are for one family, once `a`
+ * is permuted and b multiplied as given (NULL: not at all). */
+double cnx_matcher_distance(const cnx_matcher *m, const cnx_family *family, const uint32_t *points,
+                            const cnx_numbers *numbers);
 
 /* Places of the members of a kind, in a and, under the present choice, in b. */
 cnx_lineup cnx_line_up(const cnx_matcher *m, cnx_arena *arena, uint32_t number, uint32_t kind);

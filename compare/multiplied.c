@@ -24,11 +24,16 @@ cnx_numbers *cnx_numbers_create(cnx_arena *arena, const cnx_scalings *scalings)
     return numbers;
 }
 
+void cnx_numbers_assign(const cnx_scalings *scalings, cnx_numbers *to, const cnx_numbers *from)
+{
+    memcpy(to->signs, from->signs, count_numbers(scalings, CNX_SIGN) * sizeof *to->signs);
+    memcpy(to->exponents, from->exponents, count_numbers(scalings, CNX_SCALE) * sizeof *to->exponents);
+}
+
 cnx_numbers *cnx_numbers_copy(cnx_arena *arena, const cnx_scalings *scalings, const cnx_numbers *numbers)
 {
     cnx_numbers *copy = cnx_numbers_create(arena, scalings);
-    memcpy(copy->signs, numbers->signs, count_numbers(scalings, CNX_SIGN) * sizeof *copy->signs);
-    memcpy(copy->exponents, numbers->exponents, count_numbers(scalings, CNX_SCALE) * sizeof *copy->exponents);
+    cnx_numbers_assign(scalings, copy, numbers);
     return copy;
 }
 

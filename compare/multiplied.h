@@ -14,6 +14,9 @@ cnx_numbers *cnx_numbers_create(cnx_arena *arena, const cnx_scalings *scalings);
 
 cnx_numbers *cnx_numbers_copy(cnx_arena *arena, const cnx_scalings *scalings, const cnx_numbers *numbers);
 
+/* Makes one's numbers those of the other. */
+void cnx_numbers_assign(const cnx_scalings *scalings, cnx_numbers *to, const cnx_numbers *from);
+
 /* What numbers of one kind do along an axis of a parameter, by position of the axis's sequence: exponents, or
  * 1 for a flipped sign. NULL when that is nothing. */
 const int32_t *cnx_axis_numbers(cnx_arena *arena, const cnx_analysis *analysis, const cnx_scalings *scalings,

@@ -28,6 +28,14 @@ bool cnx_may_use(const cnx_family *family, const cnx_evidence *evidence, cnx_rea
     return all;
 }
 
+bool cnx_is_cheap(const cnx_family *family)
+{
+    double work = 0;
+    for (size_t i = 0; i < family->evidence_count; i++)
+        work += (double)family->evidence[i].elements * family->kinds[family->evidence[i].kind].count;
+    return work < (double)LOOK_WORK;
+}
+
 typedef struct chunk {
     uint32_t rows;
     size_t columns;

@@ -25,6 +25,9 @@ typedef struct cnx_view_of_evidence {
 bool cnx_may_use(const cnx_family *family, const cnx_evidence *evidence, cnx_reading reading,
                  const bool *known);
 
+/* Whether the products of all slices of the family take so little that none has to be left out for a look. */
+bool cnx_is_cheap(const cnx_family *family);
+
 /* Members of a kind that are looked at: rows[0 .. count) are places of a's, columns[0 .. count) of b's. */
 typedef struct cnx_lineup {
     const uint32_t *rows;
