@@ -87,10 +87,10 @@ typedef struct balancing {
 
 /* ---- summing up ---- */
 
-static bool is_multiplied(const balancing *b, size_t parameter, uint32_t k)
+static bool is_multiplied(const cnx_scalings *scalings, size_t parameter, uint32_t k)
 {
     uint32_t count;
-    const cnx_scaling_action *actions = cnx_scaling_actions(b->scalings, parameter, k, &count);
+    const cnx_scaling_action *actions = cnx_scaling_actions(scalings, parameter, k, &count);
     for (uint32_t i = 0; i < count; i++)
         if (actions[i].kind == CNX_SCALE && actions[i].part_count != 0)
             return true;
@@ -134,7 +134,8 @@ static void keep_axes(const balancing *b, size_t parameter, condensed *made, uin
     uint32_t rank = of->tensor->rank, governor[CNX_LIMIT_TENSOR_RANK], block[CNX_LIMIT_TENSOR_RANK];
     bool kept[CNX_LIMIT_TENSOR_RANK] = {false}, multiplied[CNX_LIMIT_TENSOR_RANK] = {false};
     for (uint32_t k = 0; k < rank; k++) {
-        multiplied[k] = cnx_find_governor(of, k, &governor[k], &block[k]) && is_multiplied(b, parameter, k);
+        multiplied[k] =
+            cnx_find_governor(of, k, &governor[k], &block[k]) && is_multiplied(b->scalings, parameter, k);
         kept[k] = kept[k] || multiplied[k];
         if (multiplied[k] && governor[k] != CNX_NONE)
             kept[governor[k]] = true;
@@ -428,25 +429,50 @@ struct cnx_balance {
     double *b;
 };
 
-static void round_numbers(const double *numbers, uint32_t count, int32_t *rounded)
+/* What a tensor is multiplied by; NULL when that is nothing. */
+static struct cnx_permutation *factors_of(cnx_comparison *c, cnx_arena *arena, const cnx_pair *pair,
+                                          const double *numbers)
 {
-    for (uint32_t i = 0; i < count; i++)
-        rounded[i] = (int32_t)lrint(numbers[i]);
+    const cnx_parameter *of = &c->analysis->parameters[pair->parameter];
+    cnx_axis_factors *made = CNX_NEW_ARRAY(arena, cnx_axis_factors, of->tensor->rank);
+    bool any = false;
+    for (uint32_t k = 0; k < of->tensor->rank; k++) {
+        const cnx_labels *labels = cnx_parameter_labels(of, k);
+        if (labels == NULL || !is_multiplied(cnx_comparison_scalings(c), pair->parameter, k) ||
+            !cnx_find_governor(of, k, &made[k].governor, &made[k].block))
+            continue;
+        const cnx_position_sum *sums =
+            cnx_axis_sums(arena, c->analysis, cnx_comparison_scalings(c), pair->parameter, k, CNX_SCALE);
+        made[k].factor = CNX_NEW_ARRAY(arena, double, labels->sequence->count);
+        for (uint32_t i = 0; i < labels->sequence->count; i++) {
+            double sum = 0;
+            for (size_t t = 0; t < sums[i].count; t++)
+                sum += sums[i].terms[t].factor * numbers[sums[i].terms[t].unknown - 1];
+            made[k].factor[i] = exp2(sum);
+        }
+        cnx_prepare_factors(arena, &made[k], labels->sequence->count);
+        any = true;
+    }
+    if (!any)
+        return NULL;
+    cnx_tensor unmoved = *of->tensor;
+    unmoved.permutation = NULL;
+    struct cnx_permutation *permutation = cnx_tensor_permutation(arena, &unmoved);
+    permutation->factors = made;
+    return permutation;
 }
 
-cnx_balance *cnx_balance_begin(cnx_comparison *c, cnx_arena *arena, cnx_numbers *numbers)
+cnx_balance *cnx_balance_begin(cnx_comparison *c, cnx_arena *arena)
 {
     cnx_balance *made = CNX_NEW(arena, cnx_balance);
-    const cnx_scalings *scalings = cnx_comparison_scalings(c);
     uint32_t generators;
     *made = (cnx_balance){.c = c, .a = balance_side(c, arena, false), .b = balance_side(c, arena, true)};
-    cnx_scaling_generators(scalings, CNX_SCALE, &generators, &made->count);
-    cnx_numbers *of_a = cnx_numbers_create(arena, scalings);
-    round_numbers(made->a, made->count, of_a->exponents);
-    round_numbers(made->b, made->count, numbers->exponents);
+    cnx_scaling_generators(cnx_comparison_scalings(c), CNX_SCALE, &generators, &made->count);
     for (size_t i = 0; i < c->pair_count; i++)
-        if (c->pairs[i].parameter != CNX_NONE)
-            c->pairs[i].a->permutation = cnx_pair_factors(c, arena, &c->pairs[i], of_a);
+        if (cnx_is_evidence(c, &c->pairs[i])) {
+            c->pairs[i].a->permutation = factors_of(c, arena, &c->pairs[i], made->a);
+            c->pairs[i].b->permutation = factors_of(c, arena, &c->pairs[i], made->b);
+        }
     return made;
 }
 
@@ -457,8 +483,8 @@ void cnx_balance_end(cnx_balance *balance, const uint32_t *image, cnx_numbers *n
     const cnx_multipliers *multipliers = cnx_multipliers_create(c, scratch, CNX_SCALE);
     const cnx_cells *cells = cnx_analysis_cells(c->analysis);
     for (size_t i = 0; i < c->pair_count; i++)
-        if (c->pairs[i].parameter != CNX_NONE)
-            c->pairs[i].a->permutation = NULL;
+        if (cnx_is_evidence(c, &c->pairs[i]))
+            c->pairs[i].a->permutation = c->pairs[i].b->permutation = NULL;
     memset(numbers->exponents, 0, balance->count * sizeof *numbers->exponents);
     for (uint32_t class = 0; class < cells->class_count; class ++) {
         uint32_t cell = cells->cell_of[class];

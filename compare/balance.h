@@ -8,10 +8,10 @@
 
 typedef struct cnx_balance cnx_balance;
 
-/* Balances both sides: a's tensors get factors, and b's are put into `numbers`. Memory from `arena`. */
-cnx_balance *cnx_balance_begin(cnx_comparison *c, cnx_arena *arena, cnx_numbers *numbers);
+/* Balances both sides: the paired tensors get factors. Memory from `arena`. */
+cnx_balance *cnx_balance_begin(cnx_comparison *c, cnx_arena *arena);
 
-/* Takes a's factors away, and sets the exponents of `numbers` to what brings b's balance to a's once classes
+/* Takes the factors away, and sets the exponents of `numbers` to what brings b's balance to a's once classes
  * of a have gone to `image`. */
 void cnx_balance_end(cnx_balance *balance, const uint32_t *image, cnx_numbers *numbers);
 

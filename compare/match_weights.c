@@ -290,8 +290,7 @@ static candidate search(cnx_matcher *m, unsigned kinds)
 static candidate search_balanced(cnx_matcher *m)
 {
     start_at_identity(m);
-    cnx_balance *balance = cnx_balance_begin(m->c, m->arena, m->numbers);
-    m->multiplies = true;
+    cnx_balance *balance = cnx_balance_begin(m->c, m->arena);
     find_families(m, 0, true);
     if (!look(m)) {
         spread(m, CNX_SETTLE, CNX_PERMUTE);
@@ -299,6 +298,7 @@ static candidate search_balanced(cnx_matcher *m)
     }
     cnx_matcher_complete(m, CNX_NONE, m->points);
     cnx_balance_end(balance, m->image, m->numbers);
+    m->multiplies = true;
     find_families(m, CNX_SIGN_AND_SCALE, false);
     spread(m, CNX_LOOK, CNX_LOOK);
     vote(m, CNX_SIGN_AND_SCALE);

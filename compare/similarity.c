@@ -144,6 +144,8 @@ static void walk_evidence(const walk *w, const cnx_evidence *evidence, bool sort
     const uint32_t *points = in_place ? w->view->whole : w->view->points;
     cnx_slice_source a = {c->a->model, pair->a, cnx_pair_permutation(c, scratch, pair, points)};
     cnx_slice_source b = {c->b->model, pair->b, cnx_pair_factors(c, scratch, pair, w->view->numbers)};
+    if (w->view->numbers == NULL)
+        b.permutation = pair->b->permutation;
     uint32_t count = w->lineup->count;
     const uint32_t *rows = in_place ? places_at_present(w, scratch) : w->lineup->rows;
     const uint32_t *a_at = gather_positions(scratch, evidence, rows, count);

@@ -12,12 +12,15 @@ static double factor_of(cnx_scaling_kind kind, int64_t sum)
     return ldexp(1, (int)(sum > 1000 ? 1000 : sum < -1000 ? -1000 : sum));
 }
 
-/* The exponent of a power of two. */
+/* Exponents that are beyond those of any factor. */
+enum { FARTHEST = 1 << 16 };
+
+/* The exponent of a power of two. A step cannot say other factors; they count as if they were large. */
 static int exponent_of(double power)
 {
     uint64_t bits;
     memcpy(&bits, &power, sizeof bits);
-    return (int)(bits >> 52 & 0x7ff) - 1023;
+    return (bits & UINT64_C(0xfffffffffffff)) == 0 ? (int)(bits >> 52 & 0x7ff) - 1023 : FARTHEST;
 }
 
 static void prepare_factor(cnx_axis_factors *axis, uint32_t at)

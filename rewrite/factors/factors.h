@@ -1,6 +1,7 @@
 /* Signs and powers of two by which a tensor's elements are multiplied while they are read: one number for
  * each position of each axis. All numbers are powers of two, so nothing is rounded as long as exponents have
- * room. */
+ * room. Where rounding does not matter other factors will do; halves are multiplied by the power of two below
+ * them. */
 #ifndef CNX_REWRITE_FACTORS_H
 #define CNX_REWRITE_FACTORS_H
 
