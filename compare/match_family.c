@@ -6,7 +6,8 @@
 /* ---- assigning ---- */
 
 /* The best total for members of cell `a` going to places of cell `b`, which is of the same kind, with
- * everything inside them. When `choose`, writes it down; then a is b, or a's block goes to b's. */
+ * everything inside them. Rows of similarities are where members of a stand at present. When `choose`, writes
+ * it down; then a is b, or a's block goes to b's. */
 static double assign_cells(cnx_matcher *m, cnx_arena *arena, uint32_t a, uint32_t b, bool choose)
 {
     const cnx_cells *cells = m->cells;
@@ -20,7 +21,7 @@ static double assign_cells(cnx_matcher *m, cnx_arena *arena, uint32_t a, uint32_
     double *gain = CNX_NEW_ARRAY(scratch, double, (size_t)count *count);
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t j = 0; j < count; j++) {
-            size_t row = f->place_of[from[i]], column = f->place_of[to[j]];
+            size_t row = f->place_of[m->image[from[i]]], column = f->place_of[to[j]];
             gain[(size_t)i * count + j] = m->gain[kind][row * kind_count + column];
             for (uint32_t k = 0; k < inside; k++)
                 gain[(size_t)i * count + j] +=
@@ -47,34 +48,46 @@ static uint32_t *identity(cnx_arena *arena, uint32_t count)
     return places;
 }
 
-/* Assigns one kind among the members of each block, everything else held. Rows are places, too: the members
- * of a stand where their blocks went. */
-static void assign_inside(cnx_matcher *m, uint32_t number, uint32_t kind, const bool *known)
+/* Fills m->gain for a kind and all that are inside it. */
+static void find_gains(cnx_matcher *m, cnx_arena *arena, uint32_t kind, const cnx_view_of_evidence *view)
 {
-    const cnx_family *family = &m->families->items[number];
-    const cnx_kind *k = &family->kinds[kind];
-    const cnx_cells *cells = m->cells;
-    cnx_arena *scratch = cnx_arena_create(m->arena);
+    const cnx_kind *k = &m->family->kinds[kind];
+    const uint32_t *places = identity(arena, k->count);
+    const cnx_lineup lineup = {places, places, k->count};
+    m->gain[kind] = cnx_find_similarity(m, arena, m->family, kind, view, &lineup);
+    for (uint32_t i = 0; i < k->inside_count; i++)
+        find_gains(m, arena, k->inside[i], view);
+}
+
+/* Puts the members of a kind, and what is inside them, where they are in their blocks. */
+static void put_back(cnx_matcher *m, uint32_t kind)
+{
+    const cnx_kind *k = &m->family->kinds[kind];
     for (uint32_t i = 0; i < k->count; i++)
         m->choice[k->classes[i]] = k->classes[i];
+    for (uint32_t i = 0; i < k->inside_count; i++)
+        put_back(m, k->inside[i]);
+}
+
+/* Assigns one kind among the members of each block, with all that is inside it, everything else held. Rows
+ * are places, too: the members of a stand where their blocks went. */
+static void assign_inside(cnx_matcher *m, uint32_t kind, const bool *known)
+{
+    const cnx_kind *k = &m->family->kinds[kind];
+    const cnx_cells *cells = m->cells;
+    cnx_arena *scratch = cnx_arena_create(m->arena);
+    put_back(m, kind);
     cnx_matcher_complete(m, CNX_NONE, m->points);
     uint32_t *occupant = CNX_NEW_ARRAY(scratch, uint32_t, k->count);
     for (uint32_t i = 0; i < k->count; i++)
         occupant[m->families->place_of[m->image[k->classes[i]]]] = k->classes[i];
-    const uint32_t *places = identity(scratch, k->count);
     cnx_view_of_evidence view = {CNX_READ_HELD, known, m->points, NULL, m->multiplies ? m->numbers : NULL};
-    const cnx_lineup lineup = {places, places, k->count};
-    const double *gain = cnx_find_similarity(m, scratch, family, kind, &view, &lineup);
+    m->gain = CNX_NEW_ARRAY(scratch, double *, m->family->kind_count);
+    find_gains(m, scratch, kind, &view);
     for (uint32_t i = 0; i < k->count;) {
-        const cnx_cell *cell = &cells->cells[cells->cell_of[k->classes[i]]];
-        uint32_t *column = CNX_NEW_ARRAY(scratch, uint32_t, cell->count);
-        cnx_assign(scratch, gain + (size_t)i * k->count + i, cell->count, k->count, column);
-        for (uint32_t r = 0; r < cell->count; r++) {
-            uint32_t class = occupant[i + r];
-            const cnx_cell *own = &cells->cells[cells->cell_of[class]];
-            m->choice[class] = cells->members[own->first + column[r]];
-        }
-        i += cell->count;
+        uint32_t to = cells->cell_of[k->classes[i]];
+        assign_cells(m, scratch, cells->cell_of[occupant[i]], to, true);
+        i += cells->cells[to].count;
     }
     cnx_arena_destroy(scratch);
 }
@@ -83,19 +96,16 @@ static void assign_inside(cnx_matcher *m, uint32_t number, uint32_t kind, const 
 static void assign_nested(cnx_matcher *m, uint32_t number, const bool *known)
 {
     cnx_arena *scratch = cnx_arena_create(m->arena);
-    cnx_view_of_evidence view = {CNX_READ_BLOCKS, known, m->points, NULL, m->multiplies ? m->numbers : NULL};
     m->family = &m->families->items[number];
+    cnx_matcher_complete(m, number, m->points);
+    cnx_view_of_evidence view = {CNX_READ_BLOCKS, known, m->points, NULL, m->multiplies ? m->numbers : NULL};
     m->gain = CNX_NEW_ARRAY(scratch, double *, m->family->kind_count);
-    for (uint32_t k = 0; k < m->family->kind_count; k++) {
-        const uint32_t *places = identity(scratch, m->family->kinds[k].count);
-        const cnx_lineup lineup = {places, places, m->family->kinds[k].count};
-        m->gain[k] = cnx_find_similarity(m, scratch, m->family, k, &view, &lineup);
-    }
+    find_gains(m, scratch, 0, &view);
     assign_cells(m, scratch, m->family->cell, m->family->cell, true);
     cnx_arena_destroy(scratch);
     cnx_settle_numbers(m, number, known);
-    for (uint32_t k = 1; k < m->families->items[number].kind_count; k++)
-        assign_inside(m, number, k, known);
+    for (uint32_t k = 1; k < m->family->kind_count; k++)
+        assign_inside(m, k, known);
 }
 
 /* Assigns those members of a plain family that are not explained among themselves. */
