@@ -59,24 +59,14 @@ static void find_gains(cnx_matcher *m, cnx_arena *arena, uint32_t kind, const cn
         find_gains(m, arena, k->inside[i], view);
 }
 
-/* Puts the members of a kind, and what is inside them, where they are in their blocks. */
-static void put_back(cnx_matcher *m, uint32_t kind)
-{
-    const cnx_kind *k = &m->family->kinds[kind];
-    for (uint32_t i = 0; i < k->count; i++)
-        m->choice[k->classes[i]] = k->classes[i];
-    for (uint32_t i = 0; i < k->inside_count; i++)
-        put_back(m, k->inside[i]);
-}
-
 /* Assigns one kind among the members of each block, with all that is inside it, everything else held. Rows
- * are places, too: the members of a stand where their blocks went. */
+ * are places, too: the members of a stand where they and their blocks went. So where a tensor shows the kind
+ * twice, the other appearance is held as it is at present. */
 static void assign_inside(cnx_matcher *m, uint32_t kind, const bool *known)
 {
     const cnx_kind *k = &m->family->kinds[kind];
     const cnx_cells *cells = m->cells;
     cnx_arena *scratch = cnx_arena_create(m->arena);
-    put_back(m, kind);
     cnx_matcher_complete(m, CNX_NONE, m->points);
     uint32_t *occupant = CNX_NEW_ARRAY(scratch, uint32_t, k->count);
     for (uint32_t i = 0; i < k->count; i++)
