@@ -7,6 +7,10 @@
  * whatever member of the orbit it is looked for from, in whatever order its channels are; and a little noise
  * changes it by little. Signs do not count. Tensors of zeros, which noise would change a lot, do not either.
  *
+ * The numbers are not rounded. Where several generators act on a tensor only their sums are determined, so
+ * two members of an orbit may find different ones, and rounded they would add up to different sums. And one
+ * that is near a half would be rounded up in one model and down in the other.
+ *
  * Cost: of every tensor the squares are summed up over axes along which it is not multiplied. What is left
  * are one or two axes. Then the numbers of one generator after the other are chosen, those of its members at
  * once, given all others: sums along one axis with the factors of the others. Where two axes of a tensor are

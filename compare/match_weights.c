@@ -21,18 +21,25 @@
  * Where nothing stands where it belongs, signs and scales that are not known yet would hide what goes where.
  * So the search first runs without them: on magnitudes of weights, after scales have been chosen by a rule
  * that finds the same ones whatever member of the orbit it is given (balance.c). Magnitudes say as much about
- * who is who as the numbers do. Where nothing is known of the other axes of any tensor, sorted slices are
- * compared. Then, for the permutation found, signs are chosen, families in the same order, and then all three
- * together are improved.
+ * who is who as the numbers do. Where nothing is known of the other axes of a tensor, its slices are sorted.
+ * They are compared where nothing else is known, and in small families always: a bias of one element is not
+ * enough to go by. Then, for the permutation found, signs and scales are read off the weights, all at once
+ * (votes.c), and all three together are improved.
+ *
+ * No step makes things worse: what is chosen for one family is the best for the evidence that can be looked
+ * at, and taken back when all of its evidence says otherwise. So the search ends, and where it ends does not
+ * depend on how often it went around. When families and votes have nothing to add, the distance of all
+ * tensors says which of several searches was the best; it is the same sum for all of them.
  *
  * Signs and scales: of a pair of members that may be flipped the better of both signs counts; where they may
  * be scaled, the angle between their slices instead of the distance. Once members are assigned, each chooses
- * its signs and exponents anew.
+ * its signs and exponents anew. That, too, ends where no single member can be improved, so votes are cast
+ * again.
  *
  * Blocks: a pair of heads is worth what the best assignment of their insides is worth, so all pairs of heads
  * are assigned inside first, then the heads, then the insides of the chosen pairs. A tensor that shows blocks
  * and their insides in two ways at once cannot be used for that; with the blocks held it can, and each kind
- * of insides is assigned once more.
+ * of insides, with what is inside of them, is assigned once more.
  *
  * The assignment of one family is optimal for the evidence at hand (assignment.h). Larger kinds than the
  * limit matched-members, and everything after the limit matching-work is reached, stay as they are; a note
@@ -267,7 +274,7 @@ static bool finish(cnx_matcher *m, unsigned kinds)
     for (unsigned i = 0; i < MOST_VOTES; i++) {
         improve(m, CNX_SETTLE);
         explained = look(m);
-        if (kinds == 0 || !vote(m, kinds))
+        if (kinds == 0 || (explained && m->work > NO_WORK) || !vote(m, kinds))
             break;
     }
     return explained;

@@ -17,6 +17,9 @@
 #define LOOK_WORK ((uint64_t)300000000)
 #define LEAST_COLUMNS ((uint64_t)192)
 
+/* What products may cost for which all slices are sorted. */
+#define CHEAP_WORK 3e7
+
 bool cnx_may_use(const cnx_family *family, const cnx_evidence *evidence, cnx_reading reading,
                  const bool *known)
 {
@@ -33,7 +36,7 @@ bool cnx_is_cheap(const cnx_family *family)
     double work = 0;
     for (size_t i = 0; i < family->evidence_count; i++)
         work += (double)family->evidence[i].elements * family->kinds[family->evidence[i].kind].count;
-    return work < (double)LOOK_WORK;
+    return work < CHEAP_WORK;
 }
 
 typedef struct chunk {

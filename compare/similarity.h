@@ -5,8 +5,9 @@
 #include "compare/families.h"
 
 /* Which tensors may be looked at, and how a's are permuted for it. A tensor that shows a family twice, on two
- * axes or as blocks and what is in them, is read with its other appearance held where it is at present. In a
- * family with blocks that is only possible while the blocks are held. */
+ * axes or as blocks and what is in them, is read with its other appearance held where it is at present: all
+ * of it is in place, and members are looked up where they stand. In a family with blocks that is only
+ * possible while the blocks are held. */
 typedef enum cnx_reading {
     CNX_READ_PLAIN,  /* a family without blocks */
     CNX_READ_BLOCKS, /* all of a family with blocks is to be assigned: nothing of it is held */
@@ -25,7 +26,7 @@ typedef struct cnx_view_of_evidence {
 bool cnx_may_use(const cnx_family *family, const cnx_evidence *evidence, cnx_reading reading,
                  const bool *known);
 
-/* Whether the products of all slices of the family take so little that none has to be left out for a look. */
+/* Whether the family is so small that its slices may be sorted although some tensors are known. */
 bool cnx_is_cheap(const cnx_family *family);
 
 /* Members of a kind that are looked at: rows[0 .. count) are places of a's, columns[0 .. count) of b's. */
