@@ -307,7 +307,7 @@ static candidate search_balanced(cnx_matcher *m)
     cnx_balance_end(balance, m->image, m->numbers);
     m->multiplies = true;
     find_families(m, CNX_SIGN_AND_SCALE, false);
-    spread(m, CNX_LOOK, CNX_LOOK);
+    spread(m, CNX_LOOK, CNX_LOOK); /* only says in which order families are visited */
     vote(m, CNX_SIGN_AND_SCALE);
     return take_candidate(m, finish(m, CNX_SIGN_AND_SCALE));
 }

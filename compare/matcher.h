@@ -12,7 +12,7 @@ typedef struct cnx_matcher {
     const cnx_cells *cells;
     const double *weights; /* by pair, see cnx_weigh_pairs */
     uint32_t *choice;      /* by class: where it goes inside its own block */
-    uint32_t *before;      /* scratch: the choice before a sweep */
+    uint32_t *before;      /* scratch: the choice before a visit */
     uint32_t *image;       /* by class: where it goes, blocks carrying what is inside them */
     uint32_t *points;      /* by point: the present permutation without the family at hand ... */
     uint32_t *whole;       /* ... and with it */
@@ -23,7 +23,7 @@ typedef struct cnx_matcher {
     uint32_t order_count;
     double work; /* multiply-adds so far */
     bool ran_out;
-    bool moved;         /* something changed in this sweep */
+    bool moved;         /* numbers changed in this visit */
     cnx_family *family; /* that is being assigned ... */
     double **gain;      /* ... its kinds' similarities, by place */
 } cnx_matcher;
