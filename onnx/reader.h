@@ -16,7 +16,9 @@ const cnx_view *cnx_tensor_view(const struct cnx_model *model, const cnx_tensor 
 typedef struct cnx_unpermuted {
     const uint8_t *bytes;
     const cnx_view *view; /* that they are in, to be copied from; NULL: they are read where they are */
-    uint8_t *row; /* room for one row, or NULL: it is read in order into here, and gathered from here */
+    /* Rows that fit in here are read in order first, and gathered from here. */
+    uint8_t *room;
+    size_t room_size;
 } cnx_unpermuted;
 
 /* How tensors are read whose `permutation` is set. Installed by rewrite/, so that onnx/ does not depend on

@@ -223,7 +223,9 @@ static void prepare(void *state, size_t item, size_t slot)
     uint64_t offset = (uint64_t)item * out->block;
     uint8_t *block = save->blocks + slot * BLOCK;
     if (out->tensor != NULL) {
-        cnx_unpermuted from = {out->bytes, out->view, out->rows ? save->rows + slot * BLOCK : NULL};
+        cnx_unpermuted from = {.bytes = out->bytes, .view = out->view};
+        from.room = save->rows + slot * BLOCK;
+        from.room_size = out->rows ? BLOCK : 0;
         save->reader->read(out->tensor, &from, offset, block, block_size(out, item));
     } else if (out->view != NULL) {
         cnx_view_copy(out->view, out->bytes + offset, block_size(out, item), block);

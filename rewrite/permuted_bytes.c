@@ -9,6 +9,7 @@
  */
 #include "base/divisor.h"
 #include "rewrite/factors/room.h"
+#include "rewrite/gather.h"
 #include "rewrite/permute.h"
 
 #define MOST_AXES 64
@@ -89,60 +90,12 @@ static row find_row(const reader *r, uint64_t run)
     return found;
 }
 
-/* memcpy in place, for pieces too short for a call each. */
-static inline void copy_run(uint8_t *out, const uint8_t *in, size_t size)
-{
-    if (size < 16 || size > 128) {
-        memcpy(out, in, size);
-        return;
-    }
-    for (size_t at = 0; at + 16 <= size; at += 16)
-        memcpy(out + at, in + at, 16);
-    memcpy(out + size - 16, in + size - 16, 16);
-}
-
-#define GATHER(name, type)                                                                                   \
-    static void name(uint8_t *out, const uint8_t *in, const uint32_t *source, uint64_t count)                \
-    {                                                                                                        \
-        type value;                                                                                          \
-        for (uint64_t i = 0; i < count; i++) {                                                               \
-            memcpy(&value, in + source[i] * sizeof value, sizeof value);                                     \
-            memcpy(out + i * sizeof value, &value, sizeof value);                                            \
-        }                                                                                                    \
-    }
-GATHER(gather_1, uint8_t)
-GATHER(gather_2, uint16_t)
-GATHER(gather_4, uint32_t)
-GATHER(gather_8, uint64_t)
-
 static void copy(const reader *r, const uint8_t *bytes, size_t size, uint8_t *out)
 {
     if (r->from->view != NULL)
         cnx_view_copy(r->from->view, bytes, size, out);
     else
         memcpy(out, bytes, size);
-}
-
-/* `count` runs of `size` bytes each, run i from place source[i]. */
-static void gather(uint8_t *out, const uint8_t *in, const uint32_t *source, uint64_t count, size_t size)
-{
-    switch (size) {
-    case 1:
-        gather_1(out, in, source, count);
-        break;
-    case 2:
-        gather_2(out, in, source, count);
-        break;
-    case 4:
-        gather_4(out, in, source, count);
-        break;
-    case 8:
-        gather_8(out, in, source, count);
-        break;
-    default:
-        for (uint64_t i = 0; i < count; i++)
-            copy_run(out + i * size, in + source[i] * size, size);
-    }
 }
 
 /* Runs [first, first + count) of a row. */
@@ -153,11 +106,28 @@ static void read_runs(const reader *r, row from, uint64_t first, uint64_t count,
         copy(r, in + first * r->run, count * r->run, out);
         return;
     }
-    if (r->from->row != NULL) { /* first in order, then out of order from the nearest cache */
-        copy(r, in, r->length * r->run, r->from->row);
-        in = r->from->row;
+    if (r->length * r->run <= r->from->room_size) { /* in order, then out of order from the nearest cache */
+        copy(r, in, r->length * r->run, r->from->room);
+        in = r->from->room;
     }
-    gather(out, in, from.source + first, count, r->run);
+    cnx_gather(out, in, from.source + first, count, r->run);
+}
+
+/* Whether rows can be gathered several at once: of elements of four bytes, in memory, all by one list. */
+static bool reads_rows_together(const reader *r)
+{
+    const cnx_axis_permutation *axis = &r->axes[r->last];
+    return r->run == 4 && r->row == r->length && axis->source != NULL && axis->governor == CNX_NONE &&
+           r->from->view == NULL && r->length * CNX_GATHER_ROOM <= r->from->room_size && cnx_gathers_rows();
+}
+
+/* Rows that begin with run number `run`, CNX_GATHERED_ROWS of them. */
+static void read_rows(const reader *r, uint64_t run, uint8_t *out)
+{
+    const uint8_t *in[CNX_GATHERED_ROWS];
+    for (uint64_t k = 0; k < CNX_GATHERED_ROWS; k++)
+        in[k] = r->from->bytes + find_row(r, run + k * r->length).base * r->run;
+    cnx_gather_rows(out, in, r->axes[r->last].source, r->length, r->from->room);
 }
 
 /* Bytes [skip, skip + size) of one run of a row. */
@@ -169,12 +139,16 @@ static void read_piece(const reader *r, row from, uint64_t run, size_t skip, siz
 
 static void read_bytes(const reader *r, uint64_t offset, uint8_t *out, size_t size)
 {
+    size_t rows = reads_rows_together(r) ? (size_t)r->length * r->run * CNX_GATHERED_ROWS : SIZE_MAX;
     while (size != 0) {
         uint64_t run = offset / r->run, first = run % r->row;
         size_t skip = (size_t)(offset % r->run), taken = r->run - skip < size ? r->run - skip : size;
         row from = find_row(r, run - first);
         uint64_t whole = size / r->run < r->row - first ? size / r->run : r->row - first;
-        if (skip == 0 && whole != 0) {
+        if (skip == 0 && first == 0 && size >= rows) {
+            read_rows(r, run, out);
+            taken = rows;
+        } else if (skip == 0 && whole != 0) {
             read_runs(r, from, first, whole, out);
             taken = (size_t)whole * r->run;
         } else {

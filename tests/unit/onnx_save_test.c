@@ -154,13 +154,13 @@ static uint64_t row_size(const cnx_tensor *tensor)
 static void read_reversed(const cnx_tensor *tensor, const cnx_unpermuted *from, uint64_t offset, uint8_t *out,
                           size_t size)
 {
-    size_t step = from->row != NULL ? (size_t)row_length : 4;
+    size_t step = from->room_size != 0 ? (size_t)row_length : 4;
     for (size_t done = 0; done < size; done += step) {
         size_t count = size - done < step ? size - done : step;
         const uint8_t *bytes = from->bytes + (tensor->size - offset - done - count);
         if (from->view != NULL) {
-            cnx_view_copy(from->view, bytes, count, from->row);
-            bytes = from->row;
+            cnx_view_copy(from->view, bytes, count, from->room);
+            bytes = from->room;
         }
         for (size_t i = 0; i < count; i++)
             out[done + i] = bytes[count - 4 - i / 4 * 4 + i % 4];

@@ -2,6 +2,7 @@
  * that move in units, axes that vary over the blocks of an earlier or a later one, and any part of the
  * result. */
 #include "fixture.h"
+#include "rewrite/gather.h"
 #include "rewrite/permute.h"
 
 enum { RANK = 3 };
@@ -67,13 +68,14 @@ static void check(const cnx_tensor *tensor, const uint8_t *bytes, const uint8_t 
     }
 }
 
-/* Reads the tensor in pieces of random sizes, from memory, and through a buffer for rows. */
+/* Reads the tensor in pieces of random sizes, from memory, and through room for one row or for several. */
 static void read_all(cnx_arena *arena, const cnx_tensor *tensor, const uint8_t *bytes)
 {
-    for (int buffered = 0; buffered < 2; buffered++) {
+    static const uint64_t rows[] = {0, 1, CNX_GATHERED_ROWS};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         cnx_unpermuted from = {.bytes = bytes};
-        if (buffered)
-            from.row = cnx_alloc(arena, cnx_permuted_reader.row_size(tensor));
+        from.room_size = rows[i] * cnx_permuted_reader.row_size(tensor);
+        from.room = cnx_alloc(arena, from.room_size);
         uint8_t *result = cnx_alloc(arena, tensor->size);
         for (uint64_t offset = 0; offset < tensor->size;) {
             uint64_t size = 1 + random_below((uint32_t)tensor->size);
@@ -123,7 +125,7 @@ static void test_definition(void **state)
         cnx_tensor tensor = {.rank = RANK, .dims = dims, .count = 1, .permutation = &made};
         tensor.type = types[random_below(sizeof types / sizeof *types)];
         for (uint32_t k = 0; k < RANK; k++) {
-            dims[k] = 2 + 2 * (int64_t)random_below(4);
+            dims[k] = 2 + 2 * (int64_t)random_below(k + 1 < RANK ? 4 : 13);
             tensor.count *= (uint64_t)dims[k];
         }
         tensor.size = (tensor.count * cnx_type_bits(tensor.type) + 7) / 8;
