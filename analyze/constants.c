@@ -36,9 +36,21 @@ cnx_tensor *cnx_constant_tensor(const cnx_graph *graph, uint32_t id)
     return cnx_tensor_of(graph->model, attribute->t);
 }
 
+bool cnx_is_replaceable(const cnx_graph *graph, const cnx_value *value)
+{
+    return value->is_input && graph->model->proto->ir_version >= 4;
+}
+
+cnx_tensor *cnx_fixed_tensor(const cnx_graph *graph, uint32_t id)
+{
+    const cnx_graph *home = graph;
+    const cnx_value *value = definition(&home, id);
+    return value == NULL || cnx_is_replaceable(home, value) ? NULL : cnx_constant_tensor(graph, id);
+}
+
 bool cnx_constant_number(const cnx_graph *graph, uint32_t id, double *number)
 {
-    cnx_tensor *tensor = cnx_constant_tensor(graph, id);
+    cnx_tensor *tensor = cnx_fixed_tensor(graph, id);
     if (tensor != NULL) {
         cnx_type_kind kind = cnx_type_kind_of(tensor->type);
         if (tensor->count != 1 ||

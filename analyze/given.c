@@ -4,6 +4,7 @@
  * unrelated layers become one tensor; a tensor that is the same along an axis ties nothing on that axis, and
  * every use of it gets points of its own there.
  */
+#include "analyze/constants.h"
 #include "analyze/parameters.h"
 #include "analyze/scaling/scaling.h"
 #include "analyze/shapes/content.h"
@@ -156,7 +157,7 @@ static cnx_fact sparse_fact(cnx_sweep *s, const Onnx__SparseTensorProto *sparse)
 cnx_fact cnx_given_fact(cnx_sweep *s, uint32_t id)
 {
     const cnx_value *value = &s->graph->values[id];
-    bool replaceable = value->is_input && s->analysis->model->proto->ir_version >= 4;
+    bool replaceable = cnx_is_replaceable(s->graph, value);
     if (value->initializer != NULL && !replaceable)
         return cnx_tensor_fact(s, id, value->initializer);
     if (value->sparse_initializer != NULL && !replaceable)

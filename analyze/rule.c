@@ -12,11 +12,19 @@ static uint32_t resolve(const cnx_rule *rule, uint32_t i, int64_t k)
     return cnx_rule_axis_number(rule, k, rule->inputs[i].rank);
 }
 
+/* The axis as it is read by now: the node may have refined it where the same parameter is another input. */
+static cnx_axis refined(cnx_axis axis)
+{
+    if (axis.kind == CNX_AXIS_LABELS && axis.labels->finer != NULL)
+        axis.labels = axis.labels->finer;
+    return axis;
+}
+
 cnx_axis cnx_rule_axis(cnx_rule *rule, uint32_t i, int64_t k)
 {
     uint32_t axis = resolve(rule, i, k);
     rule->read[i] |= UINT64_C(1) << axis;
-    return rule->inputs[i].axes[axis];
+    return refined(rule->inputs[i].axes[axis]);
 }
 
 cnx_fact cnx_rule_input(cnx_rule *rule, uint32_t i)
@@ -24,8 +32,8 @@ cnx_fact cnx_rule_input(cnx_rule *rule, uint32_t i)
     cnx_fact fact = rule->inputs[i];
     rule->read[i] = UINT64_MAX;
     cnx_axis *axes = CNX_NEW_ARRAY(rule->arena, cnx_axis, fact.rank);
-    if (fact.rank != 0)
-        memcpy(axes, fact.axes, fact.rank * sizeof *axes);
+    for (uint32_t k = 0; k < fact.rank; k++)
+        axes[k] = refined(fact.axes[k]);
     fact.axes = axes;
     fact.has_content = false;
     return fact;
@@ -87,9 +95,7 @@ cnx_dim cnx_rule_number(const cnx_rule *rule, int64_t number)
 cnx_axis cnx_rule_pin(cnx_rule *rule, uint32_t i, int64_t k, const char *what)
 {
     cnx_axis axis = cnx_rule_axis(rule, i, k);
-    uint32_t reason = cnx_rule_reason(rule, what);
-    cnx_axis_pin(rule->points, axis, reason);
-    return axis.kind == CNX_AXIS_ANY ? cnx_axis_pinned(axis.extent, reason) : axis;
+    return cnx_axis_pin(rule->points, axis, cnx_rule_reason(rule, what));
 }
 
 void cnx_rule_pin_all(cnx_rule *rule, const char *what)
@@ -151,10 +157,9 @@ cnx_fact cnx_rule_pin_fact(cnx_rule *rule, cnx_fact fact, const char *what)
 
 void cnx_rule_pin_fact_axis(cnx_rule *rule, cnx_fact *fact, uint32_t k, const char *what)
 {
-    uint32_t reason = cnx_rule_reason(rule, what);
-    cnx_axis_pin(rule->points, fact->axes[k], reason);
-    if (fact->axes[k].kind == CNX_AXIS_ANY && !cnx_dim_equals(rule->dims, fact->axes[k].extent, 1))
-        fact->axes[k] = cnx_axis_pinned(fact->axes[k].extent, reason);
+    bool single = fact->axes[k].kind == CNX_AXIS_ANY && cnx_dim_equals(rule->dims, fact->axes[k].extent, 1);
+    if (!single)
+        fact->axes[k] = cnx_axis_pin(rule->points, fact->axes[k], cnx_rule_reason(rule, what));
 }
 
 /* ---- making outputs ---- */
@@ -260,8 +265,8 @@ static void combine(cnx_rule *rule, combined *result, combined part)
     if (part.blocks != 0 && result->blocks != 0 && part.blocks != result->blocks &&
         !repeat_over(rule, &part, result) && !repeat_over(rule, result, &part)) {
         uint32_t reason = cnx_rule_reason(rule, "axes that vary over different blocks");
-        cnx_axis_pin(rule->points, part.axis, reason);
-        cnx_axis_pin(rule->points, result->axis, reason);
+        part.axis = cnx_axis_pin(rule->points, part.axis, reason);
+        result->axis = cnx_axis_pin(rule->points, result->axis, reason);
     }
     result->axis = cnx_rule_same(rule, result->axis, part.axis);
     if (part.blocks != 0) {

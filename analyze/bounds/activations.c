@@ -157,7 +157,7 @@ static bool read_limits(const cnx_graph *graph, const cnx_node *node, cnx_activa
 /* PRelu: the slope of largest magnitude stands for all of them. */
 static bool read_slopes(const cnx_graph *graph, const cnx_node *node, double *slope, bool *differ)
 {
-    cnx_tensor *tensor = node->input_count < 2 ? NULL : cnx_constant_tensor(graph, node->inputs[1]);
+    cnx_tensor *tensor = node->input_count < 2 ? NULL : cnx_fixed_tensor(graph, node->inputs[1]);
     if (tensor == NULL || tensor->count == 0 || cnx_type_kind_of(tensor->type) != CNX_KIND_FLOAT)
         return false;
     *slope = cnx_tensor_float(graph->model, tensor, 0);

@@ -2,6 +2,7 @@
  * lists by sequence and by value; a point is looked up when it is met, by the spans of the sequences, so that
  * nothing is as large as the number of points.
  */
+#include "analyze/constants.h"
 #include "analyze/explain/explain_internal.h"
 
 typedef struct cnx_span {
@@ -340,6 +341,6 @@ bool cnx_map_is_parameter(const cnx_map *map, uint32_t value)
     const cnx_walk *walk = cnx_map_walk_of_value(map, value);
     const cnx_value *v = cnx_map_value(map, value);
     if (v->initializer != NULL)
-        return !v->is_input || walk->graph->model->proto->ir_version < 4;
+        return !cnx_is_replaceable(walk->graph, v);
     return v->producer != CNX_NONE && strcmp(walk->graph->nodes[v->producer].op_type, "Constant") == 0;
 }

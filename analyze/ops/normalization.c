@@ -18,10 +18,20 @@ static uint64_t axes_from(const cnx_fact *fact, uint32_t first)
     return ((UINT64_C(1) << fact->rank) - 1) & ~((UINT64_C(1) << first) - 1);
 }
 
-/* X[n, c, ...] with 1-D scale, bias, mean and variance over c. Outputs beyond Y exist only in training. */
+/* Whether the batch's own mean and variance are used: an attribute says so since operator set 14; before, the
+ * outputs that only training has. */
+static bool is_training(const cnx_rule *rule)
+{
+    for (uint32_t o = 1; o < rule->node->output_count; o++)
+        if (rule->node->outputs[o] != CNX_NONE)
+            return true;
+    return cnx_rule_int(rule, "training_mode", 0) != 0;
+}
+
+/* X[n, c, ...] with 1-D scale, bias, mean and variance over c. */
 void cnx_apply_batch_normalization(cnx_rule *rule)
 {
-    if (cnx_rule_int(rule, "training_mode", 0) != 0) {
+    if (is_training(rule)) {
         pin_with_statistics(rule, "training mode");
         return;
     }

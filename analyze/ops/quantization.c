@@ -28,10 +28,8 @@ static void relate_blocks(cnx_rule *rule, cnx_fact *fact, const cnx_fact *scale,
                  fact->axes[k].kind == CNX_AXIS_LABELS;
     if (!known) {
         uint32_t reason = cnx_rule_reason(rule, "blocks of scales");
-        cnx_axis_pin(rule->points, fact->axes[k], reason);
+        fact->axes[k] = cnx_axis_pin(rule->points, fact->axes[k], reason);
         cnx_axis_pin(rule->points, scale->axes[k], reason);
-        if (fact->axes[k].kind == CNX_AXIS_ANY)
-            fact->axes[k] = cnx_axis_pinned(fact->axes[k].extent, reason);
         return;
     }
     cnx_axis outer, inner;

@@ -18,12 +18,7 @@ typedef struct resizing {
 /* The tensor of constants at input `i`, which no caller may replace. */
 static cnx_tensor *fixed_tensor(const cnx_rule *rule, uint32_t i)
 {
-    if (!cnx_rule_has(rule, i))
-        return NULL;
-    uint32_t id = rule->node->inputs[i];
-    if (rule->graph->values[id].is_input && rule->analysis->model->proto->ir_version >= 4)
-        return NULL;
-    return cnx_constant_tensor(rule->graph, id);
+    return cnx_rule_has(rule, i) ? cnx_fixed_tensor(rule->graph, rule->node->inputs[i]) : NULL;
 }
 
 /* Element `k` of the scales: an attribute until operator set 8, then an input; 0 when it is not known. */

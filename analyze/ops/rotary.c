@@ -31,10 +31,8 @@ void cnx_fact_rotate(cnx_rule *rule, cnx_fact *fact, uint32_t k, cnx_axis cosine
     int64_t size = rotation.size != 0 ? rotation.size : extent;
     if (!known || size < 2 || size % 2 != 0 || size > extent) {
         uint32_t reason = cnx_rule_reason(rule, "rotated pairs");
-        cnx_axis_pin(rule->points, axis, reason);
+        fact->axes[k] = cnx_axis_pin(rule->points, axis, reason);
         cnx_axis_pin(rule->points, table, reason);
-        if (axis.kind != CNX_AXIS_LABELS)
-            fact->axes[k] = cnx_axis_pinned(axis.extent, reason);
         return;
     }
     cnx_axis first = members(rule, axis, size / 2, false, rotation.interleaved);

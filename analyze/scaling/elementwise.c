@@ -57,7 +57,8 @@ void cnx_scale_add(cnx_rule *rule)
 }
 
 /* The first input's factors, and those of the others `times` times. Where several inputs have labels along an
- * axis, the product is one of vectors, position by position. */
+ * axis, the product is one of vectors, position by position. No quotient is linear in what it is divided by.
+ */
 static void multiply(cnx_rule *rule, int32_t times)
 {
     cnx_scaling_log *log = rule->analysis->scaling;
@@ -68,16 +69,19 @@ static void multiply(cnx_rule *rule, int32_t times)
     cnx_scaling_term *terms = CNX_NEW_ARRAY(rule->arena, cnx_scaling_term, rule->input_count + 1u);
     for (uint32_t k = 0; k < rule->outputs[0].rank; k++) {
         uint32_t count = 0, labelled = 0;
+        bool divides = false;
         terms[count++] = (cnx_scaling_term){rule->outputs[0].scaling, k, -1};
         for (uint32_t i = 0; i < rule->input_count; i++) {
             uint32_t axis = rule->present[i] ? aligned_axis(rule, i, k) : CNX_NONE;
             if (axis == CNX_NONE)
                 continue;
             terms[count++] = (cnx_scaling_term){rule->inputs[i].scaling, axis, i == 0 ? 1 : times};
-            labelled += rule->inputs[i].axes[axis].kind == CNX_AXIS_LABELS;
+            bool has_labels = rule->inputs[i].axes[axis].kind == CNX_AXIS_LABELS;
+            labelled += has_labels;
+            divides = divides || (has_labels && i != 0 && times < 0);
         }
         cnx_scaling_equation(log, CNX_SIGN_AND_SCALE, terms, count);
-        for (uint32_t t = 0; t < count && labelled > 1; t++)
+        for (uint32_t t = 0; t < count && (labelled > 1 || divides); t++)
             cnx_scaling_separate_axis(log, terms[t].value, terms[t].axis);
     }
 }

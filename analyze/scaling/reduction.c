@@ -17,10 +17,15 @@ void cnx_scale_reduce_extreme(cnx_rule *rule)
     fix_rest(rule);
 }
 
-/* Signs disappear: those of the input are free. */
+/* Signs disappear: those of the input are free. Where there may be no axes to reduce, what the operator does
+ * to each element is not the same in all versions of its definition, nor in all runtimes. */
 static void reduce_even(cnx_rule *rule, int32_t degree)
 {
     cnx_scaling_log *log = rule->analysis->scaling;
+    if (cnx_rule_int(rule, "noop_with_empty_axes", 0) != 0) {
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
+        return;
+    }
     cnx_scaling_carry(log, CNX_SCALE, rule->inputs[0].scaling, rule->outputs[0].scaling, degree, false);
     cnx_scaling_fix(log, CNX_SIGN, rule->outputs[0].scaling);
     fix_rest(rule);

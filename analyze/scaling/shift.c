@@ -11,6 +11,7 @@
  * products with a matrix that every element of the output has in full, and to normalizations with a mean of
  * their own. A convolution that pads with zeros is none of these, for the zeros are not shifted.
  */
+#include "analyze/constants.h"
 #include "analyze/scaling/solve.h"
 #include "analyze/symmetry/labels.h"
 
@@ -32,8 +33,7 @@ static cnx_tensor *weights_of(const walk *w, uint32_t value)
     if (value == CNX_NONE)
         return NULL;
     const cnx_value *v = &w->graph->values[value];
-    bool replaceable = v->is_input && w->model->proto->ir_version >= 4;
-    if (v->initializer == NULL || replaceable || v->is_output ||
+    if (v->initializer == NULL || cnx_is_replaceable(w->graph, v) || v->is_output ||
         (v->initializer->type != CNX_TYPE_FLOAT && v->initializer->type != CNX_TYPE_DOUBLE))
         return NULL;
     return v->initializer;

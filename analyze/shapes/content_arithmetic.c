@@ -356,9 +356,7 @@ static bool constant_input(cnx_rule *rule, uint32_t i, cnx_content *content, fra
 {
     uint32_t id = rule->node->inputs[i];
     double number;
-    if (rule->graph->values[id].is_input && rule->analysis->model->proto->ir_version >= 4)
-        return false;
-    cnx_tensor *tensor = cnx_constant_tensor(rule->graph, id);
+    cnx_tensor *tensor = cnx_fixed_tensor(rule->graph, id);
     if (tensor == NULL && content->layout.count == 1 && cnx_constant_number(rule->graph, id, &number)) {
         elements[0] = fraction_of(rule, number);
         return true;

@@ -91,10 +91,20 @@ void cnx_labels_pin(cnx_points *points, const cnx_labels *labels, uint32_t reaso
     cnx_sequence_pin(points, labels->still->sequence, reason);
 }
 
-void cnx_axis_pin(cnx_points *points, cnx_axis axis, uint32_t reason)
+cnx_axis cnx_axis_pin(cnx_points *points, cnx_axis axis, uint32_t reason)
 {
+    if (axis.kind == CNX_AXIS_PINNED)
+        return axis;
     if (axis.kind == CNX_AXIS_LABELS)
         cnx_labels_pin(points, axis.labels, reason);
+    return axis.kind == CNX_AXIS_LABELS && axis.repeats == NULL ? axis : cnx_axis_pinned(axis.extent, reason);
+}
+
+/* Of two axes that are both repeated, copies go in any order only if they do in both. */
+static void unify_repeats(cnx_axis *a, cnx_axis *b)
+{
+    if (a->repeats != NULL && b->repeats != NULL)
+        a->repeats = b->repeats = a->repeats->kind == CNX_AXIS_ANY ? b->repeats : a->repeats;
 }
 
 cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t reason)
@@ -104,8 +114,8 @@ cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t rea
     if (b.kind == CNX_AXIS_ANY)
         return a;
     if (a.kind == CNX_AXIS_PINNED || b.kind == CNX_AXIS_PINNED) {
-        cnx_axis_pin(points, a, b.reason);
-        cnx_axis_pin(points, b, a.reason);
+        a = cnx_axis_pin(points, a, b.reason);
+        b = cnx_axis_pin(points, b, a.reason);
         return a.kind == CNX_AXIS_LABELS ? a : b;
     }
     if ((a.repeats == NULL) != (b.repeats == NULL) || a.repeats_inside != b.repeats_inside) {
@@ -117,9 +127,10 @@ cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t rea
     const cnx_labels *x = a.labels, *y = b.labels;
     cnx_labels_touch(x);
     cnx_labels_touch(y);
+    unify_repeats(&a, &b);
     if (x->extent != y->extent) {
-        cnx_axis_pin(points, a, reason);
         cnx_axis_pin(points, b, reason);
+        return cnx_axis_pin(points, a, reason);
     } else if (x->sequence->count == y->sequence->count) {
         cnx_relate(points, x->sequence, y->sequence, 1, x->sequence->count, CNX_IDENTIFY);
         if (x->merged_inner == NULL && y->merged_inner != NULL && (y->over == NULL || y->over == x->over))
@@ -130,8 +141,8 @@ cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t rea
         cnx_relate(points, y->sequence, x->sequence, y->sequence->count / y->extent, y->extent, CNX_IDENTIFY);
         return b;
     } else {
-        cnx_axis_pin(points, a, reason);
         cnx_axis_pin(points, b, reason);
+        return cnx_axis_pin(points, a, reason);
     }
     return a;
 }

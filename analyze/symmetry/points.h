@@ -144,8 +144,9 @@ cnx_axis cnx_axis_fresh(cnx_points *points, uint32_t extent, const cnx_labels *o
 const cnx_labels *cnx_labels_pinned(cnx_points *points, uint32_t extent, uint32_t reason);
 
 /* No position of the axis (nor of what varies over it, through the relations) may move. The blocks that it
- * varies over may: then every position goes to the same one of another block. */
-void cnx_axis_pin(cnx_points *points, cnx_axis axis, uint32_t reason);
+ * varies over may: then every position goes to the same one of another block. Returns the axis from then on:
+ * one that is repeated has lost its labels, for copies differ from now on and no points stand for them. */
+cnx_axis cnx_axis_pin(cnx_points *points, cnx_axis axis, uint32_t reason);
 
 /* States that two axes of equal extent are the same axis; returns the better-known of the two. */
 cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t reason);

@@ -357,6 +357,34 @@ def one_unit_tiled(written_out):
     return net.model()
 
 
+def divided(width=6):
+    """One number, divided by 6 learned ones; a layer reads the quotients."""
+    net = Builder(43)
+    value = net.node("Div", net.gemm(net.input("x", ["N", 4]), 4, 1), net.positive(width))
+    net.output(net.gemm(value, width, 3), ["N", 3])
+    return net.model()
+
+
+def norms_over_no_axes(norm, width=6):
+    """A reduction that has nothing to reduce, between two layers."""
+    net = Builder(44, opset=18, ir_version=8)
+    value = net.node(norm, net.gemm(net.input("x", ["N", 4]), 4, width), noop_with_empty_axes=1)
+    net.output(net.gemm(value, width, 3), ["N", 3])
+    return net.model()
+
+
+def limit_from_outside(ir_version, width=6):
+    """Clip, whose lower limit is among the graph's inputs. Before IR version 4 all initializers have to be."""
+    net = Builder(45, ir_version=ir_version)
+    value = net.gemm(net.input("x", ["N", 4]), 4, width)
+    value = net.node("Clip", value, net.constant(0.0, "least"))
+    net.output(net.gemm(value, width, 3), ["N", 3])
+    for tensor in net.initializers:
+        if ir_version < 4 or tensor.name == "least":
+            net.input(tensor.name, tensor.dims)
+    return net.model()
+
+
 # name: (model, signs, dimension)
 SIZES = {
     # Relu lets a positive factor through for each of 5 units, in each of 2 layers.
@@ -437,6 +465,14 @@ SIZES = {
     "pooled-regions": (lambda: regions_of_image("pool"), 0, 6),
     # A unit's sign would be that of one of four rows of W, and no parameter has just these rows.
     "computed-cell": (computed_cell, 0, 0),
+    # What a divisor is multiplied by the layer undoes; but 1 / (a + b) is not 1 / a + 1 / b.
+    "divided": (divided, 6, 6),
+    # It may be the elements or their magnitudes, or squares, that are handed on.
+    "norms-over-no-axes": (lambda: norms_over_no_axes("ReduceL2"), 0, 0),
+    "squares-over-no-axes": (lambda: norms_over_no_axes("ReduceSumSquare"), 0, 0),
+    # Another limit than zero tells how large a unit is.
+    "limit-from-outside": (lambda: limit_from_outside(7), 0, 0),
+    "limit-from-inside": (lambda: limit_from_outside(3), 0, 6),
 }
 
 

@@ -98,6 +98,15 @@ def lstm_one_cell_for_two():
     return head(b, b.node("Mul", *ends), 10, [4, 2])
 
 
+def lstm_of_one_matrix():
+    """W and R are one tensor, so that the features that come in and the units are one set in both directions: 5!"""
+    b = start(8)
+    x = b.node("Tanh", layer(b, b.input("x", [4, 2, 3]), 3, 5))
+    weights = b.weight(2, 20, 5)
+    y = b.node("LSTM", x, weights, weights, outputs=1, hidden_size=5, direction="bidirectional")
+    return head(b, side_by_side(b, y, [4, 2, 10]), 10, [4, 2])
+
+
 def gru_both_directions():
     """Three rows a unit: 5!^2. The initial state is computed from a matrix, so that its columns move along."""
     b = start(4)
@@ -202,6 +211,15 @@ def group_normalization(opset):
         return b.pooled_head(b.node("Relu", x), 8)
     build.__doc__ = group_normalization.__doc__
     return build
+
+
+def batch_normalization_in_training():
+    """Before operator set 14 the number of outputs says that statistics are those of the batch, which the operator
+    updates besides: its 6 units stay, and only the layer behind is free: 5!"""
+    b = start(25, 9)
+    x = layer(b, b.input("x", [4, 3]), 3, 6)
+    x = b.node("BatchNormalization", x, b.positive(6), b.weight(6), b.weight(6), b.positive(6), outputs=5)[0]
+    return head(b, b.node("Relu", layer(b, x, 6, 5)), 5, [4])
 
 
 def rms_normalization():
@@ -822,6 +840,41 @@ def old_comparison(spelled=False):
     return b
 
 
+def repeated(meet):
+    """3 units of Relu, all of them twice, meet something that tells their 6 copies apart: only the layer behind is free,
+    5!"""
+    def build():
+        b = start(107)
+        x = b.input("x", [4, 6])
+        copies = b.node("Tile", b.node("Relu", layer(b, x, 6, 3)), b.integers(1, 2))
+        return head(b, b.node("Tanh", layer(b, meet(b, x, copies), 6, 5)), 5, [4])
+    build.__doc__ = repeated.__doc__
+    return build
+
+
+def write_into(b, _, copies):
+    return b.node("ScatterElements", copies, b.constant(numpy.array([[1], [4], [0], [1]])), b.weight(4, 1), axis=1)
+
+
+def choose_some(b, x, copies):
+    return b.node("Where", b.node("Greater", x, b.constant(0.0)), copies, b.constant(0.5))
+
+
+def repeat_otherwise(b, x, copies):
+    return b.node("Add", copies, b.node("Tile", b.node("Relu", layer(b, x, 6, 2)), b.integers(1, 3)))
+
+
+REPEATED = {
+    "added": lambda b, x, copies: b.node("Add", copies, x),
+    "summed": lambda b, _, copies: b.node("CumSum", copies, scalar(b, 1, numpy.int64)),
+    "cut": lambda b, _, copies: b.node("Trilu", copies),
+    "normalized": lambda b, x, copies: b.node("LayerNormalization", copies, b.node("ReduceMax", x, axes=[0], keepdims=0)),
+    "written": write_into,
+    "chosen": choose_some,
+    "otherwise": repeat_otherwise,
+}
+
+
 def write_along():
     """ScatterElements into every second step: 4 steps are pinned, and so are the 6 features, for the indices are
     integers, whose positions stay; only the layer behind is free: 5!"""
@@ -942,6 +995,7 @@ MODELS = {
     "lstm_forward": (lstm_forward, factorials(5)),
     "lstm_two_layers": (lstm_two_layers, factorials(5, 5, 4, 4)),
     "lstm_one_cell_for_two": (lstm_one_cell_for_two, factorials(5, 5)),
+    "lstm_of_one_matrix": (lstm_of_one_matrix, factorials(5)),
     "gru_both_directions": (gru_both_directions, factorials(5, 5)),
     "rnn_after_dense": (rnn_after_dense, factorials(6, 5)),
     "rnn_batch_first": (rnn_batch_first, factorials(5, 5)),
@@ -950,6 +1004,7 @@ MODELS = {
     "einsum_heads": (einsum_heads, factorials(6) + wreath(3, 4, 5)),
     "expert_stacks": (expert_stacks, wreath(3, 7)),
     "einsum_diagonal": (einsum_diagonal, factorials(6)),
+    "batch_normalization_in_training": (batch_normalization_in_training, factorials(5)),
     "group_normalization_18": (group_normalization(18), wreath(2, 4)),
     "group_normalization_21": (group_normalization(21), wreath(2, 4)),
     "rms_normalization": (rms_normalization, factorials(8, 7)),
@@ -1008,6 +1063,7 @@ MODELS = {
     "old_broadcast": (old_broadcast, factorials(5)),
     "old_comparison": (old_comparison, factorials(5)),
     "write_along": (write_along, factorials(5)),
+    **{f"repeated_{how}": (repeated(meet), factorials(5)) for how, meet in REPEATED.items()},
     "one_hot_positions": (one_hot_positions, factorials(6)),
     "fused_biases": (fused_biases, factorials(6, 8, 5)),
     "fused_packed_attention": (fused_packed_attention, wreath(2, 4, 4)),
