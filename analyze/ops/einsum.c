@@ -107,18 +107,23 @@ static bool has_letter(const term *t, uint8_t letter)
     return false;
 }
 
-/* Lets axes of a parameter vary over its first axis, where another operand or the output has both letters:
- * weights of several heads in one tensor. */
+/* Lets axes of a parameter vary over its first axis, where all others that have their letter, operands or the
+ * output, have that of the first axis as well: weights of several heads in one tensor. */
 static void refine(cnx_rule *rule, cnx_fact *fact, const term *terms, uint32_t count, uint32_t own,
                    const term *output)
 {
     const term *t = &terms[own];
     for (uint32_t k = 1; k < t->count && t->ellipsis == CNX_NONE; k++) {
-        bool together = has_letter(output, t->letters[0]) && has_letter(output, t->letters[k]);
-        for (uint32_t i = 0; i < count; i++)
-            together = together || (i != own && has_letter(&terms[i], t->letters[0]) &&
-                                    has_letter(&terms[i], t->letters[k]));
-        if (together && t->letters[k] != t->letters[0])
+        bool together = false, apart = t->letters[k] == t->letters[0];
+        for (uint32_t i = 0; i <= count; i++) {
+            const term *other = i < count ? &terms[i] : output;
+            if (i == own || !has_letter(other, t->letters[k]))
+                continue;
+            bool both = has_letter(other, t->letters[0]);
+            together = together || both;
+            apart = apart || !both;
+        }
+        if (together && !apart)
             cnx_fact_refine(rule, fact, k, 0);
     }
 }

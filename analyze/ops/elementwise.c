@@ -59,6 +59,12 @@ void cnx_apply_cast(cnx_rule *rule)
     cnx_rule_output(rule, 0, fact);
 }
 
+/* Identity: what was selected of an axis, be it one position, is still that. */
+void cnx_apply_identity(cnx_rule *rule)
+{
+    cnx_rule_output(rule, 0, cnx_rule_input(rule, 0));
+}
+
 /* PRelu: the slope broadcasts to X, never the other way. */
 void cnx_apply_prelu(cnx_rule *rule)
 {

@@ -17,6 +17,7 @@ typedef struct origin {
     bool *found;  /* by role: something of it is in the result */
     bool *hidden; /* by role: copies of it may be in the result, with points of their own */
     bool *exact;  /* by hidden role: it is in the result with its own points, too */
+    bool left;    /* some position of it is in the result with its own point */
 } origin;
 
 void cnx_state_zero_axis(cnx_scalings *s, cnx_scaling_system *system, uint32_t value, uint32_t axis)
@@ -232,18 +233,22 @@ static bool hides_any(const origin *origins, uint32_t count)
     return false;
 }
 
-/* Finds `exact`, if that matters, as far as axis `axis` of the result shows it. */
-static void find_exact(cnx_scalings *s, origin *origins, uint32_t count, uint32_t to, uint32_t axis)
+/* Finds `left` and `exact`, if they matter, as far as axis `axis` of the result shows them. */
+static void find_exact(cnx_scalings *s, origin *origins, uint32_t count, uint32_t to, uint32_t axis,
+                       bool parts)
 {
     const cnx_sequence *sequence = cnx_sequence_of_axis(s, to, axis);
-    if (sequence == NULL || !hides_any(origins, count))
+    if (sequence == NULL || (!parts && !hides_any(origins, count)))
         return;
     mark_points(s, origins, count, false);
     for (uint32_t i = 0; i < sequence->count; i++) {
         uint32_t place = s->position_of[sequence->points[i]], o = 0;
         while (place != 0 && place > origins[o].sequence->count)
             place -= origins[o++].sequence->count;
-        uint32_t role = place != 0 ? cnx_role_at(origins[o].roles, place - 1) : CNX_NONE;
+        if (place == 0)
+            continue;
+        uint32_t role = cnx_role_at(origins[o].roles, place - 1);
+        origins[o].left = true;
         if (role != CNX_NONE)
             origins[o].exact[role] = true;
     }
@@ -255,7 +260,7 @@ static void find_exact(cnx_scalings *s, origin *origins, uint32_t count, uint32_
  * class is found: that may be another copy. */
 static void zero_missing(cnx_scalings *s, cnx_scaling_system *system, const origin *from, bool parts)
 {
-    bool left = false;
+    bool left = from->left;
     for (uint32_t r = 0; r < from->roles->count; r++)
         left = left || from->found[r];
     for (uint32_t r = 0; r < from->roles->count; r++)
@@ -277,10 +282,11 @@ void cnx_state_carry(cnx_scalings *s, cnx_scaling_system *system, const cnx_scal
         zero_doubled(s, system, to, k);
         state_axis(s, system, origins, count, to, k, statement->terms[0].factor);
     }
+    bool parts = statement->form == CNX_SCALING_PARTS;
     for (uint32_t k = 0; k < to_rank; k++)
-        find_exact(s, origins, count, to, k);
+        find_exact(s, origins, count, to, k, parts);
     for (uint32_t o = 0; o < count; o++)
-        zero_missing(s, system, &origins[o], statement->form == CNX_SCALING_PARTS);
+        zero_missing(s, system, &origins[o], parts);
     cnx_arena_destroy(scratch);
 }
 
@@ -369,7 +375,7 @@ void cnx_state_join(cnx_scalings *s, cnx_scaling_system *system, const cnx_scali
         state_axis(s, system, origins, count, whole->value, whole->axis, 1);
     else
         cnx_state_zero_axis(s, system, whole->value, whole->axis);
-    find_exact(s, origins, count, whole->value, whole->axis);
+    find_exact(s, origins, count, whole->value, whole->axis, false);
     for (uint32_t o = 0; o < count; o++)
         zero_missing(s, system, &origins[o], false);
     cnx_arena_destroy(scratch);

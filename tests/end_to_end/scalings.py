@@ -385,6 +385,14 @@ def limit_from_outside(ir_version, width=6):
     return net.model()
 
 
+def last_of_three(output):
+    """Of 3 units of Relu the last is the output, as `output` hands it on; nothing reads the others."""
+    net = Builder(46)
+    value = net.node("Gather", net.relu(net.gemm(net.input("x", ["N", 4]), 4, 3)), net.integers(-1), axis=1)
+    net.output(net.node(output, value) if output else value, ["N", 1])
+    return net.model()
+
+
 # name: (model, signs, dimension)
 SIZES = {
     # Relu lets a positive factor through for each of 5 units, in each of 2 layers.
@@ -473,6 +481,9 @@ SIZES = {
     # Another limit than zero tells how large a unit is.
     "limit-from-outside": (lambda: limit_from_outside(7), 0, 0),
     "limit-from-inside": (lambda: limit_from_outside(3), 0, 6),
+    # The 2 that nothing reads, whatever is between the selection and the output.
+    "last-of-three": (lambda: last_of_three(None), 0, 2),
+    "last-of-three-handed-on": (lambda: last_of_three("Identity"), 0, 2),
 }
 
 

@@ -198,6 +198,14 @@ def einsum_diagonal():
     return head(b, b.node("Einsum", outer, equation="nii->ni"), 6, ["N"])
 
 
+def einsum_there_and_back():
+    """Two weights between the same 5 and 6 units, multiplied with each other before the 5 are summed over: 5! 6!"""
+    b = start(14)
+    x = b.node("Tanh", layer(b, b.input("x", ["N", 3]), 3, 5))
+    x = b.node("Einsum", x, b.weight(5, 6), b.weight(6, 5), equation="nj,jk,kj->nk")
+    return head(b, b.node("Tanh", x), 6, ["N"])
+
+
 # --- normalisation ------------------------------------------------------------------------------
 
 
@@ -1004,6 +1012,7 @@ MODELS = {
     "einsum_heads": (einsum_heads, factorials(6) + wreath(3, 4, 5)),
     "expert_stacks": (expert_stacks, wreath(3, 7)),
     "einsum_diagonal": (einsum_diagonal, factorials(6)),
+    "einsum_there_and_back": (einsum_there_and_back, factorials(5, 6)),
     "batch_normalization_in_training": (batch_normalization_in_training, factorials(5)),
     "group_normalization_18": (group_normalization(18), wreath(2, 4)),
     "group_normalization_21": (group_normalization(21), wreath(2, 4)),
