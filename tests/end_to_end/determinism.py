@@ -64,7 +64,8 @@ def twenty_runs(model):
                 check_equal(ended.returncode, 0, f"exit of run {number}: {ended.stderr.decode()}")
                 found.add(ended.stdout)
             if number % 4 == 3:
-                again = folder / "again.onnx"
+                again = folder / "again" / first.name  # weights beside a file are called after it
+                again.parent.mkdir(exist_ok=True)
                 subprocess.run([*wrapper, str(TOOL), "canon", "--quiet", str(model.path), "-o", str(again)],
                                env=environment, check=True)
                 check_same_bytes(first, again, f"canon as run 0 and as run {number}")

@@ -143,6 +143,16 @@ def scratch(room=0):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def check_same_form(form, model, what):
+    """`canon` makes the file `form` of `model`, byte by byte. It gets the same name, in another folder, since weights
+    beside a file are called after it."""
+    files = [form, *form.parent.glob(form.name + ".*")]
+    with scratch(sum(file.stat().st_size for file in files)) as folder:
+        canonical(model, folder / form.name)
+        for file in files:
+            check_same_bytes(file, folder / file.name, what)
+
+
 class Judge:
     """ONNX Runtime, in a process of its own that lives as long as the tests."""
 
