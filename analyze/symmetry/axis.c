@@ -527,6 +527,8 @@ cnx_axis cnx_axis_refine(cnx_points *points, cnx_axis axis, const cnx_labels *bl
         return axis; /* too late, or refined before: by another convolution that shares the weight */
     if (axis.labels->parameter == NULL || axis.labels->parameter != blocks->parameter)
         return axis; /* a product of parameters: the blocks are not on the tensor that has the axis */
+    if (axis.labels == blocks)
+        return axis; /* a product with itself: no tensor has both */
     const cnx_labels *finer = cnx_labels_fresh(points, axis.labels->extent, blocks);
     cnx_relate(points, finer->sequence, blocks->sequence, finer->extent, 1, CNX_CONTAIN);
     cnx_labels *coarse = (cnx_labels *)(uintptr_t)axis.labels;

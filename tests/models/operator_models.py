@@ -190,6 +190,18 @@ def expert_stacks():
     return b
 
 
+def sum_with_itself_in_a_stack():
+    """Sums of all pairs of 4 units, as a stack of matrices, times such a stack: both axes of pairs are one, while those
+    of the other stack are rows that are told apart in every matrix. That they are one as well is not followed: 1"""
+    b = start(15)
+    x = b.node("MatMul", b.input("x", [2, 3]), b.weight(3, 4))
+    pairs = b.node("Add", b.node("Unsqueeze", x, b.integers(2)), b.node("Unsqueeze", x, b.integers(1)))
+    pairs = b.node("Relu", b.node("Transpose", pairs, perm=[1, 0, 2]))
+    y = b.node("ReduceSum", b.node("MatMul", pairs, b.weight(4, 4, 3)), b.integers(0), keepdims=0)
+    b.output(b.node("Add", y, b.weight(3)), [2, 3])
+    return b
+
+
 def einsum_diagonal():
     """The diagonal of a product of two layers: its two axes are one, of 6; then summed over: 6!"""
     b = start(12)
@@ -1011,6 +1023,7 @@ MODELS = {
     "einsum_layers": (einsum_layers, factorials(6, 5, 4)),
     "einsum_heads": (einsum_heads, factorials(6) + wreath(3, 4, 5)),
     "expert_stacks": (expert_stacks, wreath(3, 7)),
+    "sum_with_itself_in_a_stack": (sum_with_itself_in_a_stack, 0),
     "einsum_diagonal": (einsum_diagonal, factorials(6)),
     "einsum_there_and_back": (einsum_there_and_back, factorials(5, 6)),
     "batch_normalization_in_training": (batch_normalization_in_training, factorials(5)),
