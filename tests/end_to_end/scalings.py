@@ -654,6 +654,7 @@ def cases():
         yield f"members/{model.label}", functools.partial(hold, model, whole=model.label not in NO_ROOM)
     yield "members/experts", functools.partial(written, experts)
     yield "rotary", rotary_by_hand
+    yield "half-precision", half_precision
     for seed in range(RANDOM + MORE):
         yield f"members/random/{seed}", functools.partial(
             written, lambda seed=seed: random_architectures.random_net(seed).model(), seed < RANDOM)
@@ -749,6 +750,25 @@ def rotary_member(model, random):
             array = array.reshape(2, 4, 3)[heads].reshape(8, 3)
         tensor.CopyFrom(onnx.numpy_helper.from_array(array.astype(numpy.float32), tensor.name))
     return member
+
+
+def half_precision():
+    """Scales would push the smallest weights of a network in half precision out of its range, so members do not have other
+    ones; numbers of the reals do."""
+    net = Builder(7)
+    x = net.input("x", ["N", 4], onnx.TensorProto.FLOAT16)
+    into, out = [net.constant((net.random.normal(size=shape) * 2.0 ** -13).astype(numpy.float16))
+                 for shape in ((4, 6), (6, 3))]
+    hidden = net.node("Relu", net.node("MatMul", x, into))
+    net.output(net.node("MatMul", hidden, out), ["N", 3], onnx.TensorProto.FLOAT16)
+    with scratch() as folder:
+        path = folder / "net.onnx"
+        onnx.save(net.model(), str(path))
+        check_equal(run_json("symmetry", path)["dimension"], 6, "scales of real numbers")
+        member = onnx.load(str(sample(path, 1, folder / "member.onnx", elements="scale")))
+        for before, after in zip(onnx.load(str(path)).graph.initializer, member.graph.initializer):
+            check_equal(onnx.numpy_helper.to_array(after).tobytes(), onnx.numpy_helper.to_array(before).tobytes(),
+                        f"weights of {before.name}")
 
 
 def written(make, judged=True):
