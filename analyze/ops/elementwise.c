@@ -122,22 +122,30 @@ static void keep_shape(cnx_rule *rule, cnx_fact fact)
     cnx_rule_output(rule, 1, fact);
 }
 
+/* Whether a Dropout may be in training: before operator set 7 an attribute says that it is not, from 12 on an
+ * input that it is, and in between it never is. */
+static bool drops_at_random(const cnx_rule *rule)
+{
+    const int64_t *training;
+    size_t count;
+    double ratio;
+    if (rule->node->opset != 0 && rule->node->opset < 7)
+        return cnx_rule_int(rule, "is_test", 0) == 0;
+    if (!cnx_rule_has(rule, 2) ||
+        (cnx_rule_has(rule, 1) && cnx_constant_number(rule->graph, rule->node->inputs[1], &ratio) &&
+         ratio == 0))
+        return false;
+    return !cnx_rule_numbers(rule, 2, &training, &count) || count != 1 || training[0] != 0;
+}
+
 /* Dropout: Y and the mask are laid out as X. In training it draws a number a position: still exchangeable in
  * distribution but not equal, so everything is pinned. */
 void cnx_apply_dropout(cnx_rule *rule)
 {
-    if (cnx_rule_has(rule, 2)) {
-        const int64_t *training;
-        size_t count;
-        double ratio;
-        bool drops_nothing = cnx_rule_has(rule, 1) &&
-                             cnx_constant_number(rule->graph, rule->node->inputs[1], &ratio) && ratio == 0;
-        if (!drops_nothing &&
-            (!cnx_rule_numbers(rule, 2, &training, &count) || count != 1 || training[0] != 0)) {
-            cnx_rule_pin_all(rule, "random training mode");
-            keep_shape(rule, cnx_shape_like(rule, 0, rule->inputs[0].type, "random training mode"));
-            return;
-        }
+    if (drops_at_random(rule)) {
+        cnx_rule_pin_all(rule, "random training mode");
+        keep_shape(rule, cnx_shape_like(rule, 0, rule->inputs[0].type, "random training mode"));
+        return;
     }
     keep_shape(rule, cnx_rule_input(rule, 0));
 }

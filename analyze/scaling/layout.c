@@ -15,6 +15,16 @@ void cnx_scale_carries(cnx_rule *rule)
     carry_first(rule, false);
 }
 
+/* The mask, a number before operator set 10, is the same whatever the elements are multiplied by. */
+void cnx_scale_drops(cnx_rule *rule)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    cnx_scaling_carry(log, CNX_SIGN_AND_SCALE, rule->inputs[0].scaling, rule->outputs[0].scaling, 1, false);
+    if (rule->output_count > 1)
+        cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->outputs[1].scaling);
+    cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 1);
+}
+
 void cnx_scale_takes(cnx_rule *rule)
 {
     carry_first(rule, true);

@@ -57,6 +57,16 @@ def tied(width=5):
     return net.model()
 
 
+def masked(opset):
+    """Units and what a Dropout says of them, added; its mask was a number once."""
+    net = Builder(8, opset)
+    value = net.node("Gemm", net.input("x", ["N", 4]), net.weight(5, 4), net.weight(5), transB=1)
+    value, mask = net.node("Dropout", value, outputs=2)
+    mask = net.node("Cast", mask, to=onnx.TensorProto.FLOAT)
+    net.output(net.node("Gemm", net.node("Add", value, mask), net.weight(3, 5), net.weight(3), transB=1), ["N", 3])
+    return net.model()
+
+
 def twice(width=5):
     """One matrix used by two branches whose Tanh values are multiplied."""
     net = Builder(4)
@@ -407,6 +417,9 @@ SIZES = {
     "normalized": (normalized, 6, 12),
     # W is multiplied on one side and divided on the other: the square of the factor is 1, and Relu wants it positive.
     "tied": (tied, 0, 0),
+    # A mask does not change when the units are multiplied: they cannot be.
+    "masked": (lambda: masked(14), 0, 0),
+    "masked-by-numbers": (lambda: masked(9), 0, 0),
     # Both values of a unit change their sign together, and the product keeps its own: a sign for each unit, which the
     # bias of the second branch follows.
     "twice": (twice, 5, 0),
