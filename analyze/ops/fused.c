@@ -1,5 +1,7 @@
 /* What ONNX Runtime's optimiser makes of neighbouring operators (domain com.microsoft): as the operators that
  * were fused. Activations inside are elementwise. */
+#include "analyze/ops/fused.h"
+
 #include "analyze/ops/compose.h"
 
 /* ---- convolutions ---- */
@@ -63,28 +65,37 @@ void cnx_apply_nhwc_pool(cnx_rule *rule)
 
 /* ---- products ---- */
 
-static cnx_fact matrices(cnx_rule *rule, uint32_t i, const char *turned)
+uint32_t cnx_fused_axis(const cnx_rule *rule, uint32_t i, uint32_t k)
+{
+    uint32_t rank = rule->inputs[i].rank;
+    if (rank < 2)
+        return k;
+    if (cnx_rule_int(rule, i == 0 ? "transA" : "transB", 0) != 0 && k + 2 >= rank)
+        k = 2 * rank - 3 - k;
+    if (cnx_rule_int(rule, i == 0 ? "transBatchA" : "transBatchB", 0) == 0 || k == rank - 1)
+        return k;
+    return k == rank - 2 ? 0 : k + 1;
+}
+
+static cnx_fact matrices(cnx_rule *rule, uint32_t i)
 {
     cnx_fact fact = cnx_rule_input(rule, i);
-    if (cnx_rule_int(rule, turned, 0) == 0 || fact.rank < 2)
-        return fact;
-    cnx_axis last = fact.axes[fact.rank - 1];
-    fact.axes[fact.rank - 1] = fact.axes[fact.rank - 2];
-    fact.axes[fact.rank - 2] = last;
+    cnx_axis *axes = CNX_NEW_ARRAY(rule->arena, cnx_axis, fact.rank);
+    for (uint32_t k = 0; k < fact.rank; k++)
+        axes[k] = fact.axes[cnx_fused_axis(rule, i, k)];
+    fact.axes = axes;
     return fact;
 }
 
-/* alpha * A[..., m, k] B[..., k, n]; transA and transB swap the last two axes, transBatchA and transBatchB
- * move the others too. */
+/* alpha * A[..., m, k] B[..., k, n], seen as cnx_fused_axis tells. */
 void cnx_apply_fused_matmul(cnx_rule *rule)
 {
     if (!cnx_rule_has(rule, 1) || rule->inputs[0].rank == 0 || rule->inputs[1].rank == 0 ||
-        rule->inputs[0].rank > 50 || rule->inputs[1].rank > 50 || cnx_rule_int(rule, "transBatchA", 0) != 0 ||
-        cnx_rule_int(rule, "transBatchB", 0) != 0) {
-        cnx_rule_pin_all(rule, "batch axes that are moved");
+        rule->inputs[0].rank > 50 || rule->inputs[1].rank > 50) {
+        cnx_rule_pin_all(rule, "matrices without axes");
         return;
     }
-    cnx_fact left = matrices(rule, 0, "transA"), right = matrices(rule, 1, "transB");
+    cnx_fact left = matrices(rule, 0), right = matrices(rule, 1);
     cnx_rule_output(rule, 0, cnx_fact_matmul(rule, left, right));
 }
 

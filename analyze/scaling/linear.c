@@ -1,5 +1,6 @@
 /* Signs and scales through products: along an axis that is summed over, the factors cancel. */
 #include "analyze/ops/einsum.h"
+#include "analyze/ops/fused.h"
 #include "analyze/scaling/scaling.h"
 
 #include <math.h>
@@ -38,8 +39,9 @@ void cnx_scale_gemm(cnx_rule *rule)
                           k + rank >= 2 ? rule->inputs[2].scaling : 0, k + rank - 2);
 }
 
-/* A stack of matrices A[..., m, k] times B[..., k, n]; either may have its last two axes exchanged. */
-static void multiply_matrices(cnx_rule *rule, bool turned_a, bool turned_b)
+/* A stack of matrices A[..., m, k] times B[..., k, n]; axis_of(rule, i, k) is the axis of input `i` that is
+ * axis `k` of its stack. */
+static void multiply_matrices(cnx_rule *rule, uint32_t (*axis_of)(const cnx_rule *, uint32_t, uint32_t))
 {
     cnx_scaling_log *log = rule->analysis->scaling;
     uint32_t left = rule->inputs[0].rank, right = rule->inputs[1].rank, rank = rule->outputs[0].rank;
@@ -50,27 +52,35 @@ static void multiply_matrices(cnx_rule *rule, bool turned_a, bool turned_b)
         cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
         return;
     }
-    cancel(rule, 0, turned_a && rows != 0 ? left - 2 : left - 1, 1, columns == 0 ? 0 : right - 2 + turned_b);
+    cancel(rule, 0, axis_of(rule, 0, left - 1), 1, columns == 0 ? 0 : axis_of(rule, 1, right - 2));
     if (rows != 0)
-        pass(rule, batch, 0, left - 2 + turned_a);
+        pass(rule, batch, 0, axis_of(rule, 0, left - 2));
     if (columns != 0)
-        pass(rule, batch + rows, 1, right - 1 - turned_b);
+        pass(rule, batch + rows, 1, axis_of(rule, 1, right - 1));
     for (uint32_t k = 0; k < batch; k++) {
         cnx_scaling_term terms[3] = {{rule->outputs[0].scaling, k, -1}};
         uint32_t count = 1;
         if (k + left_batch >= batch)
-            terms[count++] = (cnx_scaling_term){rule->inputs[0].scaling, k + left_batch - batch, 1};
+            terms[count++] =
+                (cnx_scaling_term){rule->inputs[0].scaling, axis_of(rule, 0, k + left_batch - batch), 1};
         if (k + right_batch >= batch)
-            terms[count++] = (cnx_scaling_term){rule->inputs[1].scaling, k + right_batch - batch, 1};
+            terms[count++] =
+                (cnx_scaling_term){rule->inputs[1].scaling, axis_of(rule, 1, k + right_batch - batch), 1};
         cnx_scaling_equation(log, CNX_SIGN_AND_SCALE, terms, count);
         for (uint32_t t = 0; t < count && count == 3; t++)
             cnx_scaling_separate_axis(log, terms[t].value, terms[t].axis);
     }
 }
 
+static uint32_t own_axis(const cnx_rule *rule, uint32_t i, uint32_t k)
+{
+    (void)rule, (void)i;
+    return k;
+}
+
 void cnx_scale_matmul(cnx_rule *rule)
 {
-    multiply_matrices(rule, false, false);
+    multiply_matrices(rule, own_axis);
 }
 
 /* ---- Einsum ---- */
@@ -264,10 +274,7 @@ void cnx_scale_fused_gemm(cnx_rule *rule)
 void cnx_scale_fused_matmul(cnx_rule *rule)
 {
     uint32_t output = before_activation(rule);
-    if (cnx_rule_int(rule, "transBatchA", 0) != 0 || cnx_rule_int(rule, "transBatchB", 0) != 0)
-        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
-    else
-        multiply_matrices(rule, cnx_rule_int(rule, "transA", 0) != 0, cnx_rule_int(rule, "transB", 0) != 0);
+    multiply_matrices(rule, cnx_fused_axis);
     cnx_scaling_fix_inputs(rule, CNX_SIGN_AND_SCALE, 2);
     after_activation(rule, output, strcmp(rule->node->op_type, "GemmFastGelu") == 0 ? "Gelu" : "");
 }

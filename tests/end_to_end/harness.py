@@ -195,6 +195,11 @@ class Judge:
                   f"output {name} differs by {output['difference']:.3g} at a scale of {scale:.3g}")
         return answer["outputs"]
 
+    def optimise(self, model, out):
+        """Writes the model as the runtime's optimiser leaves it, before what depends on the machine."""
+        answer = self.ask({"reference": str(model), "optimised": str(out)})
+        check(answer["ok"], f"{answer.get('stage')}: {answer.get('error')}")
+
     def close(self):
         if self.process is not None:
             self.process.stdin.close()

@@ -80,20 +80,24 @@ def enough_compared():
 
 
 def written(make_net, seed, kind):
-    """A random net. When its outputs hardly depend on its inputs, its weights are drawn anew, from another seed."""
     with scratch() as folder:
         path = folder / "net.onnx"
-        for attempt in range(REDRAWN):
-            net = make_net(seed + attempt * 1_000_000)
-            onnx.save(net.model(), str(path))
-            inputs = catalogue.Model("random", "net", path).inputs()
-            if attempt == REDRAWN - 1 or outputs_vary(path, inputs):
-                break
+        net = draw(make_net, seed, path)
         try:
-            hold(path, inputs, folder)
+            hold(path, catalogue.Model("random", "net", path).inputs(), folder)
         except Failure as failure:
             raise Failure(f"{', '.join(net.story)}: {failure}") from None
     compared[kind] += 1
+
+
+def draw(make_net, seed, path):
+    """Writes a random net. When its outputs hardly depend on its inputs, its weights are drawn anew, from another seed."""
+    for attempt in range(REDRAWN):
+        net = make_net(seed + attempt * 1_000_000)
+        onnx.save(net.model(), str(path))
+        if outputs_vary(path, catalogue.Model("random", "net", path).inputs()):
+            break
+    return net
 
 
 def outputs_vary(path, inputs):

@@ -7,6 +7,9 @@
 //                          "variation"}]}
 //   {"ok": false, "stage": "load reference" | "run reference" | "load other" | "run other" | "request", "error": TEXT}
 //
+//   {"reference": PATH, "optimised": PATH}: writes what the runtime's optimiser makes of the model, on any machine
+//   {"ok": true, "outputs": []}
+//
 // INPUT is {"name", "type", "shape"} and one of: nothing (noise), "low" and "high" (numbers from low to below high),
 // "value" (that everywhere), "data" (the elements of one round or of all, 64-bit integers as strings).
 //
@@ -116,6 +119,19 @@ async function outputsOf(file, request, role) {
   }
 }
 
+/** Writes the model with its nodes fused; the next level would choose layouts for this processor. */
+async function optimise(from, to) {
+  try {
+    const session = await ort.InferenceSession.create(from, {
+      logSeverityLevel: 4, graphOptimizationLevel: "extended", optimizedModelFilePath: to,
+    });
+    await session.release();
+  } catch (error) {
+    throw new Trouble("load reference", error);
+  }
+  return [];
+}
+
 /** Compares one output over all rounds. A NaN or infinity on one side only is an infinite difference. */
 function compare(name, references, others) {
   let identical = true;
@@ -157,6 +173,7 @@ async function judge(line) {
   } catch (error) {
     throw new Trouble("request", error);
   }
+  if (request.optimised !== undefined) return optimise(request.reference, request.optimised);
   const key = JSON.stringify([request.reference, request.inputs, request.rounds, request.stamp, request.literal]);
   if (kept.key !== key) kept = { key, rounds: await outputsOf(request.reference, request, "reference") };
   const others = await outputsOf(request.other, request, "other");

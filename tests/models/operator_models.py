@@ -810,6 +810,17 @@ def pick_slices():
     return head(b, table, 6, [5])
 
 
+def moved_batch():
+    """FusedMatMul of operands whose rows come first and the stack behind them: scores of 5 rows with 7, over 6 features
+    that both have (6!), and their means of 8 features (8!)."""
+    b = start(121, microsoft=True)
+    x, z = b.input("x", [5, 2, 4]), b.input("z", [7, 2, 4])
+    query, key, value = layer(b, x, 4, 6), layer(b, z, 4, 6), layer(b, z, 4, 8)
+    scores = fused(b, "FusedMatMul", query, key, transBatchA=1, transBatchB=1, transB=1, alpha=0.4)
+    means = fused(b, "FusedMatMul", b.node("Softmax", scores, axis=-1), value, transBatchB=1)
+    return head(b, means, 8, [2, 5])
+
+
 def written_over():
     """A bias whose positions 4 ... 7 (4 once counted from the end) become zeros, as that of the keys where attention is
     by cosines: 8 features keep their biases, 4 get a zero, and 4 numbers of the bias are read by nobody: 8! 4! 4!"""
@@ -1080,6 +1091,7 @@ MODELS = {
     "fused_small_ones": (fused_small_ones, factorials(4, 5)),
     "pick_along": (pick_along, factorials(5)),
     "pick_slices": (pick_slices, factorials(6, 2)),
+    "moved_batch": (moved_batch, factorials(6, 8)),
     "written_over": (written_over, factorials(8, 4, 4)),
     "order_along": (order_along, factorials(6)),
     "old_broadcast": (old_broadcast, factorials(5)),
