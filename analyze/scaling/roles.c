@@ -129,23 +129,42 @@ uint32_t cnx_roles_of_cell(const cnx_roles *roles, uint32_t cell, uint32_t *coun
     return low;
 }
 
+/* Many actions ask for their role's positions, one after the other. */
+static void list_positions(cnx_arena *arena, const cnx_sequence *sequence, cnx_roles *roles)
+{
+    uint32_t end = 0;
+    roles->first_listed = CNX_NEW_ARRAY(arena, uint32_t, roles->count);
+    for (uint32_t r = 0; r < roles->count; r++) {
+        roles->first_listed[r] = end;
+        end += roles->positions[r];
+    }
+    roles->listed = CNX_NEW_ARRAY(arena, uint32_t, end);
+    uint32_t *next = CNX_NEW_ARRAY(arena, uint32_t, roles->count);
+    memcpy(next, roles->first_listed, roles->count * sizeof *next);
+    for (uint32_t i = 0; i < sequence->count; i++)
+        if (roles->role_of[i] != CNX_NONE)
+            roles->listed[next[roles->role_of[i]]++] = i;
+}
+
 const cnx_scaling_place *cnx_scaling_places(cnx_arena *arena, const cnx_scalings *s,
                                             const cnx_scaling_action *action, uint32_t axis, uint32_t *count)
 {
     const cnx_sequence *sequence = cnx_sequence_of_axis(s, action->value, axis);
     const cnx_scaled_value *v = &s->log->values[action->value];
-    const cnx_roles *roles = &s->roles[sequence->id];
-    cnx_scaling_place *places = CNX_NEW_ARRAY(arena, cnx_scaling_place, roles->positions[action->role]);
-    *count = 0;
-    for (uint32_t i = 0; i < sequence->count; i++) {
-        if (cnx_role_at(roles, i) != action->role)
-            continue;
-        uint32_t position = i;
+    cnx_roles *roles = &s->roles[sequence->id];
+    *count = roles->positions[action->role];
+    cnx_scaling_place *places = CNX_NEW_ARRAY(arena, cnx_scaling_place, *count);
+    if (roles->role_of != NULL && roles->listed == NULL)
+        list_positions(s->arena, sequence, roles);
+    const uint32_t *listed =
+        roles->role_of != NULL ? roles->listed + roles->first_listed[action->role] : NULL;
+    for (uint32_t n = 0; n < *count; n++) {
+        uint32_t i = listed != NULL ? listed[n] : n, position = i;
         if (v->whole != 0) { /* rows are a piece of every block of the parameter's axis */
             const cnx_axis *whole = &s->log->values[v->whole].axes[axis];
             position = i / v->count * whole->labels->extent + v->from + i % v->count;
         }
-        places[(*count)++] = (cnx_scaling_place){position, s->cells->rank_of[class_at(s, sequence, i)]};
+        places[n] = (cnx_scaling_place){position, s->cells->rank_of[class_at(s, sequence, i)]};
     }
     return places;
 }

@@ -15,6 +15,8 @@ typedef struct cnx_roles {
     const uint32_t *copies;
     const uint32_t *positions; /* how many the role has */
     const uint32_t *role_of;   /* by position, CNX_NONE where nothing may move; NULL: all in role 0 */
+    uint32_t *listed;       /* positions, role by role; found when first asked for, unless role_of is NULL */
+    uint32_t *first_listed; /* by role */
 } cnx_roles;
 
 /* One of the two systems. */
