@@ -296,8 +296,10 @@ static void answer_failure(cnx_cells *cells, const bool *guilty)
         cnx_sort_copies(cells);
     }
     for (uint32_t c = 0; c < cells->class_count; c++) {
-        if (chosen[c] && !first)
+        if (chosen[c] && !first) {
             cells->pinned[c] = reason;
+            cells->irregular++;
+        }
         cells->looked_at[c] = cells->looked_at[c] || chosen[c];
     }
     cnx_arena_destroy(scratch);
@@ -307,8 +309,10 @@ static void pin_everything(cnx_cells *cells)
 {
     uint32_t reason = cnx_reason(cells->points, "symmetry too irregular to describe", NULL, NULL);
     for (uint32_t c = 0; c < cells->class_count; c++)
-        if (cells->pinned[c] == CNX_NONE)
+        if (cells->pinned[c] == CNX_NONE) {
             cells->pinned[c] = reason;
+            cells->irregular++;
+        }
 }
 
 /* Colours, homes and cells; false when a class had to be pinned. */

@@ -22,6 +22,8 @@ typedef struct cnx_cells {
     uint32_t *copies;       /* the points of each class */
     bool *in_blocks;        /* by class: some copy lies in a block */
     uint32_t *pinned;       /* by class: reason or CNX_NONE */
+    uint32_t irregular;     /* how many are pinned because their symmetry is of a kind that is not described:
+                               blocks that cut across each other, copies that do not move in step */
     uint64_t *occurrence;   /* by point: hash of the sequences that list it, and of those that list its twins;
                                it tells more where `looked_at` */
     bool *looked_at;        /* by class: cnx_look_closer was there; NULL: nowhere */

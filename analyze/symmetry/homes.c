@@ -223,6 +223,7 @@ static bool pin_crossed(home_search *s)
                       (cells->circle != NULL && s->cut[cells->circle[sorted[end]]]);
         for (uint32_t k = i; k < end && crossed; k++)
             cells->pinned[sorted[k]] = s->irregular;
+        cells->irregular += crossed ? end - i : 0;
         any = any || crossed;
     }
     return any;

@@ -60,6 +60,12 @@ size_t cnx_pass_permutations(cnx_rewrite *rewrite)
     const char **names = cnx_name_cells(arena, sorting->analysis, sorting->cells);
     if (sorting->ties.undecided != CNX_NONE)
         refuse(rewrite, sorting, names[sorting->ties.undecided]);
+    if (sorting->cells->irregular != 0)
+        cnx_rewrite_note(
+            rewrite,
+            "%u classes keep the file's order, for their symmetry is too irregular to be described; "
+            "other files of the same function may have another form",
+            sorting->cells->irregular);
     size_t changed = report_cells(rewrite, sorting, names);
     cnx_apply_permutation(sorting->analysis, sorting->points);
     cnx_arena_destroy(arena);

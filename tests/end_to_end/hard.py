@@ -19,6 +19,7 @@ import catalogue  # noqa: F401, for the path of tests/models
 from harness import canonical, check, check_equal, check_same_bytes, run, run_json, sample, scratch
 
 import hard_nets as hard
+import operator_models
 import random_architectures
 
 MOST_ELEMENTS = 1500  # of a group that is tried as a whole
@@ -119,8 +120,17 @@ def cases():
         yield f"too-hard/{name}", functools.partial(refused, make)
     for number, (kind, name, table) in enumerate(random_architectures.singles()):
         yield f"refilled/{kind}/{name}", functools.partial(refilled, number, kind, name, table)
+    yield "irregular/says-so", says_irregular
     for name, row in BRANCHES.items():
         yield f"branches/{name}", functools.partial(equal_branches, *row)
+
+
+def says_irregular():
+    """Matrices that are transposed into each other: no class describes that, and canon says what it did not sort."""
+    with scratch() as folder:
+        onnx.save(operator_models.MODELS["sum_with_itself_in_a_stack"][0]().model(), str(folder / "net.onnx"))
+        notes = run_json("canon", folder / "net.onnx", "-o", folder / "canonical.onnx")["notes"]
+        check(any("too irregular" in note for note in notes), f"notes: {notes}")
 
 
 # Blocks whose signs hang together: the norm of a matrix does not see the signs of its rows nor of its columns.
