@@ -91,16 +91,6 @@ typedef struct balancing {
 
 /* ---- summing up ---- */
 
-static bool is_multiplied(const cnx_scalings *scalings, size_t parameter, uint32_t k)
-{
-    uint32_t count;
-    const cnx_scaling_action *actions = cnx_scaling_actions(scalings, parameter, k, &count);
-    for (uint32_t i = 0; i < count; i++)
-        if (actions[i].kind == CNX_SCALE && actions[i].part_count != 0)
-            return true;
-    return false;
-}
-
 /* Adds the squares of the tensor's elements to sums[]; stride[] says, by axis, how far apart positions are
  * there: 0 where they are summed up. */
 static void add_squares(cnx_model *model, cnx_tensor *tensor, const uint64_t *stride, double *sums)
@@ -138,8 +128,8 @@ static void keep_axes(const balancing *b, size_t parameter, condensed *made, uin
     uint32_t rank = of->tensor->rank, governor[CNX_LIMIT_TENSOR_RANK], block[CNX_LIMIT_TENSOR_RANK];
     bool kept[CNX_LIMIT_TENSOR_RANK] = {false}, multiplied[CNX_LIMIT_TENSOR_RANK] = {false};
     for (uint32_t k = 0; k < rank; k++) {
-        multiplied[k] =
-            cnx_find_governor(of, k, &governor[k], &block[k]) && is_multiplied(b->scalings, parameter, k);
+        multiplied[k] = cnx_find_governor(of, k, &governor[k], &block[k]) &&
+                        cnx_is_multiplied(b->scalings, parameter, k, CNX_SCALE);
         kept[k] = kept[k] || multiplied[k];
         if (multiplied[k] && governor[k] != CNX_NONE)
             kept[governor[k]] = true;
@@ -442,7 +432,7 @@ static struct cnx_permutation *factors_of(cnx_comparison *c, cnx_arena *arena, c
     bool any = false;
     for (uint32_t k = 0; k < of->tensor->rank; k++) {
         const cnx_labels *labels = cnx_parameter_labels(of, k);
-        if (labels == NULL || !is_multiplied(cnx_comparison_scalings(c), pair->parameter, k) ||
+        if (labels == NULL || !cnx_is_multiplied(cnx_comparison_scalings(c), pair->parameter, k, CNX_SCALE) ||
             !cnx_find_governor(of, k, &made[k].governor, &made[k].block))
             continue;
         const cnx_position_sum *sums =
@@ -457,13 +447,7 @@ static struct cnx_permutation *factors_of(cnx_comparison *c, cnx_arena *arena, c
         cnx_prepare_factors(arena, &made[k], labels->sequence->count);
         any = true;
     }
-    if (!any)
-        return NULL;
-    cnx_tensor unmoved = *of->tensor;
-    unmoved.permutation = NULL;
-    struct cnx_permutation *permutation = cnx_tensor_permutation(arena, &unmoved);
-    permutation->factors = made;
-    return permutation;
+    return any ? cnx_permutation_with_factors(arena, of->tensor, made) : NULL;
 }
 
 cnx_balance *cnx_balance_begin(cnx_comparison *c, cnx_arena *arena)

@@ -82,6 +82,26 @@ static double *factors_of_axis(cnx_arena *arena, const int32_t *signs, const int
     return factors;
 }
 
+bool cnx_is_multiplied(const cnx_scalings *scalings, size_t parameter, uint32_t axis, unsigned kinds)
+{
+    uint32_t count;
+    const cnx_scaling_action *actions = cnx_scaling_actions(scalings, parameter, axis, &count);
+    for (uint32_t i = 0; i < count; i++)
+        if ((actions[i].kind & kinds) != 0 && actions[i].part_count != 0)
+            return true;
+    return false;
+}
+
+struct cnx_permutation *cnx_permutation_with_factors(cnx_arena *arena, const cnx_tensor *tensor,
+                                                     cnx_axis_factors *factors)
+{
+    cnx_tensor unmoved = *tensor;
+    unmoved.permutation = NULL;
+    struct cnx_permutation *permutation = cnx_tensor_permutation(arena, &unmoved);
+    permutation->factors = factors;
+    return permutation;
+}
+
 struct cnx_permutation *cnx_parameter_factors(cnx_arena *arena, const cnx_analysis *analysis,
                                               const cnx_scalings *scalings, size_t parameter,
                                               const cnx_numbers *numbers)
@@ -102,13 +122,7 @@ struct cnx_permutation *cnx_parameter_factors(cnx_arena *arena, const cnx_analys
         cnx_prepare_factors(arena, &made[k], count);
         cnx_need_governor(arena, of, k, &made[k].governor, &made[k].block);
     }
-    if (made == NULL)
-        return NULL;
-    cnx_tensor unmoved = *of->tensor;
-    unmoved.permutation = NULL;
-    struct cnx_permutation *permutation = cnx_tensor_permutation(arena, &unmoved);
-    permutation->factors = made;
-    return permutation;
+    return made != NULL ? cnx_permutation_with_factors(arena, of->tensor, made) : NULL;
 }
 
 struct cnx_permutation *cnx_pair_factors(cnx_comparison *c, cnx_arena *arena, const cnx_pair *pair,

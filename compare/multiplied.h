@@ -33,6 +33,13 @@ struct cnx_permutation *cnx_parameter_factors(cnx_arena *arena, const cnx_analys
 struct cnx_permutation *cnx_pair_factors(cnx_comparison *c, cnx_arena *arena, const cnx_pair *pair,
                                          const cnx_numbers *numbers);
 
+/* Whether some of the kinds (CNX_SIGN, CNX_SCALE or both) multiply a parameter along an axis. */
+bool cnx_is_multiplied(const cnx_scalings *scalings, size_t parameter, uint32_t axis, unsigned kinds);
+
+/* Nothing moves, and axes have the factors given, one for each of the tensor's axes. Memory from `arena`. */
+struct cnx_permutation *cnx_permutation_with_factors(cnx_arena *arena, const cnx_tensor *tensor,
+                                                     cnx_axis_factors *factors);
+
 /* What the numbers of one kind do at a position: a sum of numbers times factors. */
 typedef struct cnx_position_sum {
     size_t count, capacity;

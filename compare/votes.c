@@ -74,16 +74,6 @@ typedef struct voting {
 
 /* ---- entries ---- */
 
-static bool is_multiplied(const cnx_scalings *scalings, size_t parameter, uint32_t k)
-{
-    uint32_t count;
-    const cnx_scaling_action *actions = cnx_scaling_actions(scalings, parameter, k, &count);
-    for (uint32_t i = 0; i < count; i++)
-        if (actions[i].part_count != 0)
-            return true;
-    return false;
-}
-
 /* NULL when nothing multiplies the tensor, or it has too many entries. */
 static ballot *print_ballot(const voting *v, const cnx_pair *pair, uint64_t *entries)
 {
@@ -95,7 +85,7 @@ static ballot *print_ballot(const voting *v, const cnx_pair *pair, uint64_t *ent
     for (uint32_t k = 0; k < of->tensor->rank; k++) {
         const cnx_labels *labels = cnx_parameter_labels(of, k);
         axis one = {.number = k, .extent = (uint32_t)of->tensor->dims[k]};
-        if (labels == NULL || !is_multiplied(scalings, pair->parameter, k) ||
+        if (labels == NULL || !cnx_is_multiplied(scalings, pair->parameter, k, CNX_SIGN_AND_SCALE) ||
             !cnx_find_governor(of, k, &one.governor, &one.block))
             continue;
         one.count = labels->sequence->count;
