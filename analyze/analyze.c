@@ -63,6 +63,19 @@ static void make_room(cnx_sweep *s, cnx_rule *rule)
     rule->outputs = memset(room->outputs, 0, outputs * sizeof *room->outputs);
 }
 
+/* Blocks that a Reshape made are read by whatever does more than to move elements, or treats each by itself.
+ */
+static void read_blocks(cnx_rule *rule)
+{
+    void (*apply)(cnx_rule *) = rule->op != NULL ? rule->op->rule : NULL;
+    if (apply == cnx_apply_reshape || apply == cnx_apply_transpose || apply == cnx_apply_shape ||
+        (apply == cnx_apply_elementwise && rule->input_count == 1))
+        return;
+    for (uint32_t i = 0; i < rule->input_count; i++)
+        for (uint32_t k = 0; rule->present[i] && k < rule->inputs[i].rank; k++)
+            cnx_axis_read(rule->points, rule->inputs[i].axes[k]);
+}
+
 static cnx_rule start_rule(cnx_sweep *s, const cnx_node *node)
 {
     cnx_analysis *a = s->analysis;
@@ -82,6 +95,7 @@ static cnx_rule start_rule(cnx_sweep *s, const cnx_node *node)
         if (rule.present[i])
             rule.inputs[i] = known_or_initializer(s, node->inputs[i]);
     }
+    read_blocks(&rule);
     return rule;
 }
 

@@ -423,7 +423,7 @@ static bool take_extent(reshape_state *state, cnx_dim extent, cnx_axis *result)
             state->next++;
         } else if (divides(rule, axis->extent, need, &quotient)) {
             cnx_axis inner;
-            cnx_axis_split(rule->points, *axis, need, quotient, &part, &inner, state->reason);
+            cnx_axis_regroup(rule->points, *axis, need, quotient, &part, &inner, state->reason);
             *axis = inner;
             need = cnx_rule_number(rule, 1);
         } else {
@@ -531,7 +531,7 @@ static uint32_t reason_of_rest(const reshape_state *state, uint32_t first)
     return reason != CNX_NONE ? reason : state->reason;
 }
 
-cnx_fact cnx_rule_reshape(cnx_rule *rule, cnx_fact fact, const cnx_dim *extents, uint32_t rank)
+cnx_fact cnx_rule_regroup(cnx_rule *rule, cnx_fact fact, const cnx_dim *extents, uint32_t rank)
 {
     reshape_state state = {.rule = rule,
                            .reason = cnx_rule_reason(rule, "regrouping that cuts through axes")};
@@ -554,5 +554,13 @@ cnx_fact cnx_rule_reshape(cnx_rule *rule, cnx_fact fact, const cnx_dim *extents,
                 result.axes[j] = cnx_axis_pinned(extents[j], why);
         }
     }
+    return result;
+}
+
+cnx_fact cnx_rule_reshape(cnx_rule *rule, cnx_fact fact, const cnx_dim *extents, uint32_t rank)
+{
+    cnx_fact result = cnx_rule_regroup(rule, fact, extents, rank);
+    for (uint32_t k = 0; k < rank; k++)
+        cnx_axis_read(rule->points, result.axes[k]);
     return result;
 }

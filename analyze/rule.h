@@ -111,6 +111,9 @@ void cnx_rule_mix(cnx_rule *rule, cnx_fact *fact, uint64_t mixed);
 cnx_fact cnx_rule_gather(cnx_rule *rule, cnx_fact fact, uint32_t k, const uint32_t *index, uint32_t count);
 /* The fact seen with other extents; the products agree. */
 cnx_fact cnx_rule_reshape(cnx_rule *rule, cnx_fact fact, const cnx_dim *extents, uint32_t rank);
+/* The same, where the result goes nowhere but into the node's output: blocks that are split off are unread
+ * (cnx_axis_regroup). */
+cnx_fact cnx_rule_regroup(cnx_rule *rule, cnx_fact fact, const cnx_dim *extents, uint32_t rank);
 /* All axes of a fact pinned, or all those of a sequence's elements. */
 cnx_fact cnx_rule_pin_fact(cnx_rule *rule, cnx_fact fact, const char *what);
 void cnx_rule_pin_fact_axis(cnx_rule *rule, cnx_fact *fact, uint32_t k, const char *what);

@@ -5,6 +5,6 @@
 
 #include "onnx/model.h"
 
-#define CNX_FORMAT_VERSION 4
+#define CNX_FORMAT_VERSION 5
 
 #endif

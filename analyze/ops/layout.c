@@ -51,7 +51,7 @@ void cnx_apply_reshape(cnx_rule *rule)
         return;
     }
     cnx_rule_output(rule, 0,
-                    cnx_rule_reshape(rule, fact, reshaped(rule, &fact, shape, count), (uint32_t)count));
+                    cnx_rule_regroup(rule, fact, reshaped(rule, &fact, shape, count), (uint32_t)count));
 }
 
 /* Flatten: everything before `axis` times everything from it on. */

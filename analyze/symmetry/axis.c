@@ -77,8 +77,49 @@ const cnx_labels *cnx_labels_pinned(cnx_points *points, uint32_t extent, uint32_
     return labels;
 }
 
+/* Notes that the node at hand asks for unread blocks, too. */
+static void request_blocks(cnx_points *points, const cnx_labels *blocks)
+{
+    if (blocks->unread == NULL)
+        return;
+    struct cnx_request *request = CNX_NEW(points->arena, struct cnx_request);
+    *request = (struct cnx_request){.next = blocks->unread->requests, .speaker = points->speaker};
+    blocks->unread->requests = request;
+}
+
+/* The blocks' requests speak, each for itself. */
+static void state_blocks(cnx_points *points, const cnx_labels *blocks)
+{
+    const cnx_unread *unread = blocks->unread;
+    uint32_t speaker = points->speaker;
+    ((cnx_labels *)(uintptr_t)blocks)->unread = NULL;
+    for (const struct cnx_request *request = unread->requests; request != NULL; request = request->next) {
+        points->speaker = request->speaker;
+        cnx_relate(points, unread->inside, blocks->sequence, unread->extent, 1, CNX_CONTAIN);
+        if (blocks->over != NULL)
+            cnx_relate(points, blocks->sequence, blocks->over->sequence, blocks->extent, 1, CNX_CONTAIN);
+    }
+    points->speaker = speaker;
+}
+
+void cnx_labels_read(cnx_points *points, const cnx_labels *labels)
+{
+    for (; labels != NULL; labels = labels->over)
+        if (labels->unread != NULL)
+            state_blocks(points, labels);
+}
+
+void cnx_axis_read(cnx_points *points, cnx_axis axis)
+{
+    if (axis.kind == CNX_AXIS_LABELS)
+        cnx_labels_read(points, axis.labels);
+    if (axis.kind == CNX_AXIS_LABELS && axis.repeats != NULL)
+        cnx_axis_read(points, *axis.repeats);
+}
+
 void cnx_labels_pin(cnx_points *points, const cnx_labels *labels, uint32_t reason)
 {
+    cnx_labels_read(points, labels);
     cnx_labels_touch(labels);
     if (labels->over == NULL) {
         cnx_sequence_pin(points, labels->sequence, reason);
@@ -125,6 +166,8 @@ cnx_axis cnx_axis_unify(cnx_points *points, cnx_axis a, cnx_axis b, uint32_t rea
             return cnx_axis_unify(points, a, b, reason);
     }
     const cnx_labels *x = a.labels, *y = b.labels;
+    cnx_labels_read(points, x);
+    cnx_labels_read(points, y);
     cnx_labels_touch(x);
     cnx_labels_touch(y);
     unify_repeats(&a, &b);
@@ -211,6 +254,8 @@ static cnx_axis product(cnx_points *points, cnx_axis outer, cnx_axis inner, cnx_
     bool named = cnx_axis_number(points, outer.extent, &m) && cnx_axis_number(points, inner.extent, &n);
     uint64_t blocks =
         outer.kind == CNX_AXIS_LABELS && outer.labels->over != NULL ? outer.labels->over->sequence->count : 1;
+    cnx_axis_read(points, outer);
+    cnx_axis_read(points, inner);
     if (named && can_multiply(outer, inner) && (uint64_t)m * n <= CNX_LARGEST_AXIS / blocks)
         return cnx_axis_labelled(extent, product_labels(points, outer, inner, m, n));
     cnx_axis_pin(points, outer, reason);
@@ -264,7 +309,6 @@ static cnx_axis merge_transposed(cnx_points *points, cnx_axis outer, cnx_axis in
     for (uint32_t i = 0; i < n; i++)
         for (uint32_t b = 0; b < blocks; b++)
             index[i * blocks + b] = b * n + i;
-    cnx_labels_touch(outer.labels);
     const cnx_sequence *sequence =
         cnx_sequence_gather(points, outer.labels->sequence, index, n * blocks, 1, CNX_IDENTIFY);
     cnx_labels *labels = cnx_labels_make(points, sequence, n * blocks, NULL);
@@ -379,12 +423,12 @@ static bool split_regroups(cnx_points *points, const cnx_labels *labels, cnx_dim
     if (a->kind == CNX_AXIS_ANY || c->kind == CNX_AXIS_ANY || vary_over_each_other(*a, *c))
         return false;
     if (is_split_exactly(points, inner_extent, c->extent, &rest)) {
-        cnx_axis_split(points, *a, outer_extent, rest, outer, &middle, reason);
+        cnx_axis_regroup(points, *a, outer_extent, rest, outer, &middle, reason);
         *inner = cnx_axis_merge(points, middle, *c, reason);
         return true;
     }
     if (is_split_exactly(points, outer_extent, a->extent, &rest)) {
-        cnx_axis_split(points, *c, rest, inner_extent, &middle, inner, reason);
+        cnx_axis_regroup(points, *c, rest, inner_extent, &middle, inner, reason);
         *outer = cnx_axis_merge(points, *a, middle, reason);
         return true;
     }
@@ -419,10 +463,14 @@ static bool split_undoes_merge(cnx_points *points, cnx_axis axis, cnx_dim outer_
     else if (inner->kind == CNX_AXIS_ANY)
         *inner = cnx_axis_labelled(inner->extent, copies_of(points, labels, false));
     restate_merge(points, labels);
+    if (outer->kind == CNX_AXIS_LABELS)
+        request_blocks(points, outer->labels);
+    if (inner->kind == CNX_AXIS_LABELS)
+        request_blocks(points, inner->labels);
     return true;
 }
 
-/* Blocks of `inner_extent` consecutive positions. */
+/* Blocks of `inner_extent` consecutive positions, unread if they are new. */
 static void split_labels(cnx_points *points, const cnx_labels *labels, uint32_t inner_extent,
                          const cnx_labels **outer, const cnx_labels **inner)
 {
@@ -431,17 +479,20 @@ static void split_labels(cnx_points *points, const cnx_labels *labels, uint32_t 
             *outer = known->outer;
             *inner = known->inner;
             cnx_restate(points, labels->sequence, known->outer->sequence, inner_extent, 1, CNX_CONTAIN);
+            request_blocks(points, known->outer);
             return;
         }
+    cnx_labels_read(points, labels);
     cnx_labels_touch(labels);
     cnx_labels *blocks =
         (cnx_labels *)(uintptr_t)cnx_labels_fresh(points, labels->extent / inner_extent, labels->over);
     blocks->parameter = labels->parameter;
     *outer = blocks;
     *inner = cnx_labels_make(points, labels->sequence, inner_extent, blocks);
-    cnx_relate(points, labels->sequence, blocks->sequence, inner_extent, 1, CNX_CONTAIN);
-    if (labels->over != NULL)
-        cnx_relate(points, blocks->sequence, labels->over->sequence, blocks->extent, 1, CNX_CONTAIN);
+    blocks->unread = CNX_NEW(points->arena, cnx_unread);
+    *blocks->unread = (cnx_unread){.inside = labels->sequence, .extent = inner_extent};
+    request_blocks(points, blocks);
+    CNX_PUSH(points->arena, points->unread, points->unread_count, points->unread_capacity, blocks);
     cnx_labels_split *split = CNX_NEW(points->arena, cnx_labels_split);
     *split = (cnx_labels_split){
         .next = labels->splits, .inner_extent = inner_extent, .outer = *outer, .inner = *inner};
@@ -450,6 +501,14 @@ static void split_labels(cnx_points *points, const cnx_labels *labels, uint32_t 
 
 void cnx_axis_split(cnx_points *points, cnx_axis axis, cnx_dim outer_extent, cnx_dim inner_extent,
                     cnx_axis *outer, cnx_axis *inner, uint32_t reason)
+{
+    cnx_axis_regroup(points, axis, outer_extent, inner_extent, outer, inner, reason);
+    cnx_axis_read(points, *outer);
+    cnx_axis_read(points, *inner);
+}
+
+void cnx_axis_regroup(cnx_points *points, cnx_axis axis, cnx_dim outer_extent, cnx_dim inner_extent,
+                      cnx_axis *outer, cnx_axis *inner, uint32_t reason)
 {
     *outer = cnx_axis_any(outer_extent);
     *inner = cnx_axis_any(inner_extent);
@@ -492,6 +551,7 @@ static const cnx_labels *forget(cnx_points *points, const cnx_labels *labels, co
     const cnx_labels *over = labels->over == blocks ? blocks->over : forget(points, labels->over, blocks);
     const cnx_labels *result = cnx_labels_fresh(points, labels->extent, over);
     uint32_t inner = labels->sequence->count / blocks->sequence->count;
+    cnx_labels_read(points, labels);
     cnx_labels_touch(labels);
     cnx_relate(points, labels->sequence, result->sequence, blocks->extent, inner, CNX_IDENTIFY);
     cnx_labels_split *split = CNX_NEW(points->arena, cnx_labels_split);
@@ -516,6 +576,8 @@ cnx_axis cnx_axis_over(cnx_points *points, cnx_axis axis, const cnx_labels *bloc
 {
     if (axis.kind != CNX_AXIS_LABELS || axis.labels->over == blocks)
         return axis;
+    cnx_axis_read(points, axis);
+    cnx_labels_read(points, blocks);
     axis.labels = cnx_labels_make(points, axis.labels->sequence, axis.labels->extent, blocks);
     cnx_relate(points, axis.labels->sequence, blocks->sequence, axis.labels->extent, 1, CNX_CONTAIN);
     return axis;

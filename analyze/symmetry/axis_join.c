@@ -172,6 +172,8 @@ cnx_axis cnx_axis_repeat_blocks(cnx_points *points, cnx_axis axis, const cnx_lab
     const cnx_labels *labels = axis.labels;
     if (blocks->over != NULL || labels->over != blocks)
         return axis;
+    cnx_labels_read(points, labels);
+    cnx_labels_read(points, finer);
     const cnx_labels *result = cnx_labels_fresh(points, labels->extent, finer);
     uint32_t copies = finer->sequence->count / blocks->sequence->count;
     bool outside = !is_factor(finer->merged_outer, blocks) && is_factor(finer->merged_inner, blocks);

@@ -16,6 +16,16 @@ typedef struct cnx_labels_split {
      * when the repetition `repeats` was settled. */
 } cnx_labels_split;
 
+/* Blocks of which no operator has read more than that they are there. */
+typedef struct cnx_unread {
+    const cnx_sequence *inside; /* positions, of which `extent` after another lie in one block */
+    uint32_t extent;
+    struct cnx_request { /* the nodes that asked for the split, the last one first */
+        struct cnx_request *next;
+        uint32_t speaker;
+    } * requests;
+} cnx_unread;
+
 /* `count` new points, in an array of the points' arena. Fails when there are too many. */
 uint32_t *cnx_points_add(cnx_points *points, uint32_t count);
 
@@ -46,6 +56,8 @@ cnx_labels *cnx_labels_make(cnx_points *points, const cnx_sequence *sequence, ui
                             const cnx_labels *over);
 /* Labels of new points; no containment in `over` is stated. */
 const cnx_labels *cnx_labels_fresh(cnx_points *points, uint32_t extent, const cnx_labels *over);
+/* States what lies in these labels, and in the blocks that they vary over, where those are unread blocks. */
+void cnx_labels_read(cnx_points *points, const cnx_labels *labels);
 void cnx_labels_pin(cnx_points *points, const cnx_labels *labels, uint32_t reason);
 
 cnx_axis cnx_axis_labelled(cnx_dim extent, const cnx_labels *labels);

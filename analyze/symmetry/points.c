@@ -362,8 +362,20 @@ static bool pin_blocks_once(cnx_points *points)
     return changed;
 }
 
+/* Nothing lies in blocks that nobody has read, and nothing says that they may move. */
+static void pin_unread_blocks(cnx_points *points)
+{
+    uint32_t reason = points->unread_count != 0
+                          ? cnx_reason(points, "blocks that are merged again unread", NULL, NULL)
+                          : CNX_NONE;
+    for (size_t i = 0; i < points->unread_count; i++)
+        if (points->unread[i]->unread != NULL)
+            cnx_sequence_pin(points, points->unread[i]->sequence, reason);
+}
+
 void cnx_points_close(cnx_points *points)
 {
+    pin_unread_blocks(points);
     points->stated_count = points->relation_count;
     while (close_once(points) || identify_blocks_once(points))
         continue;

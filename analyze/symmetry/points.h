@@ -43,9 +43,10 @@ struct cnx_labels {
     struct cnx_labels_split *splits;
     const cnx_labels
         *still; /* set when labels that vary over blocks were pinned: positions that may not move */
-    struct cnx_labels *finer; /* set when an untouched parameter axis was refined to vary over blocks */
-    bool untouched;           /* a parameter axis that no operator has spoken about yet */
-    const void *parameter;    /* the tensor that has this axis, or blocks of this axis; NULL when none has */
+    struct cnx_labels *finer;  /* set when an untouched parameter axis was refined to vary over blocks */
+    struct cnx_unread *unread; /* set while it is not stated what lies in these blocks: see cnx_axis_read */
+    bool untouched;            /* a parameter axis that no operator has spoken about yet */
+    const void *parameter;     /* the tensor that has this axis, or blocks of this axis; NULL when none has */
 };
 
 typedef enum cnx_relation_kind { CNX_IDENTIFY, CNX_CONTAIN } cnx_relation_kind;
@@ -107,6 +108,9 @@ typedef struct cnx_points {
     size_t pin_capacity;
     cnx_pin *pins;
     uint32_t speaker; /* whose rule is being applied: noted with every relation and pin */
+    size_t unread_count;
+    size_t unread_capacity;
+    const cnx_labels **unread; /* blocks that were made unread */
     cnx_intern reasons;
     cnx_intern seen; /* relations already stated, by their numbers */
     cnx_intern pinned_before;
@@ -183,6 +187,16 @@ cnx_axis cnx_axis_settle(cnx_points *points, cnx_axis axis, uint32_t reason);
 /* One axis seen as (outer, inner), where inner has `inner_extent` positions. */
 void cnx_axis_split(cnx_points *points, cnx_axis axis, cnx_dim outer_extent, cnx_dim inner_extent,
                     cnx_axis *outer, cnx_axis *inner, uint32_t reason);
+
+/* The same for an operator that computes nothing: a regrouping alone makes no difference between positions of
+ * one block and of several. New blocks are *unread*: what lies in them is stated when something reads them.
+ * Merged again, in either order (a channel shuffle), they never were. */
+void cnx_axis_regroup(cnx_points *points, cnx_axis axis, cnx_dim outer_extent, cnx_dim inner_extent,
+                      cnx_axis *outer, cnx_axis *inner, uint32_t reason);
+
+/* States what lies in the axis's blocks, or in the axis if it is one of blocks, where they are unread: an
+ * operator computes along the axis, or may. */
+void cnx_axis_read(cnx_points *points, cnx_axis axis);
 
 /* What is left of `axis`, which varies over `blocks`, when the tensor loses the blocks' axis by a sum or a
  * contraction: the copies in all blocks move together. Returns `axis` when it does not vary over them. */

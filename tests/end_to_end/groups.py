@@ -171,6 +171,9 @@ NETS = {
     ("u_net", ALL): "S_4^2 x S_6^2 x S_8^2 x S_5 x S_6^2 x S_3 x S_4^2",
     # 4, 4; 6, 6; 5, 5. (Unfolded, the sizes of the resized image are computed from floats and pin its channels.)
     ("u_net_resized", ("", ".static", ".dynamic")): "S_4^2 x S_6^2 x S_5^2",
+    # Channels that are shuffled between convolutions: 8; 4 groups of 2 inputs and 2 outputs. What is shuffled is in no
+    # blocks but those of the grouped convolution.
+    ("shuffled", ALL): "S_8 x ((S_2 x S_2) wr S_4)",
     # The stream of 12 is normalised in groups: of 4, all at once, or each for itself. Inside the block 2 groups of 4.
     ("group_norm_3", ALL): "(S_4 wr S_3) x (S_4 wr S_2)",
     ("group_norm_1", ALL): "S_12 x (S_4 wr S_2)",

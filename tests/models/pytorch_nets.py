@@ -409,6 +409,27 @@ class GroupNormNet(nn.Module):
         return self.out(x.mean((2, 3)))
 
 
+class ShuffledNet(nn.Module):
+    """Channels shuffled behind every convolution, as in the first ShuffleNet: before grouped ones and plain ones."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 1)
+        self.three, self.out = nn.Conv2d(8, 8, 3, padding=1, groups=4), nn.Linear(8, 4)
+
+    @staticmethod
+    def shuffle(x, groups):
+        n, channels, height, width = x.shape
+        x = x.view(n, groups, channels // groups, height, width)
+        return x.transpose(1, 2).reshape(n, channels, height, width)
+
+    def forward(self, x):
+        x = self.shuffle(torch.relu(self.shuffle(torch.relu(self.one(x)), 4)), 2)
+        x = self.shuffle(torch.relu(self.two(x)), 4)
+        x = self.shuffle(torch.relu(self.three(x)), 2)
+        return self.out(x.mean((2, 3)))
+
+
 class ChannelNormNet(nn.Module):
     """ConvNeXt's blocks: depthwise convolution, LayerNorm over channels last, scale of each channel."""
 
@@ -540,6 +561,7 @@ NETS = {
     "group_norm_3": (lambda: GroupNormNet(3), [IMAGE]),
     "group_norm_1": (lambda: GroupNormNet(1), [IMAGE]),
     "group_norm_12": (lambda: GroupNormNet(12), [IMAGE]),
+    "shuffled": (ShuffledNet, [IMAGE]),
     "channel_norm": (ChannelNormNet, [IMAGE]),
     "tied_language_model": (TiedLanguageModel, [TOKENS]),
     "untied_language_model": (lambda: UntiedLanguageModel(False), [TOKENS]),
