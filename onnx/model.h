@@ -137,9 +137,14 @@ uint64_t cnx_save_in_two(cnx_model *model, const struct cnx_tensor_reader *reade
 /* How many bytes cnx_save would send; payloads are not looked at. */
 uint64_t cnx_saved_size(cnx_model *model);
 
-/* cnx_save to a temporary file beside `path`, then rename. A model of 2 GiB or more, which protobuf's readers
- * refuse, is saved in two. Returns the number of bytes. On any failure temporary files are removed and `path`
- * is untouched; so it is when the reader says that all is spoiled, and the number of bytes is 0 then. */
+struct cnx_output;
+
+/* cnx_save to an output that was begun (onnx/output.h), and finishes it. A model of 2 GiB or more, which
+ * protobuf's readers refuse, is saved in two. Returns the number of bytes. What is at the path stays on any
+ * failure, and when the reader says that all is spoiled: the number of bytes is 0 then. */
+uint64_t cnx_save_output(cnx_model *model, const struct cnx_tensor_reader *reader, struct cnx_output *output);
+
+/* The same with an output of its own, to `path`. */
 uint64_t cnx_save_file(cnx_model *model, const struct cnx_tensor_reader *reader, const char *path);
 
 /* cnx_save_in_two to `path` and a file of that name with ".data" behind it. */

@@ -1,3 +1,4 @@
+#include "onnx/output.h"
 #include "rewrite/digest/digest.h"
 #include "rewrite/metadata.h"
 #include "rewrite/permute.h"
@@ -61,16 +62,49 @@ typedef struct product {
     char digest[33];
 } product;
 
+static uint64_t bytes_of_tensors(const cnx_model *model)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < model->tensor_count; i++)
+        bytes += model->tensors[i]->size;
+    return bytes;
+}
+
+/* An output for which room is made while its contents are found out, which takes about as long. NULL where
+ * there cannot be one: whose fault that is matters only when there is something to write. */
+static cnx_output *begin_early(cnx_model *model, cnx_arena *scratch, const char *path)
+{
+    cnx_output *volatile output = NULL;
+    cnx_trap trap;
+    if (CNX_ENTER(scratch, trap, NULL) == CNX_OK) {
+        output = cnx_output_begin(scratch, path);
+        if (bytes_of_tensors(model) < CNX_LARGEST_MESSAGE) /* else they will be written beside it */
+            cnx_output_expect(output, bytes_of_tensors(model));
+    }
+    return cnx_leave(scratch, &trap) == CNX_OK ? output : NULL;
+}
+
 /* `lost` (NULL: nothing is taken on trust) tells whether the product is of no use. */
 static void make(cnx_model *model, product *made, atomic_bool *lost)
 {
+    cnx_arena *scratch = cnx_arena_create(model->arena);
+    cnx_trap trap;
+    cnx_error error;
     cnx_tensor_reader reader = cnx_permuted_reader;
     reader.spoiled = lost;
-    made->report = canonicalize(model, made->options, lost);
-    if (made->path == NULL)
-        cnx_digest_of_model(model, made->digest);
-    else
-        made->bytes = cnx_save_file(model, &reader, made->path);
+    if (CNX_ENTER(scratch, trap, &error) == CNX_OK) {
+        cnx_output *output = made->path != NULL ? begin_early(model, scratch, made->path) : NULL;
+        made->report = canonicalize(model, made->options, lost);
+        if (made->path == NULL)
+            cnx_digest_of_model(model, made->digest);
+        else
+            made->bytes = cnx_save_output(model, &reader,
+                                          output != NULL ? output : cnx_output_begin(scratch, made->path));
+    }
+    cnx_code code = cnx_leave(scratch, &trap);
+    cnx_arena_destroy(scratch); /* and with it what is not finished */
+    if (code != CNX_OK)
+        cnx_fail(model->arena, code, error.place, "%s", error.message);
 }
 
 static cnx_code make_trusting(cnx_model *model, product *made, bool *spoiled, cnx_error *error)

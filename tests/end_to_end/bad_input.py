@@ -10,11 +10,12 @@ import pathlib
 import resource
 import signal
 import subprocess
+import time
 import zipfile
 
 import catalogue
 import wire
-from harness import SANITIZED_TOOL, CannotRun, check, check_equal, run, scratch
+from harness import SANITIZED_TOOL, TOOL, CannotRun, check, check_equal, run, scratch
 
 DEPTH = 20_000
 COMMANDS = {
@@ -228,6 +229,8 @@ def cases():
         yield f"output-untouched-by-error/{command}", lambda command=command: output_untouched(command)
     for command in ("inspect", "symmetry", "bound", "hash", "text"):
         yield f"full-standard-output/{command}", lambda command=command: full_standard_output(command)
+    for milliseconds in (2, 10, 20, 30, 50):
+        yield f"killed-after-{milliseconds}-ms", lambda moment=milliseconds / 1000: killed(moment)
     yield "bad-usage", bad_usage
 
 
@@ -424,6 +427,25 @@ def tiny_disk(command):
             check_equal(os.listdir(folder), [], "files left behind")
         finally:
             subprocess.run(["umount", str(folder)], check=True)
+
+
+def killed(moment):
+    """Ended by force at any moment, canon leaves nothing, or the whole file."""
+    model = next(model for model in catalogue.exported() if model.name == "resnet18.plain")
+    with scratch(4 * model.path.stat().st_size) as folder:
+        try:
+            os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY))
+        except OSError:
+            raise CannotRun("the file system has no files without names") from None
+        command = [TOOL, "canon", model.path, "-o", folder / "out.onnx"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        time.sleep(moment)
+        process.kill()
+        process.wait()
+        left = os.listdir(folder)
+        check(left in ([], ["out.onnx"]), f"left behind: {left}")
+        if left:
+            run("inspect", folder / "out.onnx", expect=0)
 
 
 FULL = {"by-size-limit": size_limit, "by-small-disk": tiny_disk}
