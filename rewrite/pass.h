@@ -52,7 +52,9 @@ typedef struct cnx_rewrite {
     cnx_arena *facts_arena;
     const struct cnx_scalings *scalings; /* of the facts */
     const uint64_t *colours;             /* the same */
-    size_t tie_count;                    /* left by `commute` for `ties` */
+    uint32_t irregular;                  /* left by `permutations`: classes that could not be sorted */
+    bool shares;      /* `separate` or `merge` met a float tensor of several elements with several uses */
+    size_t tie_count; /* left by `commute` for `ties` */
     size_t tie_capacity;
     cnx_tie *ties;
     size_t
@@ -86,6 +88,9 @@ void cnx_rewrite_note(cnx_rewrite *rewrite, const char *format, ...) __attribute
 /* Adds a row to the report's classes: what the permutation step did to one of them. Texts are copied. */
 void cnx_rewrite_class(cnx_rewrite *rewrite, const char *name, uint64_t extent, uint64_t moved,
                        const char *sorted_by);
+
+/* Notes that a tensor has several uses, in the file or in the form. */
+void cnx_rewrite_note_sharing(cnx_rewrite *rewrite, const cnx_tensor *tensor);
 
 /* Every graph of the model: the main one, functions, and nested ones, each after the graph that holds it.
  * The array is in the run's arena. */

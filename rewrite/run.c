@@ -170,6 +170,20 @@ static void run_group(cnx_rewrite *rewrite, size_t first, size_t end, const bool
     }
 }
 
+/* What is too irregular to be described is not sorted. Where every tensor has one use, the model has no more
+ * symmetries than its form, and all its members have that form. A tensor with several may forbid what makes
+ * the form irregular, and leave the model more of the rest. */
+static void refuse_irregular(cnx_rewrite *rewrite)
+{
+    cnx_model *model = rewrite->model;
+    if (rewrite->irregular == 0 || !rewrite->shares || model->not_canonical != NULL)
+        return;
+    model->not_canonical =
+        cnx_print(model->arena, "%u classes could not be sorted, and tensors with several uses may be why",
+                  rewrite->irregular);
+    cnx_rewrite_note(rewrite, "not canonical: %s", model->not_canonical);
+}
+
 void cnx_rewrite_run(cnx_rewrite *rewrite, const char *passes, const char *with)
 {
     bool chosen[ROW_COUNT];
@@ -180,8 +194,10 @@ void cnx_rewrite_run(cnx_rewrite *rewrite, const char *passes, const char *with)
         assert(!all || (rows[i].needs & ~properties) == 0);
         run_group(rewrite, i, end, chosen, &properties);
     }
-    if (all)
+    if (all) {
+        refuse_irregular(rewrite);
         return;
+    }
     if (passes != NULL && strcmp(passes, "none") == 0 && with == NULL) {
         rewrite->model->not_canonical = "no passes ran";
         return;
@@ -277,6 +293,12 @@ const uint64_t *cnx_rewrite_colours(cnx_rewrite *rewrite)
     if (rewrite->colours == NULL)
         rewrite->colours = cnx_colour_points(rewrite->facts_arena, cells);
     return rewrite->colours;
+}
+
+void cnx_rewrite_note_sharing(cnx_rewrite *rewrite, const cnx_tensor *tensor)
+{
+    if (cnx_type_kind_of(tensor->type) == CNX_KIND_FLOAT && tensor->count > 1)
+        rewrite->shares = true;
 }
 
 bool cnx_node_is(const cnx_node *node, const char *name)

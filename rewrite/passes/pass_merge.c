@@ -132,6 +132,7 @@ static void merge_range(merger *work, size_t begin, size_t end)
         cnx_trace_join(work->rewrite, work->graph, first, value);
     }
     work->changed += end - begin - 1;
+    cnx_rewrite_note_sharing(work->rewrite, work->items[begin].tensor);
 }
 
 /* Points every item of the range at its next block; permuted ones are produced in `buffer`. */

@@ -60,6 +60,7 @@ size_t cnx_pass_permutations(cnx_rewrite *rewrite)
     const char **names = cnx_name_cells(arena, sorting->analysis, sorting->cells);
     if (sorting->ties.undecided != CNX_NONE)
         refuse(rewrite, sorting, names[sorting->ties.undecided]);
+    rewrite->irregular = sorting->cells->irregular;
     if (sorting->cells->irregular != 0)
         cnx_rewrite_note(
             rewrite,

@@ -54,6 +54,7 @@ static uint32_t own_value(separator *work, cnx_graph *graph, uint32_t id)
         return id;
     }
     work->changed++;
+    cnx_rewrite_note_sharing(work->rewrite, root->values[value].initializer);
     cnx_explain(work->rewrite, "one more use of initializer \"%s\" gets a copy", root->values[value].name);
     return copy_chain(graph, id);
 }
