@@ -33,6 +33,7 @@ def every_change_shows(model):
         answer = run("canon", path, "-o", folder / "form.onnx", expect=0).output
         if "not canonical" in " ".join(answer.split()):
             raise CannotRun("it has no canonical form, and no digest")
+        everywhere.can_be_edited(folder / "form.onnx")
         form = onnx.load(str(folder / "form.onnx"))
         digests, random = {}, numpy.random.default_rng(11)
         note(digests, "unchanged", form, folder)

@@ -28,6 +28,7 @@ def cases():
 def all_disguises(model):
     """The digest of the model in each disguise; where it has none, and for the last, the whole form."""
     with model.ready() as path, scratch(6 * path.stat().st_size) as folder:
+        everywhere.can_be_edited(path)
         plain = canonical(path, folder / "plain.onnx")
         digest = run("hash", "--quiet", path)
         content, seen = path.read_bytes(), []
