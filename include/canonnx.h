@@ -384,9 +384,10 @@ CNX_API cnx_code cnx_sample(cnx_model *model, uint64_t seed, unsigned kinds, cnx
 /* What protobuf's readers take: messages below 2 GiB. */
 #define CNX_LARGEST_MESSAGE 2147483647
 
-/* Writes the model in memory: to a temporary file beside `path`, then renamed over it. A model of
- * more than CNX_LARGEST_MESSAGE bytes gets its weights in a second one, `path` with ".data" behind it.
- * `bytes_written`, of both together, may be NULL. */
+/* Writes the model in memory to a file without a name, which replaces `path` when it is complete (on file
+ * systems that have no such files, to a temporary one beside `path`). A model of more than
+ * CNX_LARGEST_MESSAGE bytes gets its weights in a second one, `path` with ".data" behind it. `bytes_written`,
+ * of both together, may be NULL. */
 CNX_API cnx_code cnx_model_write(cnx_model *model, const char *path, uint64_t *bytes_written,
                                  cnx_error *error);
 
@@ -398,7 +399,7 @@ CNX_API cnx_code cnx_canonicalize_to(cnx_model *model, const cnx_canon_options *
                                      const cnx_canon_report **report, uint64_t *bytes_written,
                                      cnx_error *error);
 
-/* Writes bytes to a file as cnx_model_write does: under a temporary name beside it, then renamed over it. */
+/* Writes bytes to a file as cnx_model_write does. */
 CNX_API cnx_code cnx_file_write(const char *path, const void *bytes, size_t size, cnx_error *error);
 
 /* XXH3-128 of the bytes that cnx_model_write would write, metadata left out, seeded with the version of the
