@@ -1,21 +1,54 @@
 #include "rewrite/edit.h"
 
+/* Elements of less than a byte may leave bits of the last byte unused. Whatever a file has there means
+ * nothing, and becomes zero. Returns whether it was something else. */
+static bool clear_padding(cnx_model *model, cnx_tensor *tensor)
+{
+    uint64_t used = tensor->count * cnx_type_bits(tensor->type) % 8;
+    if (used == 0 || tensor->size == 0)
+        return false;
+    uint8_t rest = (uint8_t)(0xff << used);
+    const uint8_t *bytes = cnx_tensor_bytes(model, tensor);
+    if ((bytes[tensor->size - 1] & rest) == 0)
+        return false;
+    uint8_t *copy = cnx_alloc(model->arena, tensor->size);
+    memcpy(copy, bytes, tensor->size);
+    copy[tensor->size - 1] &= (uint8_t)~rest;
+    tensor->bytes = copy;
+    return true;
+}
+
+/* Says that the payload is where it is anyway, or where it would be if it were elsewhere. */
+static bool has_idle_location(const Onnx__TensorProto *proto)
+{
+    return proto->has_data_location || proto->n_external_data != 0;
+}
+
+static size_t plain_strings(Onnx__TensorProto *proto)
+{
+    bool idle = has_idle_location(proto);
+    proto->has_data_location = false;
+    proto->n_external_data = 0;
+    return idle;
+}
+
 size_t cnx_tensor_plain(cnx_model *model, cnx_tensor *tensor)
 {
     Onnx__TensorProto *proto = tensor->proto;
     if (tensor->type == CNX_TYPE_STRING)
-        return 0;
+        return plain_strings(proto);
     bool empty = tensor->size == 0;
-    bool plain = tensor->payload == CNX_NONE && !proto->has_data_location && !proto->has_raw_data == empty &&
+    bool padded = clear_padding(model, tensor);
+    bool plain = tensor->payload == CNX_NONE && !has_idle_location(proto) && !proto->has_raw_data == empty &&
                  proto->raw_data.len == tensor->size;
-    if (plain)
+    if (plain && !padded)
         return 0;
     enum { RAW_DATA = 9 };
     bool raw = tensor->payload != CNX_NONE && model->payloads[tensor->payload].field == RAW_DATA &&
-               !tensor->external && !proto->has_data_location;
+               !tensor->external && !has_idle_location(proto);
     cnx_tensor_store_raw(model, tensor);
     proto->has_raw_data = !empty;
-    return !raw;
+    return padded || !raw;
 }
 
 cnx_tensor *cnx_tensor_share(cnx_model *model, cnx_tensor *tensor)

@@ -187,20 +187,27 @@ static size_t complete(attribute_proto *attribute)
     return presence(attribute) != before;
 }
 
-/* Tensors in attributes have names that nothing refers to. */
-static size_t drop_tensor_names(attribute_proto *attribute)
+static size_t drop_name(Onnx__TensorProto *tensor)
 {
-    size_t changed = 0;
-    if (attribute->t != NULL && attribute->t->name != NULL) {
-        attribute->t->name = NULL;
-        changed++;
-    }
-    for (size_t i = 0; i < attribute->n_tensors; i++) {
-        changed += attribute->tensors[i]->name != NULL;
-        attribute->tensors[i]->name = NULL;
-    }
-    if (attribute->sparse_tensor != NULL && attribute->sparse_tensor->values != NULL)
-        attribute->sparse_tensor->values->name = NULL;
+    size_t changed = tensor != NULL && tensor->name != NULL;
+    if (tensor != NULL)
+        tensor->name = NULL;
+    return changed;
+}
+
+static size_t drop_sparse_names(const Onnx__SparseTensorProto *sparse)
+{
+    return sparse != NULL ? drop_name(sparse->values) + drop_name(sparse->indices) : 0;
+}
+
+/* Tensors in attributes have names that nothing refers to. */
+static size_t drop_tensor_names(const attribute_proto *attribute)
+{
+    size_t changed = drop_name(attribute->t) + drop_sparse_names(attribute->sparse_tensor);
+    for (size_t i = 0; i < attribute->n_tensors; i++)
+        changed += drop_name(attribute->tensors[i]);
+    for (size_t i = 0; i < attribute->n_sparse_tensors; i++)
+        changed += drop_sparse_names(attribute->sparse_tensors[i]);
     return changed;
 }
 
