@@ -1,6 +1,7 @@
 /* A Constant node and an initializer say the same; the initializer is the form that later passes know.
  * Sparse constants stay nodes. So do constants in functions, which cannot have initializers, and in models
- * before IR version 4, where an initializer would have to become an input. */
+ * before IR version 4, where an initializer would have to become an input; there numbers and strings that are
+ * attributes become tensors, so that they have one spelling. */
 #include "rewrite/edit.h"
 
 /* The header of a tensor of rank 0, or (`list`) of rank 1 with `count` elements. */
@@ -61,32 +62,54 @@ static cnx_tensor *constant_tensor(cnx_model *model, Onnx__AttributeProto *attri
     return NULL;
 }
 
+/* The tensor of a Constant node, or NULL when there is no dense one. */
+static cnx_tensor *tensor_of_node(cnx_model *model, const cnx_node *node)
+{
+    bool plain = cnx_node_is(node, "Constant") && node->output_count == 1 && node->outputs[0] != CNX_NONE &&
+                 node->proto->n_attribute == 1 && node->proto->attribute[0]->name != NULL;
+    return plain ? constant_tensor(model, node->proto->attribute[0]) : NULL;
+}
+
 static size_t convert_graph(cnx_rewrite *rewrite, cnx_graph *graph)
 {
     cnx_edits *edits = cnx_edits_begin(rewrite, graph);
     for (uint32_t i = 0; i < graph->order_count; i++) {
-        const cnx_node *node = &graph->nodes[graph->order[i]];
-        bool plain = cnx_node_is(node, "Constant") && node->output_count == 1 &&
-                     node->outputs[0] != CNX_NONE && node->proto->n_attribute == 1 &&
-                     node->proto->attribute[0]->name != NULL;
-        if (!plain)
-            continue;
-        cnx_tensor *tensor = constant_tensor(graph->model, node->proto->attribute[0]);
+        cnx_tensor *tensor = tensor_of_node(graph->model, &graph->nodes[graph->order[i]]);
         if (tensor != NULL)
             cnx_edit_constant(edits, graph->order[i], tensor);
     }
     return cnx_edits_apply(edits);
 }
 
+/* The nodes stay, and hold tensors. */
+static size_t spell_graph(cnx_graph *graph)
+{
+    size_t changed = 0;
+    for (uint32_t i = 0; i < graph->order_count; i++) {
+        const cnx_node *node = &graph->nodes[graph->order[i]];
+        cnx_tensor *tensor = tensor_of_node(graph->model, node);
+        if (tensor == NULL || node->proto->attribute[0]->t != NULL)
+            continue;
+        Onnx__AttributeProto *value = CNX_NEW(graph->model->arena, Onnx__AttributeProto);
+        onnx__attribute_proto__init(value);
+        value->name = (char *)(uintptr_t) "value"; /* protobuf-c knows no const */
+        value->has_type = true;
+        value->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR;
+        value->t = tensor->proto;
+        node->proto->attribute[0] = value;
+        changed++;
+    }
+    return changed;
+}
+
 size_t cnx_pass_constants(cnx_rewrite *rewrite)
 {
-    if (rewrite->model->proto->ir_version < 4)
-        return 0;
     size_t changed = 0;
     size_t count;
     cnx_graph **graphs = cnx_rewrite_graphs(rewrite, &count);
-    for (size_t i = 0; i < count; i++)
-        if (graphs[i]->function == NULL)
-            changed += convert_graph(rewrite, graphs[i]);
+    for (size_t i = 0; i < count; i++) {
+        bool stay = rewrite->model->proto->ir_version < 4 || graphs[i]->function != NULL;
+        changed += stay ? spell_graph(graphs[i]) : convert_graph(rewrite, graphs[i]);
+    }
     return changed;
 }
