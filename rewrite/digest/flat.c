@@ -68,6 +68,17 @@ static bool holds_parameter(const cnx_graph *graph, const cnx_node *node)
            node->proto->attribute[0]->t != NULL && cnx_is_parameter(graph, node->outputs[0]);
 }
 
+/* Declared types in a nested graph: runtimes take from there what they cannot infer. */
+static void feed_port_types(cnx_digest *digest, const cnx_graph *nested, const uint32_t *ids, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const Onnx__ValueInfoProto *info = nested->values[ids[i]].info;
+        cnx_digest_number(digest, info != NULL && info->type != NULL);
+        if (info != NULL && info->type != NULL)
+            cnx_digest_message(digest, &info->type->base);
+    }
+}
+
 static cnx_digest_value node_label(cnx_flat *flat, const cnx_graph *graph, const cnx_node *node)
 {
     cnx_digest_begin(flat->digest, CNX_ABOUT_NODE);
@@ -82,6 +93,11 @@ static cnx_digest_value node_label(cnx_flat *flat, const cnx_graph *graph, const
     else
         for (size_t i = 0; i < node->proto->n_attribute; i++)
             cnx_flat_attribute(flat->digest, flat->model, node->proto->attribute[i]);
+    for (uint32_t i = 0; i < node->subgraph_count; i++) {
+        const cnx_graph *nested = node->subgraphs[i].graph;
+        feed_port_types(flat->digest, nested, nested->inputs, nested->input_count);
+        feed_port_types(flat->digest, nested, nested->outputs, nested->output_count);
+    }
     return cnx_digest_get(flat->digest);
 }
 
