@@ -426,3 +426,33 @@ uint32_t cnx_partner_slot(const cnx_alignment *al, uint32_t a, uint32_t b, uint3
     pair_slots(al, a, b, left->input_count, partner);
     return partner[slot];
 }
+
+/* ---- graphs ---- */
+
+const cnx_graph *cnx_partner_body(const cnx_node *a, uint32_t number, const cnx_node *b)
+{
+    const cnx_subgraph *left = &a->subgraphs[number];
+    for (uint32_t i = 0; i < b->subgraph_count; i++) {
+        const cnx_subgraph *right = &b->subgraphs[i];
+        if (right->position == left->position && strcmp(right->attribute->name, left->attribute->name) == 0)
+            return right->graph;
+    }
+    return NULL;
+}
+
+static bool same_optional_text(const char *a, const char *b)
+{
+    return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+const cnx_graph *cnx_partner_function(const cnx_side *side, const cnx_graph *function)
+{
+    const Onnx__FunctionProto *wanted = function->function;
+    for (uint32_t i = 0; i < side->model->function_count; i++) {
+        const Onnx__FunctionProto *found = side->model->functions[i]->function;
+        if (strcmp(found->name, wanted->name) == 0 && same_optional_text(found->domain, wanted->domain) &&
+            same_optional_text(found->overload, wanted->overload))
+            return side->model->functions[i];
+    }
+    return NULL;
+}

@@ -29,4 +29,10 @@ bool cnx_is_rewired(const cnx_alignment *alignment, const cnx_origin *a, const c
  * operator one that is fed by the same thing, if there is one. CNX_NONE when b has no such slot. */
 uint32_t cnx_partner_slot(const cnx_alignment *alignment, uint32_t a, uint32_t b, uint32_t slot);
 
+/* The nested graph of a node that plays the part of graph `number` of its partner `a`, or NULL. */
+const cnx_graph *cnx_partner_body(const cnx_node *a, uint32_t number, const cnx_node *b);
+
+/* The function of a side with the domain, name and overload of a function of the other one, or NULL. */
+const cnx_graph *cnx_partner_function(const cnx_side *side, const cnx_graph *function);
+
 #endif

@@ -101,6 +101,60 @@ static void compare_input(details *d, uint32_t step, uint32_t partner, uint32_t 
     }
 }
 
+/* ---- nested graphs ---- */
+
+/* The declared type of the input or output that is value x of a and value y of b. */
+static void compare_port(details *d, const char *port, const cnx_value *x, const cnx_value *y)
+{
+    cnx_arena *arena = d->c->arena;
+    const Onnx__TypeProto *a = x->info != NULL ? x->info->type : NULL;
+    const Onnx__TypeProto *b = y->info != NULL ? y->info->type : NULL;
+    if (cnx_same_type(arena, a, b))
+        return;
+    const char *before = cnx_declared_text(arena, a), *after = cnx_declared_text(arena, b);
+    bool seen = strcmp(before, after) != 0;
+    add_detail(d,
+               cnx_print(arena, seen ? "%s: declared %s -> %s" : "%s: declared %s -> %s, spelled otherwise",
+                         port, before, after));
+}
+
+static void compare_body_output(details *d, const char *port, const cnx_origin *x, const cnx_origin *y)
+{
+    const cnx_comparison *c = d->c;
+    if (x->kind == CNX_FROM_SPARSE && y->kind == CNX_FROM_SPARSE) {
+        if (!cnx_same_sparse(c->a, x->graph->values[x->value].sparse_initializer, c->b,
+                             y->graph->values[y->value].sparse_initializer))
+            add_detail(d, cnx_print(c->arena, "%s: other sparse contents", port));
+    } else if (x->kind == CNX_FROM_TENSOR && y->kind == CNX_FROM_TENSOR) {
+        const cnx_tensor *a = x->graph->values[x->value].initializer,
+                         *b = y->graph->values[y->value].initializer;
+        if (!cnx_same_shape(a, b)) /* other contents are for the table of weights */
+            add_detail(d, cnx_print(c->arena, "%s: %s %s -> %s %s", port, cnx_type_name(a->type),
+                                    cnx_dims_text(c->arena, a), cnx_type_name(b->type),
+                                    cnx_dims_text(c->arena, b)));
+    } else if (cnx_is_rewired(c->alignment, x, y)) {
+        add_detail(d, cnx_print(c->arena, "%s: %s -> %s", port, origin_text(c->a, x), origin_text(c->b, y)));
+    }
+}
+
+/* What the node around two graphs sees of them. */
+static void compare_bodies(details *d, const char *role, const cnx_graph *a, const cnx_graph *b)
+{
+    const cnx_comparison *c = d->c;
+    if (a->input_count != b->input_count || a->output_count != b->output_count)
+        add_detail(d, cnx_print(c->arena, "%s: %u inputs and %u outputs -> %u and %u", role, a->input_count,
+                                a->output_count, b->input_count, b->output_count));
+    for (uint32_t i = 0; i < a->input_count && i < b->input_count; i++)
+        compare_port(d, cnx_print(c->arena, "%s, input %u", role, i), &a->values[a->inputs[i]],
+                     &b->values[b->inputs[i]]);
+    for (uint32_t i = 0; i < a->output_count && i < b->output_count; i++) {
+        const char *port = cnx_print(c->arena, "%s, output %u", role, i);
+        cnx_origin x = cnx_side_origin(c->a, a, a->outputs[i]), y = cnx_side_origin(c->b, b, b->outputs[i]);
+        compare_port(d, port, &a->values[a->outputs[i]], &b->values[b->outputs[i]]);
+        compare_body_output(d, port, &x, &y);
+    }
+}
+
 static void compare_partners(details *d, uint32_t step, uint32_t partner)
 {
     const cnx_comparison *c = d->c;
@@ -116,24 +170,42 @@ static void compare_partners(details *d, uint32_t step, uint32_t partner)
     }
     if (a->output_count != b->output_count)
         add_detail(d, cnx_print(c->arena, "%u outputs -> %u", a->output_count, b->output_count));
+    for (uint32_t i = 0; i < a->subgraph_count; i++) {
+        const cnx_graph *other = cnx_partner_body(a, i, b);
+        if (other != NULL)
+            compare_bodies(d, a->subgraphs[i].attribute->name, a->subgraphs[i].graph, other);
+    }
+    if (a->subgraph_count != b->subgraph_count)
+        add_detail(d, cnx_print(c->arena, "%u nested graphs -> %u", a->subgraph_count, b->subgraph_count));
 }
 
 /* ---- outputs of graphs ---- */
 
-/* Outputs made by something else; those of the main graph and of functions count as wiring of no node. */
-static void compare_outputs(cnx_comparison *c)
+/* Outputs made by something else; those of the main graph (`of` is empty) and of functions count as wiring of
+ * no node. */
+static void compare_outputs(cnx_comparison *c, const char *of, const cnx_graph *a, const cnx_graph *b)
 {
-    const cnx_graph *a = c->a->model->graph, *b = c->b->model->graph;
     for (uint32_t i = 0; i < a->output_count && i < b->output_count; i++) {
         cnx_origin x = cnx_side_origin(c->a, a, a->outputs[i]), y = cnx_side_origin(c->b, b, b->outputs[i]);
-        bool constant = x.kind == CNX_FROM_TENSOR && y.kind == CNX_FROM_TENSOR;
+        bool constant = (x.kind == CNX_FROM_TENSOR || x.kind == CNX_FROM_SPARSE) && x.kind == y.kind;
+        const char *name = a->values[a->outputs[i]].name;
         cnx_interface_change change = {.what = "output source",
-                                       .name = a->values[a->outputs[i]].name,
+                                       .name = of[0] != '\0' ? cnx_print(c->arena, "%s/%s", of, name) : name,
                                        .before = origin_text(c->a, &x),
                                        .after = origin_text(c->b, &y),
                                        .matters = true};
         if (!constant && cnx_is_rewired(c->alignment, &x, &y))
             cnx_comparison_interface(c, change);
+    }
+}
+
+static void compare_all_outputs(cnx_comparison *c)
+{
+    compare_outputs(c, "", c->a->model->graph, c->b->model->graph);
+    for (uint32_t i = 0; i < c->a->model->function_count; i++) {
+        const cnx_graph *a = c->a->model->functions[i], *b = cnx_partner_function(c->b, a);
+        if (b != NULL)
+            compare_outputs(c, a->function->name, a, b);
     }
 }
 
@@ -213,7 +285,7 @@ void cnx_describe_nodes(cnx_comparison *c)
         for (uint32_t i = b + 1; i < next; i++)
             listed[i] = true;
     }
-    compare_outputs(c);
+    compare_all_outputs(c);
     c->report->nodes = list.items;
     c->report->node_count = list.count;
 }

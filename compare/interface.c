@@ -1,5 +1,4 @@
 /* What a caller sees of a model: inputs, outputs, versions; and what only people see. */
-#include "analyze/shapes/type_text.h"
 #include "compare/comparison.h"
 
 #include <inttypes.h>
@@ -22,9 +21,14 @@ typedef struct ports {
     bool *taken;       /* by port of a */
 } ports;
 
+static const Onnx__TypeProto *declared_type(const cnx_value *value)
+{
+    return value->info != NULL ? value->info->type : NULL;
+}
+
 static const char *describe_type(cnx_arena *arena, const cnx_value *value)
 {
-    const char *text = cnx_type_text(arena, value->info != NULL ? value->info->type : NULL);
+    const char *text = cnx_declared_text(arena, declared_type(value));
     bool has_default = value->is_input && (value->initializer != NULL || value->sparse_initializer != NULL);
     return has_default ? cnx_print(arena, "%s with a default", text) : text;
 }
@@ -69,10 +73,17 @@ static void compare_port(const ports *p, uint32_t i, uint32_t k)
         change.after = b->name;
         cnx_comparison_interface(p->c, change);
     }
-    if (strcmp(before, after) != 0) {
+    bool seen = strcmp(before, after) != 0; /* a symbol may be called "4" or "?" */
+    if (seen || !cnx_same_type(arena, declared_type(a), declared_type(b))) {
         change.what = cnx_print(arena, "%s type", p->what);
         change.before = before;
-        change.after = after;
+        change.after = seen ? after : cnx_print(arena, "%s, spelled otherwise", after);
+        cnx_comparison_interface(p->c, change);
+    }
+    if (!cnx_same_sparse(p->c->a, a->sparse_initializer, p->c->b, b->sparse_initializer)) {
+        change.what = cnx_print(arena, "%s value", p->what);
+        change.before = a->sparse_initializer != NULL ? "sparse" : NULL;
+        change.after = b->sparse_initializer != NULL ? "other sparse contents" : NULL;
         cnx_comparison_interface(p->c, change);
     }
 }
@@ -233,33 +244,37 @@ static const char *function_text(cnx_arena *arena, const Onnx__FunctionProto *f)
     return text;
 }
 
-static const Onnx__FunctionProto *find_function(const cnx_model *model, const Onnx__FunctionProto *wanted)
+/* Attributes that calls may leave out, and what they are then. */
+static bool same_defaults(const cnx_comparison *c, const Onnx__FunctionProto *f, const Onnx__FunctionProto *g)
 {
-    for (uint32_t i = 0; i < model->function_count; i++) {
-        const Onnx__FunctionProto *f = model->functions[i]->function;
-        if (strcmp(f->name, wanted->name) == 0 &&
-            strcmp(text_or_empty(f->domain), text_or_empty(wanted->domain)) == 0 &&
-            strcmp(text_or_empty(f->overload), text_or_empty(wanted->overload)) == 0)
-            return f;
-    }
-    return NULL;
+    bool same = f->n_attribute_proto == g->n_attribute_proto;
+    for (size_t i = 0; i < f->n_attribute_proto && same; i++)
+        same = cnx_same_attribute(c->a, f->attribute_proto[i], c->b, g->attribute_proto[i]);
+    return same;
 }
 
-static void compare_functions(cnx_comparison *c, const cnx_model *one, const cnx_model *other, bool forward)
+static void compare_function(cnx_comparison *c, const cnx_graph *a, const cnx_graph *b)
 {
-    for (uint32_t i = 0; i < one->function_count; i++) {
-        const Onnx__FunctionProto *f = one->functions[i]->function, *g = find_function(other, f);
-        if (g != NULL && !forward)
-            continue;
-        const char *here = function_text(c->arena, f), *there = g != NULL ? function_text(c->arena, g) : NULL;
-        cnx_interface_change change = {.what = "function",
-                                       .name = f->name,
-                                       .before = forward ? here : NULL,
-                                       .after = forward ? there : here,
-                                       .matters = true};
-        if (there == NULL || strcmp(here, there) != 0)
-            cnx_comparison_interface(c, change);
+    const cnx_graph *one = a != NULL ? a : b;
+    const char *before = a != NULL ? function_text(c->arena, a->function) : NULL;
+    const char *after = b != NULL ? function_text(c->arena, b->function) : NULL;
+    cnx_interface_change change = {
+        .what = "function", .name = one->function->name, .before = before, .after = after, .matters = true};
+    if (before == NULL || after == NULL || strcmp(before, after) != 0) {
+        cnx_comparison_interface(c, change);
+    } else if (!same_defaults(c, a->function, b->function)) {
+        change.after = cnx_print(c->arena, "%s, other defaults of attributes", after);
+        cnx_comparison_interface(c, change);
     }
+}
+
+static void compare_functions(cnx_comparison *c)
+{
+    for (uint32_t i = 0; i < c->a->model->function_count; i++)
+        compare_function(c, c->a->model->functions[i], cnx_partner_function(c->b, c->a->model->functions[i]));
+    for (uint32_t i = 0; i < c->b->model->function_count; i++)
+        if (cnx_partner_function(c->a, c->b->model->functions[i]) == NULL)
+            compare_function(c, NULL, c->b->model->functions[i]);
 }
 
 void cnx_compare_interfaces(cnx_comparison *c)
@@ -283,7 +298,6 @@ void cnx_compare_interfaces(cnx_comparison *c)
     compare_ports(&outputs);
     compare_numbers(c, "IR version", c->a->model->proto->ir_version, c->b->model->proto->ir_version, true);
     compare_opsets(c, c->a->model->proto, c->b->model->proto);
-    compare_functions(c, c->a->model, c->b->model, true);
-    compare_functions(c, c->b->model, c->a->model, false);
+    compare_functions(c);
     compare_remarks(c);
 }

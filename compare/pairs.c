@@ -62,13 +62,23 @@ static void pair_defaults(cnx_comparison *c)
 }
 
 /* Outputs that are constants. */
-static void pair_outputs(cnx_comparison *c)
+static void pair_outputs(cnx_comparison *c, const cnx_graph *a, const cnx_graph *b)
 {
-    const cnx_graph *a = c->a->model->graph, *b = c->b->model->graph;
     for (uint32_t i = 0; i < a->output_count && i < b->output_count; i++) {
         cnx_origin x = cnx_side_origin(c->a, a, a->outputs[i]), y = cnx_side_origin(c->b, b, b->outputs[i]);
         if (x.kind == CNX_FROM_TENSOR && y.kind == CNX_FROM_TENSOR)
             add_pair(c, &x, &y, CNX_NONE);
+    }
+}
+
+static void pair_partners(cnx_comparison *c, uint32_t step, uint32_t partner)
+{
+    const cnx_node *a = cnx_side_node(c->a, step), *b = cnx_side_node(c->b, partner);
+    pair_inputs(c, step, partner);
+    for (uint32_t i = 0; i < a->subgraph_count; i++) {
+        const cnx_graph *other = cnx_partner_body(a, i, b);
+        if (other != NULL)
+            pair_outputs(c, a->subgraphs[i].graph, other);
     }
 }
 
@@ -91,8 +101,8 @@ void cnx_find_pairs(cnx_comparison *c)
     pair_defaults(c);
     for (uint32_t i = 0; i < c->a->step_count; i++)
         if (c->alignment->to_b[i] != CNX_NONE)
-            pair_inputs(c, i, c->alignment->to_b[i]);
-    pair_outputs(c);
+            pair_partners(c, i, c->alignment->to_b[i]);
+    pair_outputs(c, c->a->model->graph, c->b->model->graph);
     mark_repeated(c);
     for (size_t i = 0; i < c->pair_count; i++)
         c->pairs[i].same = cnx_same_contents(c->a, c->pairs[i].a, c->b, c->pairs[i].b);

@@ -1,6 +1,7 @@
 /* Constants and attributes in words, and whether they are the same. */
 #include "compare/values.h"
 
+#include "analyze/shapes/type_text.h"
 #include "onnx/element.h"
 #include "onnx/mapping.h"
 #include "rewrite/permute.h"
@@ -18,6 +19,13 @@ const char *cnx_dims_text(cnx_arena *arena, const cnx_tensor *tensor)
     return text;
 }
 
+static const char *bytes_text(cnx_arena *arena, ProtobufCBinaryData bytes)
+{
+    bool whole = bytes.len <= MOST_BYTES;
+    return cnx_print(arena, "\"%.*s%s\"", whole ? (int)bytes.len : MOST_BYTES, (const char *)bytes.data,
+                     whole ? "" : "...");
+}
+
 static const char *element_text(cnx_arena *arena, cnx_model *model, cnx_tensor *tensor, uint64_t index)
 {
     switch (cnx_type_kind_of(tensor->type)) {
@@ -27,8 +35,7 @@ static const char *element_text(cnx_arena *arena, cnx_model *model, cnx_tensor *
     case CNX_KIND_BOOL:
         return cnx_print(arena, "%" PRId64, cnx_tensor_integer(model, tensor, index));
     case CNX_KIND_STRING:
-        return cnx_print(arena, "\"%.*s\"", (int)(tensor->proto->string_data[index].len % MOST_BYTES),
-                         (const char *)tensor->proto->string_data[index].data);
+        return bytes_text(arena, tensor->proto->string_data[index]);
     case CNX_KIND_COMPLEX:
     case CNX_KIND_NONE:
     default:
@@ -66,13 +73,6 @@ static const char *floats_text(cnx_arena *arena, const float *items, size_t coun
     return cnx_print(arena, "%s%s]", text, count > MOST_ITEMS ? ", ..." : "");
 }
 
-static const char *bytes_text(cnx_arena *arena, ProtobufCBinaryData bytes)
-{
-    bool whole = bytes.len <= MOST_BYTES;
-    return cnx_print(arena, "\"%.*s%s\"", whole ? (int)bytes.len : MOST_BYTES, (const char *)bytes.data,
-                     whole ? "" : "...");
-}
-
 const char *cnx_attribute_value_text(cnx_arena *arena, cnx_model *model,
                                      const Onnx__AttributeProto *attribute)
 {
@@ -94,6 +94,48 @@ const char *cnx_attribute_value_text(cnx_arena *arena, cnx_model *model,
     if (attribute->has_f)
         return cnx_print(arena, "%.9g", (double)attribute->f);
     return attribute->has_s ? bytes_text(arena, attribute->s) : "given";
+}
+
+/* ---- types ---- */
+
+static const char *denotations_text(cnx_arena *arena, const Onnx__TypeProto *type)
+{
+    const char *text = type->denotation != NULL ? type->denotation : "";
+    const Onnx__TensorShapeProto *shape =
+        type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE ? type->tensor_type->shape : NULL;
+    bool denoted = text[0] != '\0';
+    for (size_t i = 0; shape != NULL && i < shape->n_dim; i++) {
+        const char *axis = shape->dim[i]->denotation != NULL ? shape->dim[i]->denotation : "";
+        denoted = denoted || axis[0] != '\0';
+        text = cnx_print(arena, i == 0 ? "%s: %s" : "%s, %s", text, axis);
+    }
+    return denoted ? text : NULL;
+}
+
+const char *cnx_declared_text(cnx_arena *arena, const Onnx__TypeProto *type)
+{
+    const char *text = cnx_type_text(arena, type);
+    const char *denoted = type != NULL ? denotations_text(arena, type) : NULL;
+    return denoted != NULL ? cnx_print(arena, "%s (%s)", text, denoted) : text;
+}
+
+static size_t pack_type(cnx_arena *arena, const Onnx__TypeProto *type, uint8_t **packed)
+{
+    size_t size = onnx__type_proto__get_packed_size(type);
+    *packed = cnx_alloc(arena, size);
+    return onnx__type_proto__pack(type, *packed);
+}
+
+bool cnx_same_type(cnx_arena *arena, const Onnx__TypeProto *a, const Onnx__TypeProto *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    cnx_arena *scratch = cnx_arena_create(arena);
+    uint8_t *left, *right;
+    size_t left_size = pack_type(scratch, a, &left), right_size = pack_type(scratch, b, &right);
+    bool same = left_size == right_size && (left_size == 0 || memcmp(left, right, left_size) == 0);
+    cnx_arena_destroy(scratch);
+    return same;
 }
 
 static bool same_optional_tensor(const cnx_side *a, const Onnx__TensorProto *x, const cnx_side *b,

@@ -15,6 +15,12 @@ const char *cnx_tensor_text(cnx_arena *arena, cnx_model *model, cnx_tensor *tens
 const char *cnx_attribute_value_text(cnx_arena *arena, cnx_model *model,
                                      const Onnx__AttributeProto *attribute);
 
+/* A declared type as ONNX's textual syntax writes it, with what is denoted behind it in parentheses. */
+const char *cnx_declared_text(cnx_arena *arena, const Onnx__TypeProto *type);
+
+/* Whether two declared types say the same; NULL is the same as NULL. */
+bool cnx_same_type(cnx_arena *arena, const Onnx__TypeProto *a, const Onnx__TypeProto *b);
+
 /* Whether two attributes are the same, nested graphs aside; name, type and value count. */
 bool cnx_same_attribute(const cnx_side *a, const Onnx__AttributeProto *x, const cnx_side *b,
                         const Onnx__AttributeProto *y);
