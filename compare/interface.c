@@ -1,5 +1,6 @@
 /* What a caller sees of a model: inputs, outputs, versions; and what only people see. */
 #include "compare/comparison.h"
+#include "compare/unknown.h"
 
 #include <inttypes.h>
 
@@ -163,6 +164,15 @@ static void compare_opsets(cnx_comparison *c, const Onnx__ModelProto *a, const O
     }
 }
 
+/* Only of models of the same nodes: where nodes came or went, so did their fields. */
+static void compare_unknown(cnx_comparison *c)
+{
+    cnx_interface_change change = {
+        .what = "fields that this program does not know", .name = "", .after = "other ones", .matters = true};
+    if (c->alignment->isomorphic && cnx_hash_unknown(c->a) != cnx_hash_unknown(c->b))
+        cnx_comparison_interface(c, change);
+}
+
 static void compare_numbers(cnx_comparison *c, const char *what, int64_t before, int64_t after, bool matters)
 {
     cnx_interface_change change = {.what = what,
@@ -299,5 +309,6 @@ void cnx_compare_interfaces(cnx_comparison *c)
     compare_numbers(c, "IR version", c->a->model->proto->ir_version, c->b->model->proto->ir_version, true);
     compare_opsets(c, c->a->model->proto, c->b->model->proto);
     compare_functions(c);
+    compare_unknown(c);
     compare_remarks(c);
 }
