@@ -58,8 +58,9 @@ static bool write_stream(void *stream, const char *text, size_t size)
 /* Prints the model of a path. */
 static cnx_code print_model(const char *path, const cnx_text_options *wanted, FILE *out, cnx_error *error)
 {
-    /* A node more or less changes which scales are free, and so would change weights far from it. */
-    static const cnx_canon_options wished = {.keep_scales = true};
+    /* A node more or less changes which scales are free, and so would change weights far from it. And what
+     * was not trained must not depend on which weights happen to be equal. */
+    const cnx_canon_options wished = {.keep_scales = true, .keep_copies = wanted->weights == CNX_TEXT_NONE};
     const cnx_canon_report *report;
     cnx_model *model;
     cnx_code code = cnx_model_open(path, &model, error);

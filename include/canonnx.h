@@ -307,6 +307,8 @@ typedef struct cnx_canon_options {
     bool keep_metadata;
     bool keep_scales; /* without the pass `scales`: for texts, which are to change as little as the model does
                        */
+    bool keep_copies; /* parameters that are equal stay apart: then only settings and the graph decide what
+                       * the result's graph is */
     bool explain;     /* fill cnx_canon_report.passes */
     bool name_map;    /* fill cnx_canon_report.renamings */
     bool embed_hash;  /* store the hash in the model's metadata (docs/FORMAT.md, section 10) */

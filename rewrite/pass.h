@@ -43,6 +43,7 @@ typedef struct cnx_rewrite {
     cnx_arena *arena; /* dies with the run; what stays in the model comes from model->arena */
     bool keep_metadata;
     bool keep_scales;
+    bool keep_copies; /* parameters that are equal stay apart */
     atomic_bool
         *lost; /* set, when the model is read, if it should have kept its scales; NULL: the pass looks */
     struct cnx_report_builder *report;

@@ -17,6 +17,7 @@ static const cnx_canon_report *canonicalize(cnx_model *model, const cnx_canon_op
         .arena = cnx_arena_create(model->arena),
         .keep_metadata = options->keep_metadata,
         .keep_scales = options->keep_scales,
+        .keep_copies = options->keep_copies,
         .lost = lost,
     };
     model->not_canonical = NULL;

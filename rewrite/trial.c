@@ -21,6 +21,7 @@ static bool digest_exchanged(const cnx_rewrite *rewrite, const cnx_canon_options
                          .arena = cnx_arena_create(again->arena),
                          .keep_metadata = rewrite->keep_metadata,
                          .keep_scales = rewrite->keep_scales,
+                         .keep_copies = rewrite->keep_copies,
                          .lost = rewrite->lost,
                          .exchanged = tie + 1};
     cnx_report_begin(&trial);

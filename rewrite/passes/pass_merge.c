@@ -7,6 +7,7 @@
  *
  * Graph inputs (defaults) and outputs are interface and stay apart. Metadata (when it is kept) keeps nothing
  * apart, so that the graph does not depend on it: that of the first stays. */
+#include "analyze/parameters.h"
 #include "rewrite/edit.h"
 #include "rewrite/permute.h"
 #include "rewrite/trace.h"
@@ -47,11 +48,13 @@ typedef struct merger {
 
 /* ---- candidates ---- */
 
-static bool is_candidate(const cnx_value *value)
+static bool is_candidate(const cnx_rewrite *rewrite, const cnx_graph *graph, uint32_t id)
 {
+    const cnx_value *value = &graph->values[id];
     const cnx_tensor *tensor = value->initializer;
     return tensor != NULL && !value->is_input && !value->is_output &&
-           tensor->proto->base.n_unknown_fields == 0;
+           tensor->proto->base.n_unknown_fields == 0 &&
+           !(rewrite->keep_copies && cnx_is_parameter(graph, id));
 }
 
 static int compare_shapes(const item *left, const item *right)
@@ -231,7 +234,7 @@ static size_t merge_graph(cnx_rewrite *rewrite, cnx_graph *graph)
     for (uint32_t i = 0; i < graph->value_count; i++) {
         work.merged[i] = i;
         item candidate = {.tensor = graph->values[i].initializer, .value = i};
-        if (is_candidate(&graph->values[i]))
+        if (is_candidate(rewrite, graph, i))
             CNX_PUSH(work.arena, work.items, work.count, work.capacity, candidate);
     }
     if (work.count > 1)
