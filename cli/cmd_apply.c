@@ -40,7 +40,11 @@ static const char *check(const void *settings_given)
     const struct settings *settings = settings_given;
     if (!settings->witness)
         return "option --witness is missing";
-    return settings->output ? NULL : "option -o is missing";
+    if (!settings->output)
+        return "option -o is missing";
+    if (strcmp(settings->witness, settings->output) == 0)
+        return "the model and the witness cannot be one file";
+    return NULL;
 }
 
 /* ---- reading a witness ---- */

@@ -6,12 +6,10 @@
 #include "outcome.h"
 #include "text.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 enum { KEY_ALL = 'a', KEY_WITNESS = 0x2000, KEY_STAT, KEY_TOLERANCE, KEY_AS_STORED };
 
@@ -59,33 +57,22 @@ static const char *accept(int key, const char *value, void *settings_given)
 
 /* ---- the witness's file ---- */
 
-static int complain_file(const char *path)
+static bool same_file(const char *a, const char *b)
 {
-    cnx_error error = {.code = CNX_ERROR_FILE};
-    snprintf(error.message, sizeof error.message, "cannot write: %s", strerror(errno));
-    return outcome_failure(path, &error);
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Under another name first: never half a witness. */
+/* Written as models are: never half of it, and never over one of the models. */
 static int write_witness(const struct request *request, const char *path, const cnx_witness *witness)
 {
-    char *temporary = text_format("%s.%ld.tmp", path, (long)getpid());
-    json_t *document = witness_document(request, witness);
-    FILE *out = fopen(temporary, "w");
-    int outcome = OUTCOME_SUCCESS;
-    if (!out) {
-        outcome = complain_file(path);
-    } else {
-        bool written = json_dumpf(document, out, JSON_INDENT(1)) == 0 && fputc('\n', out) != EOF;
-        written = fclose(out) == 0 && written;
-        if (!written || rename(temporary, path) != 0) {
-            outcome = complain_file(path);
-            unlink(temporary);
-        }
-    }
-    json_decref(document);
-    free(temporary);
-    return outcome;
+    cnx_error error = {0};
+    if (same_file(path, request->operands[0]) || same_file(path, request->operands[1]))
+        return outcome_usage("diff", "--witness=%s: it is one of the models", path);
+    char *text = document_text(witness_document(request, witness));
+    cnx_code code = cnx_file_write(path, text, strlen(text), &error);
+    free(text);
+    return code == CNX_OK ? OUTCOME_SUCCESS : outcome_failure(path, &error);
 }
 
 /* ---- the work ---- */

@@ -454,6 +454,27 @@ def foreign_factors():
         check(not out.exists(), "a refused witness wrote a model")
 
 
+def place_of_witness():
+    """It takes the place of no device, pipe or folder, and of none of the models; apply does not write over it."""
+    original = ROOT / "samples/digits_mlp.onnx"
+    with scratch() as folder:
+        first, second, witness = folder / "first.onnx", folder / "second.onnx", folder / "w.json"
+        first.write_bytes(original.read_bytes())
+        sample(original, SEED, second)
+        os.mkfifo(folder / "pipe")
+        os.symlink("second.onnx", folder / "link")
+        before = sorted(os.listdir(folder)), first.read_bytes(), second.read_bytes()
+        for name in ("pipe", ".", "first.onnx", "link", "nowhere/w.json"):
+            ended = run("diff", first, second, "--witness", folder / name, expect=2)
+            check_equal((ended.output, ended.errors.count("\n")), ("", 1), f"output and lines of errors for {name}")
+        check_equal((sorted(os.listdir(folder)), first.read_bytes(), second.read_bytes()), before, "the folder")
+        check((folder / "pipe").is_fifo() and (folder / "link").is_symlink(), "a pipe or a link was replaced")
+        run("diff", first, second, "--witness", witness, expect=0)
+        content = witness.read_bytes()
+        run("apply", first, "--witness", witness, "-o", witness, expect=2)
+        check_equal(witness.read_bytes(), content, "the witness")
+
+
 def nothing_moves():
     original = ROOT / "samples/digits_attention.onnx"
     with scratch() as folder:
@@ -469,4 +490,5 @@ OTHERS = {
     "ways": ways_are_named, "witness-by-numpy": witness_by_numpy,
     "unrelated": unrelated, "identical-and-broken": identical, "sanitized": sanitized,
     "witness-refused": foreign_witness, "factors-refused": foreign_factors, "witness-of-nothing": nothing_moves,
+    "witness-place": place_of_witness,
 }
