@@ -203,6 +203,20 @@ static void explain(cnx_comparison *c, cnx_pair_reader *r, cnx_tensor_change *ch
     }
 }
 
+double cnx_relative_change(double change, double norm)
+{
+    double relative = change == 0 ? 0 : sqrt(change / norm);
+    return isnan(relative) ? (double)INFINITY : relative;
+}
+
+/* Doubles may differ by less than what has a square. */
+static double relative_change(const sums *s)
+{
+    if (s->change == 0 && s->largest != 0)
+        return s->norm == 0 ? (double)INFINITY : s->largest / sqrt(s->norm);
+    return cnx_relative_change(s->change, s->norm);
+}
+
 void cnx_measure(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation *permutation,
                  struct cnx_permutation *factors, cnx_tensor_change *change)
 {
@@ -221,7 +235,7 @@ void cnx_measure(cnx_comparison *c, const cnx_pair *pair, struct cnx_permutation
     change->change = sqrt(s.change);
     change->largest = s.largest;
     change->differing = s.differing;
-    change->relative = s.change == 0 ? 0 : change->change / change->norm;
+    change->relative = relative_change(&s);
     if (s.differing != 0) {
         change->verdict = CNX_TENSOR_CHANGED;
         explain(c, &r, change);

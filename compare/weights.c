@@ -130,11 +130,6 @@ static void add_to_totals(cnx_comparison *c, const cnx_pair *pair, const cnx_ten
     *norm += row->norm * row->norm;
 }
 
-static double ratio(double change, double norm)
-{
-    return change == 0 ? 0 : sqrt(change / norm);
-}
-
 void cnx_measure_weights(cnx_comparison *c)
 {
     cnx_tensor_change *rows = CNX_NEW_ARRAY(c->arena, cnx_tensor_change, c->pair_count);
@@ -144,7 +139,7 @@ void cnx_measure_weights(cnx_comparison *c)
         measure_pair(c, &c->pairs[i], &rows[i]);
         add_to_totals(c, &c->pairs[i], &rows[i], &change, &norm);
     }
-    c->report->relative = ratio(change, norm);
+    c->report->relative = cnx_relative_change(change, norm);
     c->report->tensors = rows;
     c->report->tensor_count = c->pair_count;
 }
@@ -221,7 +216,7 @@ void cnx_measure_blocks(cnx_comparison *c)
         rows[i].detail = block->detail;
         rows[i].node = block->node_count != 0 ? cnx_side_label(c->a, step_of(c->a, block->nodes[0])) : "";
         rows[i].parameters = block->parameters;
-        rows[i].relative = ratio(sum[i].change, sum[i].norm);
+        rows[i].relative = cnx_relative_change(sum[i].change, sum[i].norm);
         rows[count++] = rows[i];
     }
     c->report->blocks = rows;

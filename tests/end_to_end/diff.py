@@ -454,6 +454,22 @@ def foreign_factors():
         check(not out.exists(), "a refused witness wrote a model")
 
 
+def extreme_doubles():
+    """Numbers whose squares are no doubles: a change is as large as it is, or infinite, and never a NaN or nothing."""
+    def one(value):
+        return helper.make_model(helper.make_graph(
+            [helper.make_node("Add", ["x", "c"], ["y"])], "g",
+            [helper.make_tensor_value_info("x", onnx.TensorProto.DOUBLE, (5,))],
+            [helper.make_tensor_value_info("y", onnx.TensorProto.DOUBLE, (5,))],
+            [numpy_helper.from_array(numpy.full(5, value), "c")]), opset_imports=[helper.make_opsetid("", 14)])
+    with scratch() as folder:
+        for a, b in ((1e200, 1.1e200), (5e-324, 1e-323), (1e200, 1.0)):
+            onnx.save(one(a), str(folder / "a.onnx"))
+            onnx.save(one(b), str(folder / "b.onnx"))
+            text = run("diff", folder / "a.onnx", folder / "b.onnx", "--tolerance=1e-3", expect=1).output
+            check("nan" not in text, f"{a} and {b}:\n{text}")
+
+
 def place_of_witness():
     """It takes the place of no device, pipe or folder, and of none of the models; apply does not write over it."""
     original = ROOT / "samples/digits_mlp.onnx"
@@ -490,5 +506,5 @@ OTHERS = {
     "ways": ways_are_named, "witness-by-numpy": witness_by_numpy,
     "unrelated": unrelated, "identical-and-broken": identical, "sanitized": sanitized,
     "witness-refused": foreign_witness, "factors-refused": foreign_factors, "witness-of-nothing": nothing_moves,
-    "witness-place": place_of_witness,
+    "witness-place": place_of_witness, "extreme-doubles": extreme_doubles,
 }
