@@ -108,6 +108,13 @@ def sparse_output(**how):
                  outputs=[info("y", FLOAT, (1, 4)), info("w", FLOAT, (4, 4))])
 
 
+def old_product(first, second, **stretched):
+    """Before operator set 7 the second operand was stretched on demand, and only then the order counted."""
+    made = model([node("Sigmoid", ["x"], ["s"]), node("Mul", [first, second], ["y"], **stretched)])
+    made.opset_import[0].version = 6
+    return made
+
+
 # ---- functions ----
 
 def function(nodes, outputs=("b",)):
@@ -181,12 +188,15 @@ SAME = {
     "padding/2-bit": (given(packed, UINT2, [0xe4, 0x02]), given(packed, UINT2, [0xe4, 0xfe])),
     "idle-location": (given(idle_location, False), given(idle_location, True)),
     "sparse-names": (sparse_product, given(sparse_product, indices_name="indices")),
+    "old-operands": (given(old_product, "x", "s"), given(old_product, "s", "x")),
     "constant-in-function": (given(function_constant, value_floats=[1.0, 2.0, 3.0, 4.0]),
                              given(function_constant, value=array("v", [1, 2, 3, 4]))),
     "number-in-function": (given(function_constant, value_float=2.0), given(function_constant, value=array("v", 2))),
 }
 
 OTHERS = {
+    "old-stretched-operands": (given(old_product, "x", "s", broadcast=1), given(old_product, "s", "x", broadcast=1),
+                               "~ Mul"),
     "packed": (given(packed, INT4, [0x21, 0x43, 0x05]), given(packed, INT4, [0x21, 0x43, 0x06]), "other weights"),
     "branch-returns-another-constant": (given(returned, [1, 2, 3, 4]), given(returned, [1, 2, 3, 5]), "other weights"),
     "branch-returns-another-outer-constant": (given(returned, [1, 2, 3, 4], True), given(returned, [1, 2, 3, 5], True),
