@@ -44,6 +44,8 @@ bool digest_line_parse(char *line, size_t length, char **digest, char **path)
 {
     if (length > 0 && line[length - 1] == '\n')
         line[--length] = '\0';
+    if (length > 0 && line[length - 1] == '\r') /* other systems end lines so; one in a name is escaped */
+        line[--length] = '\0';
     bool escaped = line[0] == '\\';
     *digest = line + escaped;
     size_t digits = 0;

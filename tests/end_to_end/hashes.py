@@ -192,6 +192,8 @@ def list_of(kind):
         check_equal(run("hash", *kind, "--check", digests, expect=0).output, good, "hash --check")
         check_equal(run("hash", *kind, "--check", "-", input=listed.upper().replace(
             listed.upper()[34:], listed[34:]).encode(), expect=0).output, good, "a list on standard input")
+        check_equal(run("hash", *kind, "--check", "-", input=listed.replace("\n", "\r\n").encode(), expect=0).output, good,
+                    "hash --check of lines that end as elsewhere")
         check_equal(run("hash", *kind, "--check", "--quiet", digests, expect=0).output, "", "hash --check --quiet")
         digests.write_text(listed.replace(listed[:4], "0000" if listed[:4] != "0000" else "1111", 1))
         ended = run("hash", *kind, "--check", "--quiet", digests, expect=1)
