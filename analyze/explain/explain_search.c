@@ -197,6 +197,8 @@ static void follow_relation(cnx_search *s, uint32_t at, uint32_t relation, cnx_o
 {
     const cnx_relation *r = &s->map->points->relations[relation];
     uint32_t follow = s->stops[at].follow;
+    if (relation >= s->map->points->stated_count && r->kind == CNX_CONTAIN)
+        return; /* blocks in blocks: a position in both leads from one to the other */
     if (where.sequence == r->from->id && may_follow(r, true, &follow)) {
         uint32_t to = where.position / (r->middle * r->inner) * r->inner + where.position % r->inner;
         if (relation >= s->map->points->stated_count)

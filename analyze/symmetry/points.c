@@ -231,25 +231,39 @@ void cnx_relate(cnx_points *points, const cnx_sequence *from, const cnx_sequence
 
 /* ---- what follows from what was said ---- */
 
+/* Whether two sequences list twins. */
+static bool are_twins(cnx_points *points, const cnx_sequence *a, const cnx_sequence *b)
+{
+    bool same = a->count == b->count;
+    for (uint32_t i = 0; i < a->count && same; i++)
+        same = cnx_point_twin(points, a->points[i]) == cnx_point_twin(points, b->points[i]);
+    return same;
+}
+
 /* Whether two containments say the same of points that are twins: then their blocks move together. */
 static bool contain_alike(cnx_points *points, const cnx_relation *a, const cnx_relation *b)
 {
-    if (a->from->count != b->from->count || a->middle != b->middle || a->inner != b->inner)
-        return false;
-    for (uint32_t i = 0; i < a->from->count; i++)
-        if (cnx_point_twin(points, a->from->points[i]) != cnx_point_twin(points, b->from->points[i]))
-            return false;
-    return true;
+    return a->middle == b->middle && a->inner == b->inner && are_twins(points, a->from, b->from);
 }
 
-/* Some positions, by twin, and layout of a containment: equal for containments that are alike. */
-static uint32_t containment_key(cnx_points *points, cnx_intern *keys, const cnx_relation *relation)
+/* Some positions of a containment, by twin, and its layout: equal for containments that are alike. Without
+ * the layout, for those of the same positions. */
+static uint32_t containment_key(cnx_points *points, cnx_intern *keys, const cnx_relation *relation,
+                                bool layout)
 {
-    uint32_t key[11] = {relation->from->count, relation->middle, relation->inner};
-    for (uint32_t i = 0; i < 8; i++) /* spread over the sequence; contain_alike looks at all of it */
+    uint32_t key[11] = {relation->from->count, layout ? relation->middle : 0, layout ? relation->inner : 0};
+    for (uint32_t i = 0; i < 8; i++) /* spread over the sequence; are_twins looks at all of it */
         key[3 + i] = cnx_point_twin(
             points, relation->from->points[(uint32_t)((uint64_t)i * (relation->from->count - 1) / 7)]);
     return cnx_intern_add(keys, key, sizeof key);
+}
+
+/* Makes what follows from two relations speak of itself. */
+static void speak_for(cnx_points *points, uint32_t first, uint32_t second)
+{
+    points->speaker = (uint32_t)points->closing_count;
+    cnx_closing closing = {first, second};
+    CNX_PUSH(points->arena, points->closings, points->closing_count, points->closing_capacity, closing);
 }
 
 static bool close_once(cnx_points *points)
@@ -264,23 +278,76 @@ static bool close_once(cnx_points *points)
     for (uint32_t r = 0; r < count; r++) {
         if (points->relations[r].kind != CNX_CONTAIN || points->relations[r].from->count == 0)
             continue;
-        uint32_t key = containment_key(points, &keys, &points->relations[r]);
+        uint32_t key = containment_key(points, &keys, &points->relations[r], true);
         previous[r] = last[key];
         last[key] = r + 1;
         for (uint32_t other = previous[r]; other != 0; other = previous[other - 1]) {
             cnx_relation a = points->relations[other - 1], b = points->relations[r];
             if (!contain_alike(points, &a, &b))
                 continue;
-            points->speaker = (uint32_t)points->closing_count;
-            cnx_closing closing = {other - 1, r};
-            CNX_PUSH(points->arena, points->closings, points->closing_count, points->closing_capacity,
-                     closing);
+            speak_for(points, other - 1, r);
             cnx_relate(points, a.to, b.to, 1, a.to->count, CNX_IDENTIFY);
             break;
         }
     }
     cnx_arena_destroy(scratch);
     return points->relation_count > united;
+}
+
+/* ---- blocks in blocks ---- */
+
+/* A containment of positions one after the other in blocks of `size`. */
+typedef struct nesting {
+    uint32_t key; /* of its positions */
+    uint32_t size;
+    uint32_t relation;
+} nesting;
+
+static int compare_nestings(const void *a, const void *b)
+{
+    const nesting *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    if (x->size != y->size)
+        return x->size < y->size ? -1 : 1;
+    return (x->relation > y->relation) - (x->relation < y->relation);
+}
+
+/* States that the blocks of one lie in those of the other, if they do. */
+static void nest(cnx_points *points, const nesting *small, const nesting *large)
+{
+    cnx_relation a = points->relations[small->relation], b = points->relations[large->relation];
+    if (large->size % small->size != 0 || large->size == small->size || !are_twins(points, a.from, b.from))
+        return;
+    speak_for(points, small->relation, large->relation);
+    cnx_relate(points, a.to, b.to, large->size / small->size, 1, CNX_CONTAIN);
+}
+
+/* Blocks of 3 positions and blocks of 6 of the same (the groups of a convolution, and of the next one): each
+ * of the small ones lies in a large one. */
+static bool nest_blocks_once(cnx_points *points)
+{
+    cnx_arena *scratch = cnx_arena_create(points->arena);
+    size_t before = points->relation_count, count = 0, capacity = 0;
+    nesting *list = NULL;
+    cnx_intern keys;
+    cnx_intern_init(&keys, scratch);
+    for (uint32_t r = 0; r < before; r++) {
+        const cnx_relation *relation = &points->relations[r];
+        if (relation->kind != CNX_CONTAIN || relation->inner != 1 || relation->from->count == 0)
+            continue;
+        nesting made = {containment_key(points, &keys, relation, false), relation->middle, r};
+        CNX_PUSH(scratch, list, count, capacity, made);
+    }
+    if (count > 1)
+        qsort(list, count, sizeof *list, compare_nestings);
+    for (size_t i = 0; i < count; i++) /* blocks of one size are the same blocks: the first speaks for them */
+        for (size_t k = i + 1; k < count && list[k].key == list[i].key; k++)
+            if (list[k].size != list[k - 1].size &&
+                (i == 0 || list[i].key != list[i - 1].key || list[i].size != list[i - 1].size))
+                nest(points, &list[i], &list[k]);
+    cnx_arena_destroy(scratch);
+    return points->relation_count > before;
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -377,7 +444,7 @@ void cnx_points_close(cnx_points *points)
 {
     pin_unread_blocks(points);
     points->stated_count = points->relation_count;
-    while (close_once(points) || identify_blocks_once(points))
+    while (close_once(points) || identify_blocks_once(points) || nest_blocks_once(points))
         continue;
     share_pins(points);
     while (pin_blocks_once(points))

@@ -74,7 +74,8 @@ typedef struct cnx_pin {
     uint32_t speaker;
 } cnx_pin;
 
-/* Two containments, by number, that hold the same positions: so their blocks are the same blocks. */
+/* Two containments, by number, of the same positions. What follows is that their blocks are the same blocks
+ * (an identification), or that each block of the first lies in one of the second (a containment). */
 typedef struct cnx_closing {
     uint32_t first;
     uint32_t second;
@@ -241,7 +242,8 @@ void cnx_labels_touch(const cnx_labels *labels);
 uint32_t cnx_labels_block_size(const cnx_labels *labels, const cnx_labels *blocks);
 
 /* States what follows: blocks that contain twins in the same way are the same blocks (key heads
- * and value heads that serve the same groups of query heads), blocks of positions that may not move may
+ * and value heads that serve the same groups of query heads), small ones of them lie in large ones (groups of
+ * two convolutions in a row), blocks of positions that may not move may
  * not either, and blocks that hold copies of one class only move as it does. Nothing that was a symmetry
  * stops being one. */
 void cnx_points_close(cnx_points *points);

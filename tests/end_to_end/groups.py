@@ -174,6 +174,8 @@ NETS = {
     # Channels that are shuffled between convolutions: 8; 4 groups of 2 inputs and 2 outputs. What is shuffled is in no
     # blocks but those of the grouped convolution.
     ("shuffled", ALL): "S_8 x ((S_2 x S_2) wr S_4)",
+    # In each of 2 groups: 4 inputs, and 2 groups of 3 inputs and 3 outputs.
+    ("grouped", ALL): "(S_4 x ((S_3 x S_3) wr S_2)) wr S_2",
     # The stream of 12 is normalised in groups: of 4, all at once, or each for itself. Inside the block 2 groups of 4.
     ("group_norm_3", ALL): "(S_4 wr S_3) x (S_4 wr S_2)",
     ("group_norm_1", ALL): "S_12 x (S_4 wr S_2)",

@@ -149,8 +149,9 @@ def refuses_shared_irregular():
         check(any(note.startswith("not canonical: ") for note in notes), f"notes: {notes}")
 
 
-# Blocks whose signs hang together: the norm of a matrix does not see the signs of its rows nor of its columns.
-REFUSED = ("weight_normalization",)
+# Blocks whose signs hang together: the norm of a matrix does not see the signs of its rows nor of its columns. And groups
+# that cut across each other, with weights of which some are equal.
+REFUSED = ("weight_normalization", "two_groupings")
 
 
 @functools.lru_cache(maxsize=None)

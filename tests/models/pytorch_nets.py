@@ -430,6 +430,19 @@ class ShuffledNet(nn.Module):
         return self.out(x.mean((2, 3)))
 
 
+class GroupedNet(nn.Module):
+    """A convolution in two groups, and behind it one in four."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 12, 3, padding=1, groups=2)
+        self.three, self.out = nn.Conv2d(12, 12, 1, groups=4), nn.Linear(12, 4)
+
+    def forward(self, x):
+        x = torch.relu(self.three(torch.relu(self.two(torch.relu(self.one(x))))))
+        return self.out(x.mean((2, 3)))
+
+
 class ChannelNormNet(nn.Module):
     """ConvNeXt's blocks: depthwise convolution, LayerNorm over channels last, scale of each channel."""
 
@@ -562,6 +575,7 @@ NETS = {
     "group_norm_1": (lambda: GroupNormNet(1), [IMAGE]),
     "group_norm_12": (lambda: GroupNormNet(12), [IMAGE]),
     "shuffled": (ShuffledNet, [IMAGE]),
+    "grouped": (GroupedNet, [IMAGE]),
     "channel_norm": (ChannelNormNet, [IMAGE]),
     "tied_language_model": (TiedLanguageModel, [TOKENS]),
     "untied_language_model": (lambda: UntiedLanguageModel(False), [TOKENS]),
