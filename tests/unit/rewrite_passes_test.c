@@ -150,6 +150,35 @@ static void reshapes_there_and_back(void **state)
                           "b = Transpose(a)\nc = Reshape(b, s)\ny = Relu(c)\nout y\n");
 }
 
+static void regroupings(void **state)
+{
+    (void)state;
+    const char *column = "in x\na_axes = int64[1]{1}\na = Unsqueeze(x, a_axes)\ny = Relu(a)\nout y\n";
+    check_passes("regroupings,dead", "in x\ns = int64[2]{-1 1}\na = Reshape(x, s)\ny = Relu(a)\nout y\n",
+                 column);
+    check_passes("regroupings,dead", "in x\na = Flatten(x) axis=1\ny = Relu(a)\nout y\n", column);
+    check_passes("regroupings,dead", "in x\ns = int64[1]{-1}\na = Unsqueeze(x, s)\ny = Relu(a)\nout y\n",
+                 column);
+    check_passes("regroupings,dead",
+                 "opset 11\nin x\ns = int64[2]{-1 1}\na = Reshape(x, s)\ny = Relu(a)\nout y\n",
+                 "in x\na = Unsqueeze(x) axes=[1]\ny = Relu(a)\nout y\n");
+    UNCHANGED("regroupings,dead", column);
+    UNCHANGED("regroupings,dead", "in x\ns = int64[2]{-1 2}\na = Reshape(x, s)\ny = Relu(a)\nout y\n");
+    /* Of two axes of extent 1 the last one goes. There, back, and there again is the same. */
+    const char *squeezed = "in x\ns = int64[1]{1}\nc_axes = int64[1]{1}\na = Unsqueeze(x, s)\nm = Relu(a)\n"
+                           "c = Squeeze(m, c_axes)\ny = Relu(c)\nout y\n";
+    check_passes(
+        "regroupings,dead",
+        "in x\ns = int64[1]{1}\nf = int64[1]{0}\na = Unsqueeze(x, s)\nm = Relu(a)\nc = Squeeze(m, f)\n"
+        "y = Relu(c)\nout y\n",
+        squeezed);
+    check_passes(
+        "reshapes,regroupings,dead",
+        "in x\ns = int64[1]{1}\nf = int64[1]{-1}\nt = int64[2]{-1 1}\na = Unsqueeze(x, s)\nm = Relu(a)\n"
+        "c = Reshape(m, f)\nq = Reshape(c, t)\nr = Squeeze(q, s)\ny = Relu(r)\nout y\n",
+        squeezed);
+}
+
 static void fold_constants(void **state)
 {
     (void)state;
@@ -445,6 +474,7 @@ int main(void)
         cmocka_unit_test(transposes),
         cmocka_unit_test(reshapes),
         cmocka_unit_test(reshapes_there_and_back),
+        cmocka_unit_test(regroupings),
         cmocka_unit_test(fold_constants),
         cmocka_unit_test(fuse_gemm),
         cmocka_unit_test(fold_batch_normalization),
