@@ -38,7 +38,7 @@ static bool find_added(const cnx_analysis *analysis, const cnx_fact *less, const
 /* Attributes that nobody knows may mean something. */
 static bool has_known_attributes(const cnx_node *node)
 {
-    static const char *const known[] = {"allowzero", "axes", "axis", "shape"};
+    static const char *const known[] = {"allowzero", "axes", "shape"};
     size_t found = 0;
     for (size_t i = 0; i < node->proto->n_attribute; i++)
         for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
@@ -46,11 +46,17 @@ static bool has_known_attributes(const cnx_node *node)
     return found == node->proto->n_attribute;
 }
 
-static bool is_regrouping(const cnx_node *node)
+/* Nodes that say what they do in another way than by naming axes. */
+static bool is_regrouping(const cnx_graph *graph, const cnx_node *node)
 {
-    bool named = cnx_node_is(node, "Reshape") || cnx_node_is(node, "Squeeze") ||
-                 cnx_node_is(node, "Unsqueeze") || cnx_node_is(node, "Flatten");
-    return named && node->input_count != 0 && node->inputs[0] != CNX_NONE && node->output_count == 1 &&
+    size_t axes = 0;
+    if (cnx_node_is(node, "Squeeze"))
+        cnx_attribute_ints(graph, node, "axes", &axes);
+    else if (!cnx_node_is(node, "Reshape"))
+        return false;
+    bool names_axes =
+        cnx_node_is(node, "Squeeze") && (axes != 0 || (node->input_count > 1 && node->inputs[1] != CNX_NONE));
+    return !names_axes && node->input_count != 0 && node->inputs[0] != CNX_NONE && node->output_count == 1 &&
            node->outputs[0] != CNX_NONE && has_known_attributes(node);
 }
 
@@ -151,12 +157,12 @@ size_t cnx_pass_regroupings(cnx_rewrite *rewrite)
     size_t changed = 0;
     bool any = false;
     for (uint32_t i = 0; i < graph->order_count && !any; i++)
-        any = is_regrouping(&graph->nodes[graph->order[i]]);
+        any = is_regrouping(graph, &graph->nodes[graph->order[i]]);
     const cnx_analysis *analysis =
         any && rewrite->model->proto->ir_version >= 4 ? cnx_rewrite_shapes(rewrite) : NULL;
     for (uint32_t i = 0; analysis != NULL && i < graph->order_count; i++) {
         cnx_node *node = &graph->nodes[graph->order[i]];
-        if (is_regrouping(node))
+        if (is_regrouping(graph, node))
             changed += visit(rewrite, analysis, graph, node);
     }
     return changed;

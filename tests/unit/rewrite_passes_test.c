@@ -156,9 +156,6 @@ static void regroupings(void **state)
     const char *column = "in x\na_axes = int64[1]{1}\na = Unsqueeze(x, a_axes)\ny = Relu(a)\nout y\n";
     check_passes("regroupings,dead", "in x\ns = int64[2]{-1 1}\na = Reshape(x, s)\ny = Relu(a)\nout y\n",
                  column);
-    check_passes("regroupings,dead", "in x\na = Flatten(x) axis=1\ny = Relu(a)\nout y\n", column);
-    check_passes("regroupings,dead", "in x\ns = int64[1]{-1}\na = Unsqueeze(x, s)\ny = Relu(a)\nout y\n",
-                 column);
     check_passes("regroupings,dead",
                  "opset 11\nin x\ns = int64[2]{-1 1}\na = Reshape(x, s)\ny = Relu(a)\nout y\n",
                  "in x\na = Unsqueeze(x) axes=[1]\ny = Relu(a)\nout y\n");
@@ -169,7 +166,7 @@ static void regroupings(void **state)
                            "c = Squeeze(m, c_axes)\ny = Relu(c)\nout y\n";
     check_passes(
         "regroupings,dead",
-        "in x\ns = int64[1]{1}\nf = int64[1]{0}\na = Unsqueeze(x, s)\nm = Relu(a)\nc = Squeeze(m, f)\n"
+        "in x\ns = int64[1]{1}\nf = int64[1]{-1}\na = Unsqueeze(x, s)\nm = Relu(a)\nc = Reshape(m, f)\n"
         "y = Relu(c)\nout y\n",
         squeezed);
     check_passes(
