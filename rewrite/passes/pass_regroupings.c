@@ -1,12 +1,14 @@
-/* Nodes that only group elements anew have one spelling where it is known what they do. One that takes away
- * axes of extent 1, or adds some, is a Squeeze or an Unsqueeze that names them, whatever it was before; a
- * Reshape to one axis asks for -1.
+/* A Reshape has one spelling where it is known what it does. One that takes away axes of extent 1, or adds
+ * some, is a Squeeze or an Unsqueeze that names them, and so is a Squeeze that does not; one to a single axis
+ * asks for -1. Axes that are named stay what they are.
  *
  * This is what makes the pass `reshapes` confluent: of a chain of shapes a, b, a, b it keeps one node from a
  * to b, and it must not matter which. Facts exist for the main graph only. */
 #include "analyze/analysis.h"
 #include "rewrite/edit.h"
 #include "rewrite/trace.h"
+
+#include <inttypes.h>
 
 enum { MOST_AXES = 64 };
 
@@ -110,6 +112,14 @@ static Onnx__AttributeProto *ints_attribute(cnx_arena *arena, const char *name, 
     return made;
 }
 
+static const char *numbers_text(cnx_arena *arena, const int64_t *numbers, uint32_t count)
+{
+    const char *text = "";
+    for (uint32_t i = 0; i < count; i++)
+        text = cnx_print(arena, "%s%s%" PRId64, text, i == 0 ? "" : ", ", numbers[i]);
+    return text;
+}
+
 /* Makes the node one that is called `name` and has these numbers, in an input or in `attribute`. */
 static size_t become(cnx_rewrite *rewrite, cnx_graph *graph, cnx_node *node, const char *name,
                      const char *attribute, const int64_t *numbers, uint32_t count)
@@ -129,7 +139,8 @@ static size_t become(cnx_rewrite *rewrite, cnx_graph *graph, cnx_node *node, con
         node->proto->attribute[node->proto->n_attribute++] = ints_attribute(arena, attribute, numbers, count);
     }
     node->inputs = inputs;
-    cnx_explain_node(rewrite, graph, node, "is %s %s of %u numbers", name, attribute, count);
+    cnx_explain_node(rewrite, graph, node, "becomes %s, %s %s", name, attribute,
+                     numbers_text(rewrite->arena, numbers, count));
     node->proto->op_type = (char *)(uintptr_t)cnx_copy_text(arena, name);
     node->op_type = node->proto->op_type;
     return 1;
