@@ -1,6 +1,6 @@
-/* A Reshape has one spelling where it is known what it does. One that takes away axes of extent 1, or adds
- * some, is a Squeeze or an Unsqueeze that names them, and so is a Squeeze that does not; one to a single axis
- * asks for -1. Axes that are named stay what they are.
+/* A Reshape, a Squeeze or an Unsqueeze has one spelling where it is known what it does. One that takes away
+ * axes of extent 1, or adds some, is a Squeeze or an Unsqueeze that names them, the last ones if it could be
+ * others; a Reshape to a single axis asks for -1.
  *
  * This is what makes the pass `reshapes` confluent: of a chain of shapes a, b, a, b it keeps one node from a
  * to b, and it must not matter which. Facts exist for the main graph only. */
@@ -48,17 +48,11 @@ static bool has_known_attributes(const cnx_node *node)
     return found == node->proto->n_attribute;
 }
 
-/* Nodes that say what they do in another way than by naming axes. */
-static bool is_regrouping(const cnx_graph *graph, const cnx_node *node)
+static bool is_regrouping(const cnx_node *node)
 {
-    size_t axes = 0;
-    if (cnx_node_is(node, "Squeeze"))
-        cnx_attribute_ints(graph, node, "axes", &axes);
-    else if (!cnx_node_is(node, "Reshape"))
-        return false;
-    bool names_axes =
-        cnx_node_is(node, "Squeeze") && (axes != 0 || (node->input_count > 1 && node->inputs[1] != CNX_NONE));
-    return !names_axes && node->input_count != 0 && node->inputs[0] != CNX_NONE && node->output_count == 1 &&
+    bool named =
+        cnx_node_is(node, "Reshape") || cnx_node_is(node, "Squeeze") || cnx_node_is(node, "Unsqueeze");
+    return named && node->input_count != 0 && node->inputs[0] != CNX_NONE && node->output_count == 1 &&
            node->outputs[0] != CNX_NONE && has_known_attributes(node);
 }
 
@@ -168,12 +162,12 @@ size_t cnx_pass_regroupings(cnx_rewrite *rewrite)
     size_t changed = 0;
     bool any = false;
     for (uint32_t i = 0; i < graph->order_count && !any; i++)
-        any = is_regrouping(graph, &graph->nodes[graph->order[i]]);
+        any = is_regrouping(&graph->nodes[graph->order[i]]);
     const cnx_analysis *analysis =
         any && rewrite->model->proto->ir_version >= 4 ? cnx_rewrite_shapes(rewrite) : NULL;
     for (uint32_t i = 0; analysis != NULL && i < graph->order_count; i++) {
         cnx_node *node = &graph->nodes[graph->order[i]];
-        if (is_regrouping(graph, node))
+        if (is_regrouping(node))
             changed += visit(rewrite, analysis, graph, node);
     }
     return changed;

@@ -60,12 +60,13 @@ def diff(a, b, *options, expect=None, **more):
 
 
 def noisy(path, out, size=0.02, seed=5):
-    """A copy whose float weights all moved a little: what training on would do."""
+    """A copy whose float weights all moved a little: what training on would do. By what images are resized is no weight."""
     model, random = onnx.load(str(path)), numpy.random.default_rng(seed)
+    sizes = {name for node in model.graph.node if node.op_type in ("Resize", "Upsample") for name in node.input[1:]}
     moved = 0
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.dtype == numpy.float32 and values.size > 1:
+        if values.dtype == numpy.float32 and values.size > 1 and tensor.name not in sizes:
             noise = size * (values.std() + 1e-6) * random.standard_normal(values.shape)
             tensor.CopyFrom(numpy_helper.from_array((values + noise).astype(numpy.float32), tensor.name))
             moved += 1

@@ -159,6 +159,8 @@ static void regroupings(void **state)
     check_passes("regroupings,dead",
                  "opset 11\nin x\ns = int64[2]{-1 1}\na = Reshape(x, s)\ny = Relu(a)\nout y\n",
                  "in x\na = Unsqueeze(x) axes=[1]\ny = Relu(a)\nout y\n");
+    check_passes("regroupings,dead", "in x\ns = int64[1]{-1}\na = Unsqueeze(x, s)\ny = Relu(a)\nout y\n",
+                 column);
     UNCHANGED("regroupings,dead", column);
     UNCHANGED("regroupings,dead", "in x\ns = int64[2]{-1 2}\na = Reshape(x, s)\ny = Relu(a)\nout y\n");
     /* Of two axes of extent 1 the last one goes. There, back, and there again is the same. */
