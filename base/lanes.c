@@ -1,9 +1,6 @@
 #include "base/lanes.h"
 
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdbool.h>
+#include "base/thread.h"
 
 enum { MOST_HELPERS = 3, SLOTS = 8 };
 
@@ -73,9 +70,8 @@ static void stop(void *argument)
 
 static size_t wanted_helpers(void)
 {
-    cpu_set_t allowed;
-    int count = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
-    return count - 1 < MOST_HELPERS ? (size_t)(count - 1) : MOST_HELPERS;
+    unsigned others = cnx_processor_count() - 1;
+    return others < MOST_HELPERS ? others : MOST_HELPERS;
 }
 
 cnx_lanes *cnx_lanes_start(cnx_arena *arena)
@@ -86,13 +82,9 @@ cnx_lanes *cnx_lanes_start(cnx_arena *arena)
     pthread_cond_init(&lanes->work, NULL);
     pthread_cond_init(&lanes->progress, NULL);
     cnx_defer(arena, stop, lanes);
-    sigset_t all, before; /* signals are for the program's own threads */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     for (size_t wanted = wanted_helpers(); lanes->helper_count < wanted; lanes->helper_count++)
-        if (pthread_create(&lanes->helpers[lanes->helper_count], NULL, help, lanes) != 0)
+        if (!cnx_thread_start(&lanes->helpers[lanes->helper_count], help, lanes))
             break;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return lanes;
 }
 

@@ -107,8 +107,7 @@ static void compare_input(details *d, uint32_t step, uint32_t partner, uint32_t 
 static void compare_port(details *d, const char *port, const cnx_value *x, const cnx_value *y)
 {
     cnx_arena *arena = d->c->arena;
-    const Onnx__TypeProto *a = x->info != NULL ? x->info->type : NULL;
-    const Onnx__TypeProto *b = y->info != NULL ? y->info->type : NULL;
+    const Onnx__TypeProto *a = cnx_declared_type(x), *b = cnx_declared_type(y);
     if (cnx_same_type(arena, a, b))
         return;
     const char *before = cnx_declared_text(arena, a), *after = cnx_declared_text(arena, b);

@@ -22,14 +22,9 @@ typedef struct ports {
     bool *taken;       /* by port of a */
 } ports;
 
-static const Onnx__TypeProto *declared_type(const cnx_value *value)
-{
-    return value->info != NULL ? value->info->type : NULL;
-}
-
 static const char *describe_type(cnx_arena *arena, const cnx_value *value)
 {
-    const char *text = cnx_declared_text(arena, declared_type(value));
+    const char *text = cnx_declared_text(arena, cnx_declared_type(value));
     bool has_default = value->is_input && (value->initializer != NULL || value->sparse_initializer != NULL);
     return has_default ? cnx_print(arena, "%s with a default", text) : text;
 }
@@ -75,7 +70,7 @@ static void compare_port(const ports *p, uint32_t i, uint32_t k)
         cnx_comparison_interface(p->c, change);
     }
     bool seen = strcmp(before, after) != 0; /* a symbol may be called "4" or "?" */
-    if (seen || !cnx_same_type(arena, declared_type(a), declared_type(b))) {
+    if (seen || !cnx_same_type(arena, cnx_declared_type(a), cnx_declared_type(b))) {
         change.what = cnx_print(arena, "%s type", p->what);
         change.before = before;
         change.after = seen ? after : cnx_print(arena, "%s, spelled otherwise", after);

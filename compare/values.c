@@ -112,6 +112,11 @@ static const char *denotations_text(cnx_arena *arena, const Onnx__TypeProto *typ
     return denoted ? text : NULL;
 }
 
+const Onnx__TypeProto *cnx_declared_type(const cnx_value *value)
+{
+    return value->info != NULL ? value->info->type : NULL;
+}
+
 const char *cnx_declared_text(cnx_arena *arena, const Onnx__TypeProto *type)
 {
     const char *text = cnx_type_text(arena, type);

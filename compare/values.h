@@ -15,6 +15,9 @@ const char *cnx_tensor_text(cnx_arena *arena, cnx_model *model, cnx_tensor *tens
 const char *cnx_attribute_value_text(cnx_arena *arena, cnx_model *model,
                                      const Onnx__AttributeProto *attribute);
 
+/* What the file declares of a value, or NULL. */
+const Onnx__TypeProto *cnx_declared_type(const cnx_value *value);
+
 /* A declared type as ONNX's textual syntax writes it, with what is denoted behind it in parentheses. */
 const char *cnx_declared_text(cnx_arena *arena, const Onnx__TypeProto *type);
 

@@ -1,15 +1,14 @@
 #include "onnx/output.h"
 
+#include "base/thread.h"
 #include "onnx/mapping.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Small writes are gathered; large ones go straight from where they are. */
@@ -43,23 +42,13 @@ static void *make_room(void *argument)
     return NULL;
 }
 
-static bool has_idle_processor(void)
-{
-    cpu_set_t allowed;
-    return sched_getaffinity(0, sizeof allowed, &allowed) == 0 && CPU_COUNT(&allowed) > 1;
-}
-
 void cnx_output_expect(cnx_output *out, uint64_t bytes)
 {
     if (out->makes_room || out->size != 0 || bytes < STEP || bytes > INT64_MAX - STEP ||
-        !has_idle_processor())
+        cnx_processor_count() < 2)
         return;
     out->expected = bytes;
-    sigset_t all, before; /* signals are for the program's own threads */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    out->makes_room = pthread_create(&out->maker, NULL, make_room, out) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    out->makes_room = cnx_thread_start(&out->maker, make_room, out);
 }
 
 static void stop_making_room(cnx_output *out)

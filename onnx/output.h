@@ -9,8 +9,6 @@
 
 #include "proto/wire.h"
 
-#include <sys/stat.h>
-
 typedef struct cnx_output cnx_output;
 
 /* Opens one. A link is followed, as `cp` does: what it points to is replaced, not the link. Fails where

@@ -5,6 +5,7 @@
 #include "onnx/source.h"
 
 #include <inttypes.h>
+#include <sys/stat.h>
 
 static bool is_spoiled(const cnx_tensor_reader *reader)
 {

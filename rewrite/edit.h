@@ -53,4 +53,8 @@ cnx_tensor *cnx_tensor_make(cnx_model *model, int32_t type, uint32_t rank, const
 /* A second record of the same bytes: a view, nothing is copied. Permutations are not shared. */
 cnx_tensor *cnx_tensor_share(cnx_model *model, cnx_tensor *tensor);
 
+/* A new attribute that is a list of integers; name and numbers are copied. Memory from `arena`. */
+Onnx__AttributeProto *cnx_attribute_make_ints(cnx_arena *arena, const char *name, const int64_t *numbers,
+                                              size_t count);
+
 #endif

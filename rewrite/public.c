@@ -63,12 +63,13 @@ typedef struct product {
     char digest[33];
 } product;
 
-static uint64_t bytes_of_tensors(const cnx_model *model)
+static void expect_tensors(cnx_output *output, const cnx_model *model)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < model->tensor_count; i++)
         bytes += model->tensors[i]->size;
-    return bytes;
+    if (bytes < CNX_LARGEST_MESSAGE) /* else they will be written beside it */
+        cnx_output_expect(output, bytes);
 }
 
 /* An output for which room is made while its contents are found out, which takes about as long. NULL where
@@ -79,8 +80,7 @@ static cnx_output *begin_early(cnx_model *model, cnx_arena *scratch, const char 
     cnx_trap trap;
     if (CNX_ENTER(scratch, trap, NULL) == CNX_OK) {
         output = cnx_output_begin(scratch, path);
-        if (bytes_of_tensors(model) < CNX_LARGEST_MESSAGE) /* else they will be written beside it */
-            cnx_output_expect(output, bytes_of_tensors(model));
+        expect_tensors(output, model);
     }
     return cnx_leave(scratch, &trap) == CNX_OK ? output : NULL;
 }

@@ -78,3 +78,17 @@ cnx_tensor *cnx_tensor_make(cnx_model *model, int32_t type, uint32_t rank, const
     proto->raw_data = (ProtobufCBinaryData){.len = size, .data = (uint8_t *)(uintptr_t)bytes};
     return cnx_tensor_register(model, proto);
 }
+
+Onnx__AttributeProto *cnx_attribute_make_ints(cnx_arena *arena, const char *name, const int64_t *numbers,
+                                              size_t count)
+{
+    Onnx__AttributeProto *made = CNX_NEW(arena, Onnx__AttributeProto);
+    onnx__attribute_proto__init(made);
+    made->name = (char *)(uintptr_t)cnx_copy_text(arena, name);
+    made->has_type = true;
+    made->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
+    made->n_ints = count;
+    made->ints = CNX_NEW_ARRAY(arena, int64_t, count);
+    memcpy(made->ints, numbers, count * sizeof *numbers);
+    return made;
+}

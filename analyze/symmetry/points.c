@@ -175,11 +175,13 @@ const cnx_sequence *cnx_sequence_add(cnx_points *points, const uint32_t *members
     return sequence;
 }
 
+/* What follows from what was said is said by no node. */
 static void note_repeat(cnx_points *points, uint32_t relation)
 {
+    bool closing = points->stated_count != 0;
     cnx_repeat repeat = {relation, points->speaker};
     const cnx_repeat *last = points->repeat_count != 0 ? &points->repeats[points->repeat_count - 1] : NULL;
-    if (points->relations[relation].speaker == points->speaker || points->speaker == CNX_NONE ||
+    if (closing || points->relations[relation].speaker == points->speaker || points->speaker == CNX_NONE ||
         (last != NULL && last->relation == relation && last->speaker == points->speaker))
         return;
     CNX_PUSH(points->arena, points->repeats, points->repeat_count, points->repeat_capacity, repeat);
@@ -317,7 +319,7 @@ static int compare_nestings(const void *a, const void *b)
 static void nest(cnx_points *points, const nesting *small, const nesting *large)
 {
     cnx_relation a = points->relations[small->relation], b = points->relations[large->relation];
-    if (large->size % small->size != 0 || large->size == small->size || !are_twins(points, a.from, b.from))
+    if (large->size % small->size != 0 || !are_twins(points, a.from, b.from))
         return;
     speak_for(points, small->relation, large->relation);
     cnx_relate(points, a.to, b.to, large->size / small->size, 1, CNX_CONTAIN);
@@ -341,11 +343,13 @@ static bool nest_blocks_once(cnx_points *points)
     }
     if (count > 1)
         qsort(list, count, sizeof *list, compare_nestings);
+    size_t kept = 0;
     for (size_t i = 0; i < count; i++) /* blocks of one size are the same blocks: the first speaks for them */
-        for (size_t k = i + 1; k < count && list[k].key == list[i].key; k++)
-            if (list[k].size != list[k - 1].size &&
-                (i == 0 || list[i].key != list[i - 1].key || list[i].size != list[i - 1].size))
-                nest(points, &list[i], &list[k]);
+        if (kept == 0 || list[i].key != list[kept - 1].key || list[i].size != list[kept - 1].size)
+            list[kept++] = list[i];
+    for (size_t i = 0; i < kept; i++)
+        for (size_t k = i + 1; k < kept && list[k].key == list[i].key; k++)
+            nest(points, &list[i], &list[k]);
     cnx_arena_destroy(scratch);
     return points->relation_count > before;
 }

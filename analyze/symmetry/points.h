@@ -98,7 +98,7 @@ typedef struct cnx_points {
     size_t relation_count;
     size_t relation_capacity;
     cnx_relation *relations;
-    size_t stated_count; /* relations that operators stated; cnx_points_close appends what follows */
+    size_t stated_count; /* relations that operators stated; 0 until cnx_points_close appends what follows */
     size_t closing_count;
     size_t closing_capacity;
     cnx_closing *closings;
@@ -243,9 +243,8 @@ uint32_t cnx_labels_block_size(const cnx_labels *labels, const cnx_labels *block
 
 /* States what follows: blocks that contain twins in the same way are the same blocks (key heads
  * and value heads that serve the same groups of query heads), small ones of them lie in large ones (groups of
- * two convolutions in a row), blocks of positions that may not move may
- * not either, and blocks that hold copies of one class only move as it does. Nothing that was a symmetry
- * stops being one. */
+ * two convolutions in a row), blocks of positions that may not move may not either, and blocks that hold
+ * copies of one class only move as it does. Nothing that was a symmetry stops being one. */
 void cnx_points_close(cnx_points *points);
 
 /* Lets go of the forests, once classes and twins have been read out of them: nothing can be said any more. */

@@ -92,20 +92,6 @@ static uint32_t add_numbers(cnx_graph *graph, const char *like, const int64_t *n
     return id;
 }
 
-static Onnx__AttributeProto *ints_attribute(cnx_arena *arena, const char *name, const int64_t *numbers,
-                                            uint32_t count)
-{
-    Onnx__AttributeProto *made = CNX_NEW(arena, Onnx__AttributeProto);
-    onnx__attribute_proto__init(made);
-    made->name = (char *)(uintptr_t)cnx_copy_text(arena, name);
-    made->has_type = true;
-    made->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
-    made->n_ints = count;
-    made->ints = CNX_NEW_ARRAY(arena, int64_t, count);
-    memcpy(made->ints, numbers, count * sizeof *numbers);
-    return made;
-}
-
 static const char *numbers_text(cnx_arena *arena, const int64_t *numbers, uint32_t count)
 {
     const char *text = "";
@@ -130,7 +116,8 @@ static size_t become(cnx_rewrite *rewrite, cnx_graph *graph, cnx_node *node, con
         node->input_count = 2;
     } else {
         node->proto->attribute = CNX_NEW(arena, Onnx__AttributeProto *);
-        node->proto->attribute[node->proto->n_attribute++] = ints_attribute(arena, attribute, numbers, count);
+        node->proto->attribute[node->proto->n_attribute++] =
+            cnx_attribute_make_ints(arena, attribute, numbers, count);
     }
     node->inputs = inputs;
     cnx_explain_node(rewrite, graph, node, "becomes %s, %s %s", name, attribute,

@@ -64,17 +64,9 @@ static bool fuse(cnx_arena *arena, const turn *first, turn *second, bool *nothin
 /* Gives the node the attribute perm; the only attribute that a Transpose has. */
 static void write_perm(cnx_model *model, cnx_node *node, const turn *one)
 {
-    Onnx__AttributeProto *attribute = CNX_NEW(model->arena, Onnx__AttributeProto);
-    onnx__attribute_proto__init(attribute);
-    attribute->name = (char *)(uintptr_t)cnx_copy_text(model->arena, "perm");
-    attribute->has_type = true;
-    attribute->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
-    attribute->n_ints = one->rank;
-    attribute->ints = CNX_NEW_ARRAY(model->arena, int64_t, one->rank);
-    memcpy(attribute->ints, one->axes, one->rank * sizeof *one->axes);
     node->proto->n_attribute = 1;
     node->proto->attribute = CNX_NEW(model->arena, Onnx__AttributeProto *);
-    node->proto->attribute[0] = attribute;
+    node->proto->attribute[0] = cnx_attribute_make_ints(model->arena, "perm", one->axes, one->rank);
 }
 
 /* Looks at one Transpose. `turns` holds what is known about the nodes before it. */
