@@ -2,6 +2,7 @@
  * the blocks carry what is inside them, which is uniform over the wreath product. Signs: every free one is
  * drawn, which is uniform too. Scales and linear changes have no uniform distribution: exponents are drawn
  * from a small range, matrices are well conditioned. */
+#include "rewrite/factors/exact_scales.h"
 #include "rewrite/factors/linear.h"
 #include "rewrite/factors/random.h"
 #include "rewrite/factors/shift.h"
@@ -38,28 +39,6 @@ static void permute(cnx_analysis *analysis, uint64_t *state)
     cnx_apply_permutation(analysis, points);
 }
 
-/* Takes back what was drawn for generators that multiply half precision: that has no room for exponents, so
- * that weights would lose bits and sums overflow. The canonical form leaves these alone, too. */
-static void spare_halves(cnx_analysis *analysis, const cnx_scalings *scalings, int32_t *numbers)
-{
-    uint32_t generator_count, number_count, count;
-    const cnx_cells *cells = cnx_analysis_cells(analysis);
-    const cnx_generator *generators =
-        cnx_scaling_generators(scalings, CNX_SCALE, &generator_count, &number_count);
-    for (size_t p = 0; p < analysis->parameter_count; p++) {
-        const cnx_tensor *tensor = analysis->parameters[p].tensor;
-        for (uint32_t k = 0; k < tensor->rank && tensor->type == CNX_TYPE_FLOAT16; k++) {
-            const cnx_scaling_action *actions = cnx_scaling_actions(scalings, p, k, &count);
-            for (uint32_t i = 0; i < count; i++)
-                for (uint32_t t = 0; t < actions[i].part_count && actions[i].kind == CNX_SCALE; t++) {
-                    const cnx_generator *generator = &generators[actions[i].parts[t].generator];
-                    memset(numbers + generator->first, 0,
-                           cells->cells[generator->cell].count * sizeof *numbers);
-                }
-        }
-    }
-}
-
 static void multiply(cnx_analysis *analysis, const cnx_scalings *scalings, cnx_scaling_kind kind,
                      uint64_t *state)
 {
@@ -71,8 +50,9 @@ static void multiply(cnx_analysis *analysis, const cnx_scalings *scalings, cnx_s
                          ? (int32_t)cnx_random_below(state, 2)
                          : (int32_t)cnx_random_below(state, 2 * LARGEST_EXPONENT + 1) - LARGEST_EXPONENT;
     if (kind == CNX_SCALE)
-        spare_halves(analysis, scalings, numbers);
-    cnx_apply_factors(analysis, scalings, kind, numbers);
+        cnx_apply_exact_scales(analysis, scalings, numbers);
+    else
+        cnx_apply_factors(analysis, scalings, kind, numbers);
 }
 
 static void sample(cnx_model *model, uint64_t seed, unsigned kinds)

@@ -130,24 +130,42 @@ uint64_t cnx_hash_attributes(cnx_arena *arena, cnx_model *model, const cnx_node 
 
 /* ---- contents ---- */
 
-/* The bits of an element that signs and powers of two leave alone: of floats, the mantissa. */
-static uint64_t lasting_bits(int32_t type)
+/* Bits of a float's mantissa and of its exponent; none for other types. */
+typedef struct layout {
+    unsigned mantissa;
+    unsigned exponent;
+} layout;
+
+static layout layout_of(int32_t type)
 {
     switch (type) {
     case CNX_TYPE_FLOAT:
-        return (UINT64_C(1) << 23) - 1;
+        return (layout){23, 8};
     case CNX_TYPE_DOUBLE:
-        return (UINT64_C(1) << 52) - 1;
+        return (layout){52, 11};
     case CNX_TYPE_FLOAT16:
-        return (UINT64_C(1) << 10) - 1;
+        return (layout){10, 5};
     case CNX_TYPE_BFLOAT16:
-        return (UINT64_C(1) << 7) - 1;
+        return (layout){7, 8};
     default:
-        return UINT64_MAX;
+        return (layout){0, 0};
     }
 }
 
-static uint64_t multiset_bytes(const uint8_t *bytes, uint64_t size, unsigned width, uint64_t lasting)
+/* What signs and powers of two leave alone of an element: of floats, the mantissa. That of a subnormal one is
+ * what it would be with another exponent. */
+static uint64_t lasting_bits(uint64_t word, layout l)
+{
+    if (l.mantissa == 0)
+        return word;
+    uint64_t one = UINT64_C(1) << l.mantissa, mantissa = word & (one - 1);
+    bool subnormal = mantissa != 0 && (word >> l.mantissa & ((UINT64_C(1) << l.exponent) - 1)) == 0;
+    while (subnormal && (mantissa & one) == 0)
+        mantissa <<= 1;
+    return mantissa & (one - 1);
+}
+
+static uint64_t multiset_bytes(const uint8_t *bytes, uint64_t size, unsigned width, layout l)
 {
     uint64_t sum = 0;
     for (uint64_t at = 0; at + width <= size; at += width) {
@@ -156,7 +174,7 @@ static uint64_t multiset_bytes(const uint8_t *bytes, uint64_t size, unsigned wid
         uint64_t high = 0;
         if (width == 16)
             memcpy(&high, bytes + at + 8, 8);
-        sum += mix(word & lasting, high);
+        sum += mix(lasting_bits(word, l), high);
     }
     return sum;
 }
@@ -186,7 +204,7 @@ uint64_t cnx_hash_multiset(cnx_model *model, cnx_tensor *tensor)
     unsigned bits = cnx_type_bits(tensor->type);
     const uint8_t *bytes = cnx_tensor_bytes(model, tensor);
     return bits < 8 ? multiset_bits(tensor, bytes, bits)
-                    : multiset_bytes(bytes, tensor->size, bits / 8, lasting_bits(tensor->type));
+                    : multiset_bytes(bytes, tensor->size, bits / 8, layout_of(tensor->type));
 }
 
 /* An initializer without its weights. Indices, shapes and flags are no weights: nothing that the permutation,

@@ -204,7 +204,7 @@ static void read_slices(asking *a, bool partly)
 {
     bool with_sums = a->n->kind == CNX_SIGN, balanced = false;
     cnx_slicing s = {.arena = a->scratch,
-                     .analysis = a->n->analysis,
+                     .reading = &a->n->reading,
                      .parameter = &a->n->analysis->parameters[a->anchor->parameter],
                      .axis = a->anchor->axis,
                      .members = slices_by_position(a),
@@ -339,21 +339,23 @@ static bool are_zero(const int32_t *numbers, uint32_t count)
     return zero;
 }
 
+void cnx_multiply_units(cnx_normalizer *n, uint32_t generator, const int32_t *numbers)
+{
+    const cnx_generator_uses *uses = &n->uses[generator];
+    for (size_t i = 0; i < uses->count; i++) {
+        const cnx_generator_use *u = &uses->list[i];
+        cnx_apply_generator(n->analysis, n->scalings, u->parameter, u->axis, u->action, u->factor, numbers);
+    }
+}
+
 /* Multiplies what the component's generators act on. */
 static void multiply(const answer *r)
 {
-    const cnx_normalizer *n = r->a->n;
+    cnx_normalizer *n = r->a->n;
     uint32_t members = n->anchors->cells->cells[r->component->cell].count;
-    for (uint32_t g = 0; g < r->component->size; g++) {
-        if (are_zero(r->numbers[g], members))
-            continue;
-        const cnx_generator_uses *uses = &n->uses[r->component->generators[g]];
-        for (size_t i = 0; i < uses->count; i++) {
-            const cnx_generator_use *u = &uses->list[i];
-            cnx_apply_generator(n->analysis, n->scalings, u->parameter, u->axis, u->action, u->factor,
-                                r->numbers[g]);
-        }
-    }
+    for (uint32_t g = 0; g < r->component->size; g++)
+        if (!are_zero(r->numbers[g], members))
+            cnx_multiply_units(n, r->component->generators[g], r->numbers[g]);
 }
 
 /* Components with more generators keep their freedoms in an arena of their own. */

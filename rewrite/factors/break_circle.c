@@ -251,7 +251,7 @@ static bool break_at(cnx_normalizer *n, cnx_arena *scratch, uint32_t anchor)
         slice_of[i] = *known - 1;
     }
     cnx_slicing slicing = {.arena = scratch,
-                           .analysis = n->analysis,
+                           .reading = &n->reading,
                            .parameter = &n->analysis->parameters[of->parameter],
                            .axis = of->axis,
                            .members = slice_of,

@@ -25,10 +25,21 @@ static uint16_t multiply_half(uint16_t bits, double factor, bool *exact)
 /* Zeros keep their sign: which zero it is says nothing that a flip should change. */
 static float multiply_float(float value, double factor, bool *exact)
 {
-    float product = (float)(value * factor);
+    double whole = value * factor;
+    float product = (float)whole;
     if (value == 0)
         return value;
-    *exact = *exact && isnormal(product) && isnormal(value);
+    *exact = *exact && isfinite(product) && product != 0 && (double)product == whole;
+    return product;
+}
+
+/* The factor is a power of two, so dividing gives the bits back if the product has them. */
+static double multiply_double(double value, double factor, bool *exact)
+{
+    double product = value * factor;
+    if (value == 0)
+        return value;
+    *exact = *exact && isfinite(product) && product != 0 && product / factor == value;
     return product;
 }
 
@@ -42,14 +53,13 @@ static bool multiply_element(int32_t type, uint8_t *at, double factor)
         value = multiply_float(value, factor, &exact);
         memcpy(at, &value, sizeof value);
     } else if (type == CNX_TYPE_DOUBLE) {
-        double value, product;
+        double value;
         memcpy(&value, at, sizeof value);
-        product = value == 0 ? value : value * factor;
-        memcpy(at, &product, sizeof product);
-        exact = value == 0 || (isnormal(value) && isnormal(product));
+        value = multiply_double(value, factor, &exact);
+        memcpy(at, &value, sizeof value);
     } else if (type == CNX_TYPE_BFLOAT16) { /* the upper half of a float */
         uint8_t wide[4] = {0, 0, at[0], at[1]};
-        exact = multiply_element(CNX_TYPE_FLOAT, wide, factor);
+        exact = multiply_element(CNX_TYPE_FLOAT, wide, factor) && wide[0] == 0 && wide[1] == 0;
         memcpy(at, wide + 2, 2);
     } else if (type == CNX_TYPE_FLOAT16) {
         uint16_t bits;

@@ -23,8 +23,9 @@
  * Scale: the exponent of the slice's largest magnitude becomes 1 for vectors and 1 - ceil(log4 n) for slices
  * of n elements; rows of a matrix keep a norm around 1, so that the factors of a deep network without biases
  * do not pile up. A sum that can only change by multiples of k gets the largest exponent up to that. Slices
- * of zeros, or with a number that is not finite, say nothing. Where a scale is missing in the end, or some
- * weight has no room for its new exponent, no scale is changed at all.
+ * of zeros, or with a number that is not finite, say nothing. Units whose weights have no room for their new
+ * exponents get others (rewrite/factors/make_room.c). Where a scale is missing in the end, or some weight has
+ * no room even so, no scale is changed at all.
  *
  * Sign: the sum of the slice's elements becomes positive. It is taken over whole numbers, the elements cut
  * off 40 bits below the largest, so that no order rounds differently. Where it is zero, a sum of hashes, each
@@ -36,6 +37,7 @@
  */
 #include "rewrite/factors/normal_factors.h"
 
+#include "rewrite/factors/make_room.h"
 #include "rewrite/factors/normalizer.h"
 #include "rewrite/pass.h"
 
@@ -257,18 +259,46 @@ static void take_back(const cnx_normalizer *n)
         n->analysis->parameters[p].tensor->permutation = NULL;
 }
 
+/* Nearly always all elements have room for what they are multiplied by while scales are chosen, and in the
+ * end. */
+static bool choose_scales(cnx_normalizer *n, uint64_t *undecided, size_t *changed)
+{
+    *undecided = normalize(n, changed);
+    return !n->reading.lost && (*undecided != 0 || scales_are_exact(n));
+}
+
+/* The same where they have not: slices are read in numbers that have room for everything, and units moved. */
+static bool choose_scales_with_room(cnx_normalizer *n, uint64_t *undecided, size_t *changed)
+{
+    n->lost = NULL;
+    n->reading.wide = true;
+    *undecided = normalize(n, changed);
+    if (n->reading.lost)
+        return false;
+    if (*undecided != 0)
+        return true;
+    cnx_make_room(n);
+    return scales_are_exact(n);
+}
+
 size_t cnx_normalize_scales(cnx_rewrite *rewrite)
 {
     cnx_normalizer *n = begin(rewrite, CNX_SCALE);
     size_t changed = 0;
-    uint64_t undecided = normalize(n, &changed);
-    if (undecided != 0 || !scales_are_exact(n)) {
+    uint64_t undecided;
+    bool exact = choose_scales(n, &undecided, &changed);
+    if (!exact) {
+        take_back(n);
+        cnx_arena_destroy(n->arena);
+        n = begin(rewrite, CNX_SCALE);
+        exact = choose_scales_with_room(n, &undecided, &changed);
+    }
+    if (!exact || undecided != 0) {
         take_back(n);
         changed = 0;
-        cnx_rewrite_note(rewrite, undecided != 0
-                                      ? "scales are left as they are: some hang together in circles"
-                                      : "scales are left as they are: not all weights have room for "
-                                        "another exponent");
+        cnx_rewrite_note(rewrite, exact ? "scales are left as they are: some hang together in circles"
+                                        : "scales are left as they are: not all weights have room for "
+                                          "another exponent");
     }
     cnx_arena_destroy(n->arena);
     return changed;

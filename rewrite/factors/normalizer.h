@@ -73,6 +73,9 @@ uint32_t cnx_unit_at(const cnx_normalizer *normalizer, const cnx_anchor_place *p
 bool cnx_is_open(const cnx_normalizer *normalizer, cnx_arena *scratch, const cnx_anchor_place *place,
                  int64_t **row);
 
+/* Multiplies all that a generator acts on, by its numbers, one for each member. */
+void cnx_multiply_units(cnx_normalizer *normalizer, uint32_t generator, const int32_t *numbers);
+
 /* Called when the freedoms of a component got smaller: finds which pieces are settled now, and which anchors
  * can be asked. */
 void cnx_component_changed(cnx_normalizer *normalizer, uint32_t component);

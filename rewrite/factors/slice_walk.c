@@ -106,10 +106,12 @@ static void visit_elements(void *state, const cnx_tensor_block *block)
 {
     walk *w = state;
     const cnx_tensor *tensor = w->slicing->parameter->tensor;
+    cnx_slice_reading *reading = w->slicing->reading;
+    reading->lost = reading->lost || !block->exact;
     if (block->first == 0)
         memset(w->at, 0, sizeof w->at);
     for (uint64_t i = 0; i < block->count; i++) {
-        visit_element(w, cnx_element_float(tensor->type, block->bytes, i));
+        visit_element(w, cnx_element_float(block->type, block->bytes, i));
         for (uint32_t k = tensor->rank; k-- > 0;) {
             if (++w->at[k] < (uint64_t)tensor->dims[k])
                 break;
@@ -120,8 +122,10 @@ static void visit_elements(void *state, const cnx_tensor_block *block)
 
 static void visit_all(walk *w)
 {
-    cnx_read_blocks(w->slicing->arena, w->slicing->analysis->model, w->slicing->parameter->tensor, NULL,
-                    visit_elements, w);
+    const cnx_parameter *parameter = w->slicing->parameter;
+    cnx_slice_reading *reading = w->slicing->reading;
+    cnx_read_blocks(w->slicing->arena, reading->analysis->model, parameter->tensor, NULL,
+                    cnx_type_read(reading, parameter) != parameter->tensor->type, visit_elements, w);
 }
 
 static walk walk_of(const cnx_slicing *slicing, cnx_slice *slices, visitor *visit)
@@ -139,7 +143,7 @@ static void begin_keys(const walk *w, cnx_arena *scratch, uint32_t axis, uint64_
 {
     const cnx_parameter *parameter = w->slicing->parameter;
     const cnx_labels *labels = cnx_parameter_labels(parameter, axis);
-    const cnx_cells *cells = cnx_analysis_cells(w->slicing->analysis);
+    const cnx_cells *cells = cnx_analysis_cells(w->slicing->reading->analysis);
     uint64_t count = labels != NULL ? labels->sequence->count : (uint64_t)parameter->tensor->dims[axis];
     *keys = CNX_NEW_ARRAY(scratch, uint64_t, count);
     for (uint64_t i = 0; i < count; i++)

@@ -6,7 +6,7 @@
 
 typedef struct cnx_slicing {
     cnx_arena *arena;
-    cnx_analysis *analysis;
+    cnx_slice_reading *reading;
     const cnx_parameter *parameter;
     uint32_t axis;
     const uint32_t *members; /* by position of the axis's sequence: whose slice, or CNX_NONE */

@@ -323,13 +323,19 @@ static void visit_slices(cnx_slice_reading *reading, cnx_tensor *tensor, walk *w
         w->columns.width = w->strip.extent * w->strip.inner;
     if (w->columns.width != 0)
         make_columns(w, scratch, slices, slots);
-    cnx_read_blocks(scratch, reading->analysis->model, tensor, slots > 1 ? reading->lanes : NULL, visit_block,
-                    w);
+    cnx_read_blocks(scratch, reading->analysis->model, tensor, slots > 1 ? reading->lanes : NULL,
+                    w->type != tensor->type, visit_block, w);
     if (w->columns.width != 0)
         collect_columns(w, tensor->count / w->columns.width, slots);
     for (size_t i = 0; i < slots * w->member_count && slots > 1; i++)
         add_slice(&slices[i % w->member_count], &w->slices[i]);
     cnx_arena_destroy(scratch);
+}
+
+int32_t cnx_type_read(const cnx_slice_reading *reading, const cnx_parameter *parameter)
+{
+    int32_t type = parameter->tensor->type;
+    return reading->wide && (type == CNX_TYPE_FLOAT || type == CNX_TYPE_BFLOAT16) ? CNX_TYPE_DOUBLE : type;
 }
 
 static cnx_slice no_slice(void)
@@ -340,7 +346,7 @@ static cnx_slice no_slice(void)
 void cnx_measure_slices(cnx_slice_reading *reading, const cnx_parameter *parameter, uint32_t axis,
                         const uint32_t *members, uint32_t member_count, cnx_slice *slices)
 {
-    walk w = {.type = parameter->tensor->type,
+    walk w = {.type = cnx_type_read(reading, parameter),
               .strip = strip_of(reading->arena, parameter, axis),
               .members = members,
               .member_count = member_count,
@@ -349,12 +355,14 @@ void cnx_measure_slices(cnx_slice_reading *reading, const cnx_parameter *paramet
     for (uint32_t i = 0; i < member_count; i++)
         slices[i] = no_slice();
     visit_slices(reading, parameter->tensor, &w);
+    for (uint32_t i = 0; i < member_count; i++)
+        reading->lost = reading->lost || !slices[i].exact;
 }
 
 void cnx_add_up_slices(cnx_slice_reading *reading, const cnx_parameter *parameter, uint32_t axis,
                        const uint32_t *members, uint32_t member_count, cnx_slice *slices)
 {
-    walk w = {.type = parameter->tensor->type,
+    walk w = {.type = cnx_type_read(reading, parameter),
               .strip = strip_of(reading->arena, parameter, axis),
               .members = members,
               .member_count = member_count,

@@ -27,14 +27,19 @@ typedef struct cnx_slice_reading {
     cnx_arena *arena;
     cnx_analysis *analysis;
     cnx_lanes *lanes; /* made when a large tensor is read */
+    bool wide;        /* products are taken as doubles, so that none is too small or too large to be seen */
+    bool lost;        /* set when some element lost bits to a factor even so: what was found may be wrong */
 } cnx_slice_reading;
+
+/* The type that a parameter's elements are read as. */
+int32_t cnx_type_read(const cnx_slice_reading *reading, const cnx_parameter *parameter);
 
 /* Finds everything but `sum` and `hash` of the slices on one axis. `members` is by position of the axis's
  * sequence: which of the `member_count` slices the position belongs to, or CNX_NONE. */
 void cnx_measure_slices(cnx_slice_reading *reading, const cnx_parameter *parameter, uint32_t axis,
                         const uint32_t *members, uint32_t member_count, cnx_slice *slices);
 
-/* The same of all elements of a float, double or bfloat16 tensor. */
+/* The same of all elements of a float, double or bfloat16 tensor. Neither reads `wide` nor sets `lost`. */
 cnx_slice cnx_measure_tensor(cnx_slice_reading *reading, cnx_tensor *tensor);
 
 /* Finds `sum` of slices that were measured. */

@@ -29,7 +29,7 @@ from harness import CLANG_TOOL, JUDGE, SANITIZED_TOOL, TOOL, CannotRun, Failure 
 # The two that take longest first: modules are shared out between worker processes.
 MODULES = ("soundness", "equivalence", "groups", "round_trip", "bad_input", "judge_itself", "orders", "conformance", "storage",
            "disguise", "agreement", "determinism", "bounds", "contents", "operators", "completeness", "shapes", "shapes_run",
-           "hashes", "hard", "changes", "scalings", "names", "rounding", "text_syntax", "text_lines", "text_git",
+           "hashes", "hard", "changes", "scalings", "dying_units", "names", "rounding", "text_syntax", "text_lines", "text_git",
            "explanations", "diff", "optimised")
 SHOWN = 40  # troubles of one module that are printed in full
 

@@ -1,4 +1,4 @@
-/* Scales are only changed where no element loses a bit by that (docs/FORMAT.md, 6.6). cnx_path_hash and
+/* Scales are changed as far as no element loses a bit by that (docs/FORMAT.md, 6.6). cnx_path_hash and
  * cnx_canonicalize_to, which see that late, make the same form. */
 #include "rewrite_text.h"
 
@@ -74,13 +74,22 @@ static void changed_scales(void **state)
     check(NETWORK("0.125 0.125", "1.2e-38 1 1.2e-38 1", "1 1 1 1"), false);
 }
 
+/* Units move away from the scales that their biases ask for: 2^-3 for a bias of 8. */
+static void moved_scales(void **state)
+{
+    (void)state;
+    check(NETWORK("8 1", "1.2e-38 1 1 1", "1 1 1 1"), false);      /* becomes subnormal */
+    check(NETWORK("1e30 1", "1e-30 1 1 1", "1e-20 1 1 1"), false); /* vanishes */
+    check(NETWORK("8 1", "1 1 1 1", "1e38 1 1 1"), false);         /* becomes infinite */
+    check(NETWORK("8 1", "1 1e-40 1 1", "1 1 1 1"), false);        /* is subnormal */
+    check(NETWORK("8 1", "1e-45 1 1 1", "1 1 1 1"), true);         /* the last bit that there is */
+}
+
 static void kept_scales(void **state)
 {
     (void)state;
-    check(NETWORK("8 1", "1.2e-38 1 1 1", "1 1 1 1"), true);      /* becomes subnormal */
-    check(NETWORK("1e30 1", "1e-30 1 1 1", "1e-20 1 1 1"), true); /* vanishes */
-    check(NETWORK("8 1", "1 1 1 1", "1e38 1 1 1"), true);         /* becomes infinite */
-    check(NETWORK("8 1", "1 1e-40 1 1", "1 1 1 1"), true);        /* is subnormal */
+    check(NETWORK("8 0.125", "1 2 3 4", "5 6 inf 8"), true);
+    check(NETWORK("8 0.125", "1 2 3 nan", "5 6 7 8"), true);
 }
 
 static void long_tensors(void **state)
@@ -90,13 +99,13 @@ static void long_tensors(void **state)
     static char text[20000];
     for (int troubled = 0; troubled < 2; troubled++) {
         size_t at = (size_t)snprintf(text, sizeof text,
-                                     "in x\ns = int64[2]{-1 2000}\nb = float[2]{8 1}\nw = float[2000 2]{");
+                                     "in x\ns = int64[2]{-1 2000}\nb = float[2]{1 8}\nw = float[2000 2]{");
         for (int i = 0; i < 3999; i++)
             at += (size_t)snprintf(text + at, sizeof text - at, "1 ");
         snprintf(text + at, sizeof text - at,
                  "%s}\nv = float[2 2]{1 1 1 1}\na = Reshape(x, s)\nh = Gemm(a, w, b)\n"
                  "r = Relu(h)\ny = Gemm(r, v)\nout y\n",
-                 troubled != 0 ? "1e-40" : "1");
+                 troubled != 0 ? "1e-45" : "1");
         check(text, troubled != 0);
     }
 }
@@ -125,10 +134,8 @@ static void failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(changed_scales),
-        cmocka_unit_test(kept_scales),
-        cmocka_unit_test(long_tensors),
-        cmocka_unit_test(failures),
+        cmocka_unit_test(changed_scales), cmocka_unit_test(moved_scales), cmocka_unit_test(kept_scales),
+        cmocka_unit_test(long_tensors),   cmocka_unit_test(failures),
     };
     return cmocka_run_group_tests_name("rewrite_scales", tests, enter_folder, leave_folder);
 }

@@ -1,0 +1,194 @@
+/* Training lets some units die: weight decay takes what they send on to 1e-34 and below, while their bias
+ * stays what it was. Their scale is chosen by the bias, and what they send on would be subnormal and lose
+ * bits. So units move away from the chosen scales until all elements of all tensors have room for their bits.
+ *
+ * Where they move does not depend on the scales in the file: it is counted from the chosen ones, with all
+ * elements multiplied as chosen, in numbers that have room for any exponent. Let d be by which powers of two
+ * units move. An element between two units bounds d[i] - d[j] from both sides, one beside an input or an
+ * output bounds d[i]. If two vectors keep such bounds, so does the smaller one of each pair of their numbers,
+ * and so does the larger one. So there is a largest vector of those with d <= 0, if there is any, and one
+ * finds it by lowering each unit as far as some element asks for, all at once, until none does. That is the
+ * usual case: a dying unit gets smaller. Where there is none, units have to grow to make room for others: of
+ * 1, 2, 4 ... the first number t is taken for which there are vectors with d <= t. Of the largest of these,
+ * y, what grew without need comes back: the answer is the smallest vector with d >= min(y, 0), found by
+ * raising. Nothing in that depends on an order of units.
+ *
+ * The scales of the file are one such vector, so there is an answer, but for two kinds of units that stay
+ * where they are: those multiplied by powers of several numbers, for whom it would depend on which numbers
+ * the solver happened to choose, and those that meet half precision, which was settled as it is. Elements
+ * that three units multiply bound other sums than differences, and may ask in vain, too.
+ */
+#include "rewrite/factors/make_room.h"
+
+#include "rewrite/factors/shortage.h"
+
+#include <limits.h>
+
+enum { MOST_ROUNDS = 64, FARTHEST = 512 };
+
+/* By how much elements ask a unit to grow, and to shrink. */
+typedef struct wish {
+    int32_t up;
+    int32_t down;
+} wish;
+
+typedef struct making {
+    cnx_normalizer *n;
+    cnx_arena *scratch;
+    const bool *movable; /* by component */
+    bool *looked_at;     /* by parameter: all of its elements have room, and nothing has moved since */
+    wish *wishes;        /* by unit */
+    int32_t *moved;      /* by unit: from the chosen scale */
+    int32_t *by;         /* by unit: scratch */
+    bool possible;       /* no product was beyond what doubles have room for */
+    bool fits;           /* all elements had room when they were last looked at */
+} making;
+
+/* ---- what is asked for ---- */
+
+static int32_t largest_of(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* What a shortage asks of the number of which `factor` times multiplies the elements. */
+static void wish_for(wish *w, cnx_shortage s, int64_t factor)
+{
+    int32_t size = (int32_t)(factor < 0 ? -factor : factor);
+    int32_t more = (s.below + size - 1) / size, less = (s.above + size - 1) / size;
+    w->up = largest_of(w->up, factor > 0 ? more : less);
+    w->down = largest_of(w->down, factor > 0 ? less : more);
+}
+
+static void ask_units(const making *m, size_t parameter, uint32_t axis, const cnx_shortage *shortages)
+{
+    const cnx_anchors *a = m->n->anchors;
+    uint32_t count;
+    const cnx_anchor_place *places = cnx_anchor_places(a, parameter, axis, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        const cnx_piece *piece = places[i].piece != CNX_NONE ? &a->pieces[places[i].piece] : NULL;
+        if (piece != NULL && m->movable[piece->component])
+            wish_for(&m->wishes[cnx_unit_at(m->n, &places[i])], shortages[i], piece->terms[0].factor);
+    }
+}
+
+static void look_at_parameter(making *m, size_t p)
+{
+    const cnx_parameter *parameter = &m->n->analysis->parameters[p];
+    uint32_t rank = parameter->tensor->rank;
+    cnx_arena *scratch = cnx_arena_create(m->scratch);
+    cnx_shortage **on = CNX_NEW_ARRAY(scratch, cnx_shortage *, rank);
+    bool multiplied = false;
+    for (uint32_t k = 0, count; k < rank; k++)
+        if (cnx_anchor_places(m->n->anchors, p, k, &count) != NULL) {
+            on[k] = CNX_NEW_ARRAY(scratch, cnx_shortage, count);
+            multiplied = true;
+        }
+    bool half = parameter->tensor->type == CNX_TYPE_FLOAT16; /* not to be multiplied */
+    cnx_shortages found =
+        multiplied && !half ? cnx_find_shortages(&m->n->reading, parameter, on) : CNX_NO_SHORTAGE;
+    for (uint32_t k = 0; k < rank && found == CNX_SHORTAGE; k++)
+        if (on[k] != NULL)
+            ask_units(m, p, k, on[k]);
+    m->looked_at[p] = found == CNX_NO_SHORTAGE;
+    m->fits = m->fits && found == CNX_NO_SHORTAGE;
+    m->possible = m->possible && found != CNX_BEYOND_DOUBLES;
+    cnx_arena_destroy(scratch);
+}
+
+/* ---- moving ---- */
+
+static void multiply(making *m, uint32_t generator, const int32_t *by)
+{
+    const cnx_generator_uses *uses = &m->n->uses[generator];
+    cnx_multiply_units(m->n, generator, by);
+    for (size_t i = 0; i < uses->count; i++)
+        m->looked_at[uses->list[i].parameter] = false;
+}
+
+/* Moves each unit by its number in `by`. */
+static void move_units(making *m, const int32_t *by)
+{
+    for (uint32_t c = 0; c < m->n->anchors->component_count; c++) {
+        const cnx_component *component = &m->n->anchors->components[c];
+        uint32_t members = m->n->anchors->cells->cells[component->cell].count;
+        bool moves = false;
+        for (uint32_t i = component->first; i < component->first + members && m->movable[c]; i++) {
+            m->moved[i] += by[i];
+            moves = moves || by[i] != 0;
+        }
+        if (moves)
+            multiply(m, component->generators[0], by + component->first);
+    }
+}
+
+/* Moves units in one direction as far as some of their elements ask for. Returns whether any did. */
+static bool move_once(making *m, bool up)
+{
+    uint32_t count = m->n->anchors->unit_count;
+    bool any = false;
+    m->fits = true;
+    if (count != 0)
+        memset(m->wishes, 0, count * sizeof *m->wishes);
+    for (size_t p = 0; p < m->n->analysis->parameter_count && m->possible; p++)
+        if (!m->looked_at[p])
+            look_at_parameter(m, p);
+    for (uint32_t i = 0; i < count && m->possible; i++) {
+        m->by[i] = up ? m->wishes[i].up : -m->wishes[i].down;
+        any = any || m->by[i] != 0;
+    }
+    if (any)
+        move_units(m, m->by);
+    return any;
+}
+
+/* Returns whether that made room for everything. */
+static bool move_all(making *m, bool up)
+{
+    int round = 0;
+    while (round < MOST_ROUNDS && move_once(m, up) && m->possible)
+        round++;
+    return round < MOST_ROUNDS && m->possible && m->fits;
+}
+
+/* Moves units to the nearest place between two, counted from the chosen scales. */
+static void place_units(making *m, int least, int most)
+{
+    for (uint32_t i = 0; i < m->n->anchors->unit_count; i++) {
+        int to = m->moved[i] < least ? least : m->moved[i] > most ? most : m->moved[i];
+        m->by[i] = to - m->moved[i];
+    }
+    move_units(m, m->by);
+}
+
+static bool *find_movable(const cnx_normalizer *n, cnx_arena *scratch)
+{
+    const cnx_anchors *a = n->anchors;
+    bool *movable = CNX_NEW_ARRAY(scratch, bool, a->component_count);
+    for (uint32_t c = 0; c < a->component_count; c++)
+        movable[c] = a->components[c].size == 1;
+    for (size_t i = 0; i < a->piece_count; i++)
+        if (n->analysis->parameters[a->pieces[i].parameter].tensor->type == CNX_TYPE_FLOAT16)
+            movable[a->pieces[i].component] = false;
+    return movable;
+}
+
+void cnx_make_room(cnx_normalizer *n)
+{
+    cnx_arena *scratch = cnx_arena_create(n->arena);
+    uint32_t count = n->anchors->unit_count;
+    making m = {.n = n, .scratch = scratch, .movable = find_movable(n, scratch), .possible = true};
+    m.looked_at = CNX_NEW_ARRAY(scratch, bool, n->analysis->parameter_count);
+    m.wishes = CNX_NEW_ARRAY(scratch, wish, count);
+    m.moved = CNX_NEW_ARRAY(scratch, int32_t, count);
+    m.by = CNX_NEW_ARRAY(scratch, int32_t, count);
+    bool made = move_all(&m, false);
+    for (int most = 1; !made && m.possible && most <= FARTHEST; most *= 2) {
+        place_units(&m, most, most);
+        made = move_all(&m, false);
+        if (made)
+            place_units(&m, INT_MIN, 0);
+        made = made && move_all(&m, true);
+    }
+    cnx_arena_destroy(scratch);
+}

@@ -1,0 +1,123 @@
+"""Canonical scales of networks with units that training has let die: weights of 1e-34 and below, next to biases as usual.
+
+Members are made here, by numbers and not by `sample`: every unit is multiplied by a power of two as small or as large as
+its weights allow without losing a bit, some of them subnormal afterwards. All have one canonical form; it computes what
+the network computes; and one unit in the last place of the smallest weight makes another one.
+"""
+
+import functools
+
+import numpy
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+import catalogue
+from harness import JUDGE, canonical, check, check_equal, hash_of, run, run_json, sample, scratch
+
+RANDOM = 40
+MEMBERS = 3
+
+
+def cases():
+    yield "sample", sample_resnet
+    for seed in range(RANDOM):
+        yield f"random/{seed}", functools.partial(one_form, seed)
+
+
+class Layers:
+    """A perceptron with ReLU between its layers; layers of half of the seeds have no biases."""
+
+    def __init__(self, seed):
+        self.random = numpy.random.RandomState(seed)
+        widths = self.random.randint(5, 10, self.random.randint(3, 6))
+        draw = lambda *shape: self.random.normal(size=shape).astype(numpy.float32)
+        self.weights = [draw(after, before) for before, after in zip(widths, widths[1:])]
+        self.biases = [draw(len(weight)) if seed % 2 == 0 else None for weight in self.weights]
+        for unit in self.units():
+            self.let_die(*unit)
+
+    def units(self):
+        return [(layer, unit) for layer, weight in enumerate(self.weights[:-1]) for unit in range(len(weight))]
+
+    def let_die(self, layer, unit):
+        """One unit of four sends on next to nothing; of others, one weight, or what comes in, is as small."""
+        small = numpy.float32(10) ** numpy.float32(self.random.randint(-41, -33))
+        fate = self.random.randint(8)
+        if fate < 2:
+            self.weights[layer + 1][:, unit] *= small
+        elif fate == 2:
+            self.weights[layer + 1][0, unit] *= small
+        elif fate == 3:
+            self.weights[layer][unit] *= small
+
+    def slices(self, layer, unit):
+        """What a unit multiplies by its factor, and what by its inverse."""
+        bias = [] if self.biases[layer] is None else [self.biases[layer][unit:unit + 1]]
+        return [self.weights[layer][unit], *bias], [self.weights[layer + 1][:, unit]]
+
+    def multiply(self, layer, unit):
+        """By a random power of two, often the largest or the smallest one, that loses no bit."""
+        direct, inverse = self.slices(layer, unit)
+        (fall, rise), (inverse_fall, inverse_rise) = room(direct), room(inverse)
+        least, most = -min(fall, inverse_rise), min(rise, inverse_fall)
+        exponent = self.random.choice([least, most, self.random.randint(least, most + 1)])
+        for values, by in [(part, exponent) for part in direct] + [(part, -exponent) for part in inverse]:
+            before = values.astype(numpy.float64)
+            values[:] = numpy.ldexp(before, by)
+            check((values.astype(numpy.float64) == numpy.ldexp(before, by)).all(), "the test lost bits")
+
+    def save(self, path):
+        nodes, initializers, value = [], [], "x"
+        for number, (weight, bias) in enumerate(zip(self.weights, self.biases)):
+            given = {f"weight{number}": weight} | ({} if bias is None else {f"bias{number}": bias})
+            initializers += [numpy_helper.from_array(array, name) for name, array in given.items()]
+            nodes.append(helper.make_node("Gemm", [value, *given], [f"sum{number}"], transB=1))
+            nodes.append(helper.make_node("Relu", [f"sum{number}"], [f"unit{number}"]))
+            value = f"unit{number}"
+        nodes.pop()
+        ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", int(width)])
+                for name, width in (("x", self.weights[0].shape[1]), (nodes[-1].output[0], len(self.weights[-1])))]
+        graph = helper.make_graph(nodes, "layers", ends[:1], ends[1:], initializers)
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
+        return path
+
+
+def room(parts):
+    """By how much exponents may fall, and rise, without a number losing a bit."""
+    numbers = numpy.abs(numpy.concatenate(parts).astype(numpy.float64))
+    mantissas, exponents = numpy.frexp(numbers[numbers != 0])
+    mantissas = (mantissas * 2**53).astype(numpy.int64)
+    zeros = numpy.log2((mantissas & -mantissas).astype(numpy.float64)).astype(int)
+    return min(exponents - 53 + zeros, default=0) + 149, 128 - max(exponents, default=128)
+
+
+def one_form(seed):
+    with scratch() as folder:
+        layers = Layers(seed)
+        path = layers.save(folder / "net.onnx")
+        form = canonical(path, folder / "canonical.onnx")
+        JUDGE.compare(path, form, catalogue.Model("random", "layers", path).inputs())
+        digest = hash_of(path)
+        for _ in range(MEMBERS):
+            for unit in layers.units():
+                layers.multiply(*unit)
+            check_equal(hash_of(layers.save(folder / "member.onnx")), digest, "digest of a member")
+            check_equal(run_json("diff", path, folder / "member.onnx")["verdict"], "equivalent", "verdict")
+            check_equal(hash_of(sample(path, seed, folder / "sample.onnx", elements="permute,sign,scale")), digest,
+                        "digest of a sample")
+        move_smallest_weight(layers)
+        check(hash_of(layers.save(folder / "other.onnx")) != digest, "another weight has the same digest")
+
+
+def move_smallest_weight(layers):
+    """By one unit in its last place."""
+    weight = min(layers.weights, key=lambda weight: abs(weight[weight != 0]).min())
+    place = numpy.unravel_index(numpy.argmin(numpy.where(weight == 0, numpy.inf, abs(weight))), weight.shape)
+    weight[place] = numpy.nextafter(weight[place], numpy.float32(numpy.copysign(1, weight[place])))
+
+
+def sample_resnet():
+    """The sample that was trained like that: its form has scales, and no note says otherwise."""
+    with scratch() as folder:
+        report = run("canon", "samples/digits_resnet.onnx", "-o", folder / "form.onnx", expect=0)
+        check("note:" not in report.output, report.output)
