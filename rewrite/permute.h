@@ -25,7 +25,7 @@ struct cnx_permutation {
     cnx_axis_permutation *axes; /* tensor->rank of them */
     uint32_t last; /* the last axis that is permuted or governs one: what follows it moves in one piece */
     cnx_axis_factors *factors; /* by axis, by positions of the result; NULL: none */
-    atomic_bool *lost; /* set when an element that is read is not normal or lost bits to a factor (room.h);
+    atomic_bool *lost; /* set when an element that is read has no room or lost bits to a factor (room.h);
                           NULL: nobody asks */
 };
 

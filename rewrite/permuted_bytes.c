@@ -204,7 +204,7 @@ bool cnx_read_permuted(const cnx_tensor *tensor, const cnx_unpermuted *from, uin
         read_packed(&r, offset, out, size);
     atomic_bool *lost = tensor->permutation->lost;
     bool exact = tensor->permutation->factors == NULL || cnx_multiply_by_factors(tensor, offset, out, size);
-    if (lost != NULL && !(exact && cnx_are_normal(tensor->type, out, size * 8 / cnx_type_bits(tensor->type))))
+    if (lost != NULL && !(exact && cnx_have_room(tensor->type, out, size * 8 / cnx_type_bits(tensor->type))))
         atomic_store(lost, true);
     return exact;
 }

@@ -243,8 +243,8 @@ static bool wanted_change(const cnx_normalizer *n, const cnx_slice *s, int64_t d
         *change = s->sum < 0 || (s->sum == 0 && s->hash >> 63 != 0);
         return s->sum != 0 || (s->hash != 0 && s->hash != UINT64_C(1) << 63);
     }
-    int target = 1;
-    for (uint64_t size = 1; size < s->count; size *= 4)
+    int target = s->count == 1 ? 1 : 3;
+    for (uint64_t size = 2; size < s->count; size *= 4)
         target--;
     int64_t rest = (target - s->largest) % divisor; /* the largest exponent up to the target */
     *change = target - s->largest - rest - (rest < 0 ? divisor : 0);

@@ -1,22 +1,14 @@
 #include "rewrite/factors/exactness.h"
 
+#include "rewrite/factors/room.h"
 #include "rewrite/permute.h"
 
-#include <float.h>
 #include <limits.h>
-
-/* Exponents, as frexp gives them, of numbers that are neither subnormal nor infinite. */
-static void find_limits(int32_t type, int *least, int *most)
-{
-    *least = type == CNX_TYPE_DOUBLE ? DBL_MIN_EXP : FLT_MIN_EXP; /* bfloat16 has those of float */
-    *most = type == CNX_TYPE_DOUBLE ? DBL_MAX_EXP : FLT_MAX_EXP;
-}
 
 static bool lies_within_limits(const cnx_tensor *tensor, int smallest, int largest)
 {
-    int least, most;
-    find_limits(tensor->type, &least, &most);
-    return largest == INT_MIN || (smallest >= least && largest <= most);
+    return largest == INT_MIN ||
+           (smallest >= cnx_smallest_exponent(tensor->type) && largest <= cnx_largest_exponent(tensor->type));
 }
 
 cnx_exponents cnx_exponents_of(const cnx_tensor *tensor, const cnx_slice *slices, uint32_t count)
@@ -68,5 +60,5 @@ bool cnx_has_room(cnx_slice_reading *reading, cnx_tensor *tensor, const cnx_expo
     if (stored_has_room(reading, tensor, least, most))
         return true;
     cnx_slice whole = cnx_measure_tensor(reading, tensor);
-    return whole.finite && whole.exact;
+    return whole.finite && whole.exact && whole.largest <= cnx_largest_exponent(tensor->type);
 }

@@ -18,9 +18,9 @@ typedef struct cnx_exponents {
 cnx_exponents cnx_exponents_of(const cnx_tensor *tensor, const cnx_slice *slices, uint32_t count);
 
 /* Whether every element of a float, double or bfloat16 tensor, multiplied by its present factors, is zero or
- * has all of its bits, and is finite. Reads the tensor once, unless what is known of it says enough. With
- * `lost` it is not read, but taken on trust: whoever reads it later sets *lost if it may not be so, for an
- * element is not finite, subnormal, or has lost bits. */
+ * has all of its bits, and no exponent is too large (room.h). Reads the tensor once, unless what is known of
+ * it says enough. With `lost` it is not read, but taken on trust: whoever reads it later sets *lost if it may
+ * not be so, for an element has no room, or has lost bits. */
 bool cnx_has_room(cnx_slice_reading *reading, cnx_tensor *tensor, const cnx_exponents *known,
                   atomic_bool *lost);
 

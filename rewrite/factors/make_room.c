@@ -24,7 +24,7 @@
 
 #include <limits.h>
 
-enum { MOST_ROUNDS = 64, FARTHEST = 512 };
+enum { MOST_ROUNDS = 256, FARTHEST = 512 };
 
 /* By how much elements ask a unit to grow, and to shrink. */
 typedef struct wish {

@@ -20,12 +20,14 @@
  * that can be asked, the first is. When there are none, the first is asked that says something about the
  * elements that are left when the open ones are left out.
  *
- * Scale: the exponent of the slice's largest magnitude becomes 1 for vectors and 1 - ceil(log4 n) for slices
- * of n elements; rows of a matrix keep a norm around 1, so that the factors of a deep network without biases
- * do not pile up. A sum that can only change by multiples of k gets the largest exponent up to that. Slices
- * of zeros, or with a number that is not finite, say nothing. Units whose weights have no room for their new
- * exponents get others (rewrite/factors/make_room.c). Where a scale is missing in the end, or some weight has
- * no room even so, no scale is changed at all.
+ * Scale: the exponent of the slice's largest magnitude becomes 1 for single elements and 3 - round(log4 n)
+ * for slices of n elements, with round(1/2) = 0. Then rows of a matrix have about the norm with which layers
+ * that rectify pass signals on as they are (the square root of 2, three or four times less than the largest
+ * of many normal numbers), and the factors of a deep network without biases do not pile up. A sum that can
+ * only change by multiples of k gets the largest exponent up to that. Slices of zeros, or with a number that
+ * is not finite, say nothing. Units whose weights have no room for their new exponents get others
+ * (rewrite/factors/make_room.c). Where a scale is missing in the end, or some weight has no room even so, no
+ * scale is changed at all.
  *
  * Sign: the sum of the slice's elements becomes positive. It is taken over whole numbers, the elements cut
  * off 40 bits below the largest, so that no order rounds differently. Where it is zero, a sum of hashes, each

@@ -27,25 +27,36 @@ void cnx_find_extremes(const uint8_t *floats, uint64_t count, int32_t *largest, 
     find_extremes(floats, count, largest, smallest);
 }
 
-static bool floats_are_normal(const uint8_t *bytes, uint64_t count)
+int cnx_smallest_exponent(int32_t type)
 {
-    enum { INFINITE = 0x7f800000, NORMAL = 0x00800000 };
-    int32_t largest, smallest;
-    cnx_find_extremes(bytes, count, &largest, &smallest);
-    return largest < INFINITE && smallest >= NORMAL - 1;
+    return type == CNX_TYPE_DOUBLE ? DBL_MIN_EXP : FLT_MIN_EXP; /* bfloat16 has the exponents of float */
 }
 
-bool cnx_are_normal(int32_t type, const uint8_t *bytes, uint64_t count)
+int cnx_largest_exponent(int32_t type)
+{
+    return (type == CNX_TYPE_DOUBLE ? DBL_MAX_EXP : FLT_MAX_EXP) / 2;
+}
+
+static bool floats_have_room(const uint8_t *bytes, uint64_t count)
+{
+    enum { BEYOND = (127 + FLT_MAX_EXP / 2) << 23, NORMAL = 0x00800000 };
+    int32_t largest, smallest;
+    cnx_find_extremes(bytes, count, &largest, &smallest);
+    return largest < BEYOND && smallest >= NORMAL - 1;
+}
+
+bool cnx_have_room(int32_t type, const uint8_t *bytes, uint64_t count)
 {
     enum { FEW = 256 };
-    double values[FEW], least = type == CNX_TYPE_DOUBLE ? DBL_MIN : (double)FLT_MIN;
+    double values[FEW];
+    double least = ldexp(0.5, cnx_smallest_exponent(type)), beyond = ldexp(1, cnx_largest_exponent(type));
     if (type == CNX_TYPE_FLOAT)
-        return floats_are_normal(bytes, count);
+        return floats_have_room(bytes, count);
     for (uint64_t at = 0; at < count; at += FEW) {
         size_t few = count - at < FEW ? (size_t)(count - at) : FEW;
         cnx_elements_read(type, bytes, at, few, values);
         for (size_t i = 0; i < few; i++)
-            if (values[i] != 0 && (!isfinite(values[i]) || fabs(values[i]) < least))
+            if (values[i] != 0 && !(fabs(values[i]) >= least && fabs(values[i]) < beyond))
                 return false;
     }
     return true;

@@ -2,6 +2,7 @@
 
 #include "onnx/element.h"
 #include "rewrite/factors/exactness.h"
+#include "rewrite/factors/room.h"
 #include "rewrite/factors/tensor_blocks.h"
 #include "rewrite/permute.h"
 
@@ -15,24 +16,25 @@ typedef struct walk {
     cnx_shortage *const *on;
     double normal; /* the smallest number of the type that has all bits whatever they are */
     int least;     /* exponent of the smallest number of the type */
-    int most;      /* of the largest, as frexp gives it */
+    int most;      /* the largest that elements may have, as frexp gives it */
     uint32_t governor[MOST_AXES];
     uint32_t block[MOST_AXES];
     cnx_shortages found;
 } walk;
 
+static int mantissa_bits(int32_t type)
+{
+    if (type == CNX_TYPE_DOUBLE)
+        return DBL_MANT_DIG;
+    return type == CNX_TYPE_BFLOAT16 ? FLT_MANT_DIG - 16 : FLT_MANT_DIG;
+}
+
 static walk begin(cnx_arena *arena, const cnx_parameter *parameter, cnx_shortage *const *on)
 {
     const cnx_tensor *tensor = parameter->tensor;
-    walk w = {.tensor = tensor, .on = on, .normal = (double)FLT_MIN, .most = FLT_MAX_EXP};
-    w.least = FLT_MIN_EXP - FLT_MANT_DIG;
-    if (tensor->type == CNX_TYPE_DOUBLE) {
-        w.normal = DBL_MIN;
-        w.least = DBL_MIN_EXP - DBL_MANT_DIG;
-        w.most = DBL_MAX_EXP;
-    } else if (tensor->type == CNX_TYPE_BFLOAT16) {
-        w.least += 16; /* a float without its last 16 bits */
-    }
+    walk w = {.tensor = tensor, .on = on, .most = cnx_largest_exponent(tensor->type)};
+    w.normal = ldexp(0.5, cnx_smallest_exponent(tensor->type));
+    w.least = cnx_smallest_exponent(tensor->type) - mantissa_bits(tensor->type);
     for (uint32_t k = 0; k < tensor->rank; k++)
         if (on[k] != NULL)
             cnx_need_governor(arena, parameter, k, &w.governor[k], &w.block[k]);
@@ -69,14 +71,14 @@ static void note(walk *w, uint64_t element, cnx_shortage s)
 static void visit_elements(void *state, const cnx_tensor_block *block)
 {
     walk *w = state;
-    double most = ldexp(1, w->most - 1);
+    double beyond = ldexp(1, w->most);
     if (!block->exact || w->found == CNX_BEYOND_DOUBLES) {
         w->found = CNX_BEYOND_DOUBLES;
         return;
     }
     for (uint64_t i = 0; i < block->count; i++) {
         double value = cnx_element_float(block->type, block->bytes, i), magnitude = fabs(value);
-        if ((magnitude >= w->normal && magnitude < most) || value == 0 || !isfinite(value))
+        if ((magnitude >= w->normal && magnitude < beyond) || value == 0 || !isfinite(value))
             continue;
         cnx_shortage s = shortage_of(w, value);
         if (s.below != 0 || s.above != 0)

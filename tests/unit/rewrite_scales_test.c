@@ -79,8 +79,8 @@ static void moved_scales(void **state)
 {
     (void)state;
     check(NETWORK("8 1", "1.2e-38 1 1 1", "1 1 1 1"), false);      /* becomes subnormal */
-    check(NETWORK("1e30 1", "1e-30 1 1 1", "1e-20 1 1 1"), false); /* vanishes */
-    check(NETWORK("8 1", "1 1 1 1", "1e38 1 1 1"), false);         /* becomes infinite */
+    check(NETWORK("1e15 1", "1e-30 1 1 1", "1e-20 1 1 1"), false); /* vanishes */
+    check(NETWORK("8 1", "1 1 1 1", "4e18 1 1 1"), false);         /* gets beyond 2^64 */
     check(NETWORK("8 1", "1 1e-40 1 1", "1 1 1 1"), false);        /* is subnormal */
     check(NETWORK("8 1", "1e-45 1 1 1", "1 1 1 1"), true);         /* the last bit that there is */
 }
@@ -90,6 +90,7 @@ static void kept_scales(void **state)
     (void)state;
     check(NETWORK("8 0.125", "1 2 3 4", "5 6 inf 8"), true);
     check(NETWORK("8 0.125", "1 2 3 nan", "5 6 7 8"), true);
+    check(NETWORK("8 0.125", "1 2 3 4", "1e38 6 7 8"), true); /* whatever the bias is, one is beyond 2^64 */
 }
 
 static void long_tensors(void **state)
