@@ -20,7 +20,7 @@ static void take_back(drawn *d, uint32_t number)
     d->numbers[number] = 0;
 }
 
-/* Takes back what multiplies those positions of an axis where something is short, or all of them. */
+/* Takes back what multiplies those positions of an axis where something is short, or (NULL) all of them. */
 static void spare_axis(drawn *d, size_t parameter, uint32_t axis, const cnx_shortage *shortages)
 {
     cnx_arena *scratch = cnx_arena_create(d->reading.arena);
@@ -50,9 +50,9 @@ static void spare_parameter(drawn *d, size_t p)
     for (uint32_t k = 0, count; k < rank; k++)
         if (cnx_scaling_actions(d->scalings, p, k, &count) != NULL)
             on[k] = CNX_NEW_ARRAY(scratch, cnx_shortage, cnx_parameter_labels(parameter, k)->sequence->count);
-    if (cnx_find_shortages(&d->reading, parameter, on) != CNX_NO_SHORTAGE)
-        for (uint32_t k = 0; k < rank; k++)
-            spare_axis(d, p, k, on[k]);
+    cnx_shortages found = cnx_find_shortages(&d->reading, parameter, on);
+    for (uint32_t k = 0; k < rank && found != CNX_NO_SHORTAGE; k++)
+        spare_axis(d, p, k, found == CNX_SHORTAGE ? on[k] : NULL); /* or nobody knows where */
     cnx_arena_destroy(scratch);
 }
 

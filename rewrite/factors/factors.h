@@ -35,8 +35,9 @@ void cnx_apply_generator(cnx_analysis *analysis, const cnx_scalings *scalings, s
                          const int32_t *numbers);
 
 /* Multiplies bytes [offset, offset + size) of the tensor, which were read, by its factors. Returns whether
- * that was exact: no product of a number that is not zero has fewer bits than that, or is too large. Of
- * half-precision numbers that are subnormal, or become so, it says that it was not. */
+ * that was exact: no product of a number that is not zero has fewer bits than that, or is too large. What is
+ * not finite stays so, which is exact; half-precision numbers of that kind, and those that are subnormal or
+ * become so, count as not exact. */
 bool cnx_multiply_by_factors(const cnx_tensor *tensor, uint64_t offset, uint8_t *bytes, size_t size);
 
 #endif

@@ -29,6 +29,8 @@ static float multiply_float(float value, double factor, bool *exact)
     float product = (float)whole;
     if (value == 0)
         return value;
+    if (!isfinite(value)) /* no bits to lose, whatever the factor */
+        return factor < 0 ? value * -1 : value;
     *exact = *exact && isfinite(product) && product != 0 && (double)product == whole;
     return product;
 }
@@ -39,6 +41,8 @@ static double multiply_double(double value, double factor, bool *exact)
     double product = value * factor;
     if (value == 0)
         return value;
+    if (!isfinite(value))
+        return factor < 0 ? value * -1 : value;
     *exact = *exact && isfinite(product) && product != 0 && product / factor == value;
     return product;
 }

@@ -20,6 +20,8 @@ MEMBERS = 3
 
 def cases():
     yield "sample", sample_resnet
+    yield "exact_samples/float", functools.partial(exact_samples, numpy.float32, TensorProto.FLOAT)
+    yield "exact_samples/double", functools.partial(exact_samples, numpy.float64, TensorProto.DOUBLE)
     for seed in range(RANDOM):
         yield f"random/{seed}", functools.partial(one_form, seed)
 
@@ -121,3 +123,27 @@ def sample_resnet():
     with scratch() as folder:
         report = run("canon", "samples/digits_resnet.onnx", "-o", folder / "form.onnx", expect=0)
         check("note:" not in report.output, report.output)
+
+
+def exact_samples(kind, declared):
+    """`sample` draws no scale that costs a bit, beside numbers that are not finite either."""
+    random = numpy.random.RandomState(3)
+    into, bias, out = [random.normal(size=shape).astype(kind) for shape in ((4, 6), 6, (6, 3))]
+    into[:, :3] *= 4 * numpy.finfo(kind).tiny
+    into[2, 4] = numpy.nan
+    out[1] = numpy.ldexp(out[1], numpy.finfo(kind).minexp - 4)
+    given = {"into": into, "bias": bias, "out": out}
+    nodes = [helper.make_node("Gemm", ["x", "into", "bias"], ["sum"]), helper.make_node("Relu", ["sum"], ["unit"]),
+             helper.make_node("MatMul", ["unit", "out"], ["y"])]
+    ends = [helper.make_tensor_value_info(name, declared, ["N", width])
+            for name, width in (("x", 4), ("y", 3))]
+    graph = helper.make_graph(nodes, "layers", ends[:1], ends[1:],
+                              [numpy_helper.from_array(array, name) for name, array in given.items()])
+    with scratch() as folder:
+        path = folder / "net.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
+        for seed in range(8):
+            member = onnx.load(str(sample(path, seed, folder / "member.onnx", elements="scale")))
+            for after in member.graph.initializer:
+                mantissas = [numpy.frexp(array)[0] for array in (given[after.name], numpy_helper.to_array(after))]
+                check(numpy.array_equal(*mantissas, equal_nan=True), f"{after.name} lost bits with seed {seed}")
