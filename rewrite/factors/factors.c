@@ -5,22 +5,25 @@
 #include <limits.h>
 #include <math.h>
 
+/* Exponents that are beyond those of any factor. */
+enum { FARTHEST = 1 << 16 };
+
+/* Infinite, or zero, where doubles end: no product with that passes for an exact one. */
 static double factor_of(cnx_scaling_kind kind, int64_t sum)
 {
     if (kind == CNX_SIGN)
         return (sum & 1) != 0 ? -1 : 1;
-    return ldexp(1, (int)(sum > 1000 ? 1000 : sum < -1000 ? -1000 : sum));
+    return ldexp(1, (int)(sum > FARTHEST ? FARTHEST : sum < -FARTHEST ? -FARTHEST : sum));
 }
-
-/* Exponents that are beyond those of any factor. */
-enum { FARTHEST = 1 << 16 };
 
 /* The exponent of a power of two. A step cannot say other factors; they count as if they were large. */
 static int exponent_of(double power)
 {
     uint64_t bits;
     memcpy(&bits, &power, sizeof bits);
-    return (bits & UINT64_C(0xfffffffffffff)) == 0 ? (int)(bits >> 52 & 0x7ff) - 1023 : FARTHEST;
+    int exponent = (int)(bits >> 52 & 0x7ff);
+    bool one_bit = (bits & UINT64_C(0xfffffffffffff)) == 0 && exponent != 0 && exponent != 0x7ff;
+    return one_bit ? exponent - 1023 : FARTHEST;
 }
 
 static void prepare_factor(cnx_axis_factors *axis, uint32_t at)

@@ -173,7 +173,7 @@ static bool *find_movable(const cnx_normalizer *n, cnx_arena *scratch)
     return movable;
 }
 
-void cnx_make_room(cnx_normalizer *n)
+bool cnx_make_room(cnx_normalizer *n)
 {
     cnx_arena *scratch = cnx_arena_create(n->arena);
     uint32_t count = n->anchors->unit_count;
@@ -190,5 +190,7 @@ void cnx_make_room(cnx_normalizer *n)
             place_units(&m, INT_MIN, 0);
         made = made && move_all(&m, true);
     }
+    bool known = m.possible;
     cnx_arena_destroy(scratch);
+    return known;
 }

@@ -279,8 +279,18 @@ static bool choose_scales_with_room(cnx_normalizer *n, uint64_t *undecided, size
         return false;
     if (*undecided != 0)
         return true;
-    cnx_make_room(n);
+    n->reading.lost = !cnx_make_room(n);
     return scales_are_exact(n);
+}
+
+/* Even doubles had no room for what scales were on the way, which depends on the scales in the file. */
+static void note_lost(cnx_rewrite *rewrite)
+{
+    cnx_model *model = rewrite->model;
+    if (model->not_canonical != NULL)
+        return;
+    model->not_canonical = "scales were looked for beyond the exponents of doubles";
+    cnx_rewrite_note(rewrite, "not canonical: %s", model->not_canonical);
 }
 
 size_t cnx_normalize_scales(cnx_rewrite *rewrite)
@@ -302,6 +312,8 @@ size_t cnx_normalize_scales(cnx_rewrite *rewrite)
                                         : "scales are left as they are: not all weights have room for "
                                           "another exponent");
     }
+    if (n->reading.lost)
+        note_lost(rewrite);
     cnx_arena_destroy(n->arena);
     return changed;
 }

@@ -20,6 +20,7 @@ MEMBERS = 3
 
 def cases():
     yield "sample", sample_resnet
+    yield "drift", drift
     yield "exact_samples/float", functools.partial(exact_samples, numpy.float32, TensorProto.FLOAT)
     yield "exact_samples/double", functools.partial(exact_samples, numpy.float64, TensorProto.DOUBLE)
     for seed in range(RANDOM):
@@ -123,6 +124,23 @@ def sample_resnet():
     with scratch() as folder:
         report = run("canon", "samples/digits_resnet.onnx", "-o", folder / "form.onnx", expect=0)
         check("note:" not in report.output, report.output)
+
+
+def drift():
+    """A hundred layers without biases that shrink their signals by 2^12 each: even doubles have no room for what their last
+    weights would be. That is said, and no two members get different digests."""
+    random = numpy.random.RandomState(11)
+    layers = Layers(1)
+    layers.weights = [numpy.ldexp(random.normal(size=(3, 3)), -12).astype(numpy.float32) for _ in range(100)]
+    layers.biases = [None] * 100
+    with scratch() as folder:
+        for member in range(4):
+            path = layers.save(folder / "net.onnx")
+            notes = " ".join(run("canon", path, "-o", folder / "form.onnx", expect=0).output.split())
+            check("not canonical: scales were looked for beyond the exponents of doubles" in notes, notes)
+            check(run("hash", path).status != 0, "a form that is not canonical was hashed")
+            for unit in layers.units():
+                layers.multiply(*unit)
 
 
 def exact_samples(kind, declared):
