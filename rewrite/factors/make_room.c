@@ -11,7 +11,8 @@
  * usual case: a dying unit gets smaller. Where there is none, units have to grow to make room for others: of
  * 1, 2, 4 ... the first number t is taken for which there are vectors with d <= t. Of the largest of these,
  * y, what grew without need comes back: the answer is the smallest vector with d >= min(y, 0), found by
- * raising. Nothing in that depends on an order of units.
+ * raising. Nothing in that depends on an order of units. Where units lower each other in a circle without an
+ * end, they would for any t, and reading all tensors that often takes its time: then there is no second try.
  *
  * The scales of the file are one such vector, so there is an answer, but for two kinds of units that stay
  * where they are: those multiplied by powers of several numbers, for whom it would depend on which numbers
@@ -41,6 +42,7 @@ typedef struct making {
     int32_t *moved;      /* by unit: from the chosen scale */
     int32_t *by;         /* by unit: scratch */
     bool possible;       /* no product was beyond what doubles have room for */
+    bool ended;          /* the last search went on until no unit moved */
     bool fits;           /* all elements had room when they were last looked at */
 } making;
 
@@ -148,6 +150,7 @@ static bool move_all(making *m, bool up)
     int round = 0;
     while (round < MOST_ROUNDS && move_once(m, up) && m->possible)
         round++;
+    m->ended = round < MOST_ROUNDS;
     return round < MOST_ROUNDS && m->possible && m->fits;
 }
 
@@ -183,7 +186,7 @@ bool cnx_make_room(cnx_normalizer *n)
     m.moved = CNX_NEW_ARRAY(scratch, int32_t, count);
     m.by = CNX_NEW_ARRAY(scratch, int32_t, count);
     bool made = move_all(&m, false);
-    for (int most = 1; !made && m.possible && most <= FARTHEST; most *= 2) {
+    for (int most = 1; !made && m.ended && m.possible && most <= FARTHEST; most *= 2) {
         place_units(&m, most, most);
         made = move_all(&m, false);
         if (made)
