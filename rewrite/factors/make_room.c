@@ -14,10 +14,11 @@
  * raising. Nothing in that depends on an order of units. Where units lower each other in a circle without an
  * end, they would for any t, and reading all tensors that often takes its time: then there is no second try.
  *
- * The scales of the file are one such vector, so there is an answer, but for two kinds of units that stay
- * where they are: those multiplied by powers of several numbers, for whom it would depend on which numbers
- * the solver happened to choose, and those that meet half precision, which was settled as it is. Elements
- * that three units multiply bound other sums than differences, and may ask in vain, too.
+ * The scales of the file are one such vector if no number in it is too large, so there is an answer then,
+ * though perhaps one that is too far away to be looked for, but for two kinds of units that stay where they
+ * are: those multiplied by powers of several numbers, for whom it would depend on which numbers the solver
+ * happened to choose, and those that meet half precision, which was settled as it is. Elements that three
+ * units multiply bound other sums than differences, and may ask in vain, too.
  */
 #include "rewrite/factors/make_room.h"
 
