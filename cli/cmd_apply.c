@@ -7,9 +7,12 @@
 #include "text.h"
 #include "written.h"
 
+#include <errno.h>
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { KEY_OUTPUT = 'o', KEY_WITNESS = 0x2000 };
 
@@ -32,7 +35,7 @@ static const char *accept(int key, const char *value, void *settings_given)
         return options_check_output(value);
     }
     settings->witness = value;
-    return value[0] ? NULL : "expected the name of a file";
+    return value[0] && strcmp(value, "-") != 0 ? NULL : "expected the name of a file";
 }
 
 static const char *check(const void *settings_given)
@@ -49,10 +52,13 @@ static const char *check(const void *settings_given)
 
 /* ---- reading a witness ---- */
 
-static int complain(const char *path, const char *message)
+__attribute__((format(printf, 2, 3))) static int complain(const char *path, const char *format, ...)
 {
     cnx_error error = {.code = CNX_ERROR_FORMAT};
-    snprintf(error.message, sizeof error.message, "%s", message);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error.message, sizeof error.message, format, arguments);
+    va_end(arguments);
     return outcome_failure(path, &error);
 }
 
@@ -151,13 +157,30 @@ static int apply(const struct request *request, const struct settings *settings,
     return OUTCOME_SUCCESS;
 }
 
+/* The JSON of a file; NULL after a complaint. */
+static json_t *load_document(const char *path)
+{
+    json_error_t problem;
+    struct stat status;
+    json_t *document = NULL;
+    FILE *file = fopen(path, "re");
+    if (!file || fstat(fileno(file), &status) != 0)
+        complain(path, "cannot open the file: %s", strerror(errno));
+    else if (S_ISDIR(status.st_mode))
+        complain(path, "it is a folder (expected a file)");
+    else if (!(document = json_loadf(file, JSON_REJECT_DUPLICATES, &problem)))
+        complain(path, "no JSON, line %d: %s", problem.line, problem.text);
+    if (file)
+        fclose(file);
+    return document;
+}
+
 static int work(const struct request *request, const void *settings_given, cnx_model *model)
 {
     const struct settings *settings = settings_given;
-    json_error_t problem;
-    json_t *document = json_load_file(settings->witness, JSON_REJECT_DUPLICATES, &problem);
+    json_t *document = load_document(settings->witness);
     if (!document)
-        return complain(settings->witness, problem.text);
+        return OUTCOME_TROUBLE;
     cnx_witness witness = {0};
     int outcome =
         read_witness(document, &witness)

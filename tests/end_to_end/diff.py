@@ -423,6 +423,10 @@ def foreign_witness():
             witness.write_text(json.dumps(whole))
             ended = run("apply", original, "--witness", witness, "-o", out, expect=2)
             check(any(part in ended.errors for part in reason.split("|")), f"{reason}: {ended.errors}")
+        for wrong, reason in ((folder, "it is a folder"), (folder / "none.json", "cannot open the file"),
+                              (original, "no JSON")):
+            ended = run("apply", original, "--witness", wrong, "-o", out, expect=2)
+            check(reason in ended.errors, ended.errors)
         check(not out.exists(), "a refused witness wrote a model")
 
 
