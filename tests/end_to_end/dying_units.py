@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import catalogue
-from harness import JUDGE, canonical, check, check_equal, hash_of, run, run_json, sample, scratch
+from harness import JUDGE, canonical, check, check_equal, check_same_bytes, hash_of, run, run_json, sample, scratch
 
 RANDOM = 40
 MEMBERS = 3
@@ -106,7 +106,10 @@ def one_form(seed):
             for unit in layers.units():
                 layers.multiply(*unit)
             check_equal(hash_of(layers.save(folder / "member.onnx")), digest, "digest of a member")
-            check_equal(run_json("diff", path, folder / "member.onnx")["verdict"], "equivalent", "verdict")
+            check_equal(run_json("diff", path, folder / "member.onnx", "--witness", folder / "w.json")["verdict"],
+                        "equivalent", "verdict")
+            run("apply", path, "--witness", folder / "w.json", "-o", folder / "applied.onnx", expect=0)
+            check_same_bytes(folder / "applied.onnx", folder / "member.onnx", "the model moved as the witness says")
             check_equal(hash_of(sample(path, seed, folder / "sample.onnx", elements="permute,sign,scale")), digest,
                         "digest of a sample")
         move_smallest_weight(layers)
