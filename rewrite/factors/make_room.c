@@ -4,31 +4,33 @@
  *
  * Where they move does not depend on the scales in the file: it is counted from the chosen ones, with all
  * elements multiplied as chosen, in numbers that have room for any exponent. Let d be by which powers of two
- * units move. An element between two units bounds d[i] - d[j] from both sides, one beside an input or an
- * output bounds d[i]. If two vectors keep such bounds, so does the smaller one of each pair of their numbers,
- * and so does the larger one. So there is a largest vector of those with d <= 0, if there is any, and one
- * finds it by lowering each unit as far as some element asks for, all at once, until none does. That is the
- * usual case: a dying unit gets smaller. Where there is none, units have to grow to make room for others: of
- * 1, 2, 4 ... the first number t is taken for which there are vectors with d <= t. Of the largest of these,
- * y, what grew without need comes back: the answer is the smallest vector with d >= min(y, 0), found by
- * raising. Nothing in that depends on an order of units. Where units lower each other in a circle without an
- * end, they would for any t, and reading all tensors that often takes its time: then there is no second try.
+ * units move: as many numbers for each as it has coordinates (rewrite/factors/coordinates.c). An element
+ * between two units bounds d[i] - d[j] from both sides, one beside an input or an output bounds d[i]. If two
+ * vectors keep such bounds, so does the smaller one of each pair of their numbers, and so does the larger
+ * one. So there is a largest vector of those with d <= 0, if there is any, and one finds it by lowering each
+ * unit as far as some element asks for, all at once, until none does. That is the usual case: a dying unit
+ * gets smaller. Where there is none, units have to grow to make room for others: of 1, 2, 4 ... the first
+ * number t is taken for which there are vectors with d <= t. Of the largest of these, y, what grew without
+ * need comes back: the answer is the smallest vector with d >= min(y, 0), found by raising. Nothing in that
+ * depends on an order of units. Where units lower each other in a circle without an end, they would for any
+ * t, and reading all tensors that often takes its time: then there is no second try.
  *
  * The scales of the file are one such vector if no number in it is too large, so there is an answer then,
- * though perhaps one that is too far away to be looked for, but for two kinds of units that stay where they
- * are: those multiplied by powers of several numbers, for whom it would depend on which numbers the solver
- * happened to choose, and those that meet half precision, which was settled as it is. Elements that three
- * units multiply bound other sums than differences, and may ask in vain, too.
+ * though perhaps one that is too far away to be looked for, but for units that stay where they are: those
+ * that have no coordinates, and those that meet half precision, which was settled as it is. Elements that are
+ * multiplied by a sum of coordinates (a gate and what it lets through) bound no difference, and may ask in
+ * vain, too.
  */
 #include "rewrite/factors/make_room.h"
 
+#include "rewrite/factors/coordinates.h"
 #include "rewrite/factors/shortage.h"
 
 #include <limits.h>
 
 enum { MOST_ROUNDS = 256, FARTHEST = 512 };
 
-/* By how much elements ask a unit to grow, and to shrink. */
+/* By how much elements ask a coordinate to grow, and to shrink. */
 typedef struct wish {
     int32_t up;
     int32_t down;
@@ -37,14 +39,16 @@ typedef struct wish {
 typedef struct making {
     cnx_normalizer *n;
     cnx_arena *scratch;
-    const bool *movable; /* by component */
-    bool *looked_at;     /* by parameter: all of its elements have room, and nothing has moved since */
-    wish *wishes;        /* by unit */
-    int32_t *moved;      /* by unit: from the chosen scale */
-    int32_t *by;         /* by unit: scratch */
-    bool possible;       /* no product was beyond what doubles have room for */
-    bool ended;          /* the last search went on until no unit moved */
-    bool fits;           /* all elements had room when they were last looked at */
+    const cnx_coordinates *coordinates; /* by component; none where it may not move */
+    uint32_t *first;                    /* by component: of its numbers, by coordinate, then member */
+    uint32_t count;                     /* of all numbers */
+    wish *wishes;                       /* by number */
+    int32_t *moved;                     /* by number: from the chosen scale */
+    int32_t *by;                        /* by number: scratch */
+    bool *looked_at; /* by parameter: all of its elements have room, and nothing has moved since */
+    bool possible;   /* no product was beyond what doubles have room for */
+    bool ended;      /* the last search went on until no unit moved */
+    bool fits;       /* all elements had room when they were last looked at */
 } making;
 
 /* ---- what is asked for ---- */
@@ -63,15 +67,27 @@ static void wish_for(wish *w, cnx_shortage s, int64_t factor)
     w->down = largest_of(w->down, factor > 0 ? less : more);
 }
 
+static uint32_t count_members(const making *m, uint32_t component)
+{
+    return m->n->anchors->cells->cells[m->n->anchors->components[component].cell].count;
+}
+
 static void ask_units(const making *m, size_t parameter, uint32_t axis, const cnx_shortage *shortages)
 {
     const cnx_anchors *a = m->n->anchors;
     uint32_t count;
     const cnx_anchor_place *places = cnx_anchor_places(a, parameter, axis, &count);
     for (uint32_t i = 0; i < count; i++) {
-        const cnx_piece *piece = places[i].piece != CNX_NONE ? &a->pieces[places[i].piece] : NULL;
-        if (piece != NULL && m->movable[piece->component])
-            wish_for(&m->wishes[cnx_unit_at(m->n, &places[i])], shortages[i], piece->terms[0].factor);
+        if (places[i].piece == CNX_NONE || (shortages[i].below == 0 && shortages[i].above == 0))
+            continue;
+        const cnx_piece *piece = &a->pieces[places[i].piece];
+        const cnx_coordinates *c = &m->coordinates[piece->component];
+        wish *wishes = m->wishes + m->first[piece->component] + places[i].member;
+        for (uint32_t k = 0; k < c->count; k++) {
+            int64_t factor = cnx_coordinate_factor(c, k, piece);
+            if (factor != 0)
+                wish_for(wishes + (size_t)k * count_members(m, piece->component), shortages[i], factor);
+        }
     }
 }
 
@@ -109,39 +125,57 @@ static void multiply(making *m, uint32_t generator, const int32_t *by)
         m->looked_at[uses->list[i].parameter] = false;
 }
 
-/* Moves each unit by its number in `by`. */
-static void move_units(making *m, const int32_t *by)
+/* Moves the component's units along one coordinate. */
+static void move_along(making *m, uint32_t component, uint32_t coordinate, const int32_t *by)
+{
+    const cnx_coordinates *c = &m->coordinates[component];
+    uint32_t members = count_members(m, component);
+    cnx_arena *scratch = cnx_arena_create(m->scratch);
+    int32_t *numbers = CNX_NEW_ARRAY(scratch, int32_t, members);
+    for (uint32_t g = 0; g < c->size; g++) {
+        int64_t change = c->changes[(size_t)coordinate * c->size + g];
+        for (uint32_t i = 0; i < members; i++)
+            numbers[i] = (int32_t)(change * by[i]);
+        if (change != 0)
+            multiply(m, m->n->anchors->components[component].generators[g], numbers);
+    }
+    cnx_arena_destroy(scratch);
+}
+
+/* Moves units by the numbers in `by`. */
+static void move_units(making *m)
 {
     for (uint32_t c = 0; c < m->n->anchors->component_count; c++) {
-        const cnx_component *component = &m->n->anchors->components[c];
-        uint32_t members = m->n->anchors->cells->cells[component->cell].count;
-        bool moves = false;
-        for (uint32_t i = component->first; i < component->first + members && m->movable[c]; i++) {
-            m->moved[i] += by[i];
-            moves = moves || by[i] != 0;
+        uint32_t members = count_members(m, c);
+        for (uint32_t k = 0; k < m->coordinates[c].count; k++) {
+            uint32_t first = m->first[c] + k * members;
+            bool moves = false;
+            for (uint32_t i = first; i < first + members; i++) {
+                m->moved[i] += m->by[i];
+                moves = moves || m->by[i] != 0;
+            }
+            if (moves)
+                move_along(m, c, k, m->by + first);
         }
-        if (moves)
-            multiply(m, component->generators[0], by + component->first);
     }
 }
 
 /* Moves units in one direction as far as some of their elements ask for. Returns whether any did. */
 static bool move_once(making *m, bool up)
 {
-    uint32_t count = m->n->anchors->unit_count;
     bool any = false;
     m->fits = true;
-    if (count != 0)
-        memset(m->wishes, 0, count * sizeof *m->wishes);
+    if (m->count != 0)
+        memset(m->wishes, 0, m->count * sizeof *m->wishes);
     for (size_t p = 0; p < m->n->analysis->parameter_count && m->possible; p++)
         if (!m->looked_at[p])
             look_at_parameter(m, p);
-    for (uint32_t i = 0; i < count && m->possible; i++) {
+    for (uint32_t i = 0; i < m->count && m->possible; i++) {
         m->by[i] = up ? m->wishes[i].up : -m->wishes[i].down;
         any = any || m->by[i] != 0;
     }
     if (any)
-        move_units(m, m->by);
+        move_units(m);
     return any;
 }
 
@@ -158,34 +192,49 @@ static bool move_all(making *m, bool up)
 /* Moves units to the nearest place between two, counted from the chosen scales. */
 static void place_units(making *m, int least, int most)
 {
-    for (uint32_t i = 0; i < m->n->anchors->unit_count; i++) {
+    for (uint32_t i = 0; i < m->count; i++) {
         int to = m->moved[i] < least ? least : m->moved[i] > most ? most : m->moved[i];
         m->by[i] = to - m->moved[i];
     }
-    move_units(m, m->by);
+    move_units(m);
 }
 
-static bool *find_movable(const cnx_normalizer *n, cnx_arena *scratch)
+/* By component: whether it meets half precision. */
+static const bool *find_halves(const cnx_normalizer *n, cnx_arena *scratch)
 {
     const cnx_anchors *a = n->anchors;
-    bool *movable = CNX_NEW_ARRAY(scratch, bool, a->component_count);
-    for (uint32_t c = 0; c < a->component_count; c++)
-        movable[c] = a->components[c].size == 1;
+    bool *half = CNX_NEW_ARRAY(scratch, bool, a->component_count);
     for (size_t i = 0; i < a->piece_count; i++)
         if (n->analysis->parameters[a->pieces[i].parameter].tensor->type == CNX_TYPE_FLOAT16)
-            movable[a->pieces[i].component] = false;
-    return movable;
+            half[a->pieces[i].component] = true;
+    return half;
+}
+
+static making begin(cnx_normalizer *n, cnx_arena *scratch)
+{
+    making m = {.n = n, .scratch = scratch, .possible = true};
+    const cnx_anchors *a = n->anchors;
+    const bool *half = find_halves(n, scratch);
+    cnx_coordinates *coordinates = CNX_NEW_ARRAY(scratch, cnx_coordinates, a->component_count);
+    m.coordinates = coordinates;
+    m.first = CNX_NEW_ARRAY(scratch, uint32_t, a->component_count);
+    for (uint32_t c = 0; c < a->component_count; c++) {
+        if (!half[c])
+            coordinates[c] = cnx_find_coordinates(scratch, a, c);
+        m.first[c] = m.count;
+        m.count += coordinates[c].count * count_members(&m, c);
+    }
+    m.looked_at = CNX_NEW_ARRAY(scratch, bool, n->analysis->parameter_count);
+    m.wishes = CNX_NEW_ARRAY(scratch, wish, m.count);
+    m.moved = CNX_NEW_ARRAY(scratch, int32_t, m.count);
+    m.by = CNX_NEW_ARRAY(scratch, int32_t, m.count);
+    return m;
 }
 
 bool cnx_make_room(cnx_normalizer *n)
 {
     cnx_arena *scratch = cnx_arena_create(n->arena);
-    uint32_t count = n->anchors->unit_count;
-    making m = {.n = n, .scratch = scratch, .movable = find_movable(n, scratch), .possible = true};
-    m.looked_at = CNX_NEW_ARRAY(scratch, bool, n->analysis->parameter_count);
-    m.wishes = CNX_NEW_ARRAY(scratch, wish, count);
-    m.moved = CNX_NEW_ARRAY(scratch, int32_t, count);
-    m.by = CNX_NEW_ARRAY(scratch, int32_t, count);
+    making m = begin(n, scratch);
     bool made = move_all(&m, false);
     for (int most = 1; !made && m.ended && m.possible && most <= FARTHEST; most *= 2) {
         place_units(&m, most, most);

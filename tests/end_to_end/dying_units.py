@@ -26,17 +26,22 @@ def cases():
     yield "exact_samples/double", functools.partial(exact_samples, numpy.float64, TensorProto.DOUBLE)
     for seed in range(RANDOM):
         yield f"random/{seed}", functools.partial(one_form, seed)
+        yield f"normalized/{seed}", functools.partial(one_form, seed, normalized=True)
 
 
 class Layers:
-    """A perceptron with ReLU between its layers; layers of half of the seeds have no biases."""
+    """A perceptron with ReLU between its layers, and BatchNormalization in front of these if that is asked for; layers of
+    half of the seeds have no biases."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, normalized=False):
         self.random = numpy.random.RandomState(seed)
         widths = self.random.randint(5, 10, self.random.randint(3, 6))
         draw = lambda *shape: self.random.normal(size=shape).astype(numpy.float32)
         self.weights = [draw(after, before) for before, after in zip(widths, widths[1:])]
         self.biases = [draw(len(weight)) if seed % 2 == 0 else None for weight in self.weights]
+        self.norms = [{name: abs(draw(len(weight))) if name == "variance" else draw(len(weight))
+                       for name in ("gain", "shift", "mean", "variance")} if normalized else None
+                      for weight in self.weights[:-1]]
         for unit in self.units():
             self.let_die(*unit)
 
@@ -53,15 +58,27 @@ class Layers:
             self.weights[layer + 1][0, unit] *= small
         elif fate == 3:
             self.weights[layer][unit] *= small
+        elif fate == 4 and self.norms[layer]:
+            self.norms[layer]["gain"][unit] *= small
 
     def slices(self, layer, unit):
-        """What a unit multiplies by its factor, and what by its inverse."""
-        bias = [] if self.biases[layer] is None else [self.biases[layer][unit:unit + 1]]
-        return [self.weights[layer][unit], *bias], [self.weights[layer + 1][:, unit]]
+        """What a unit multiplies by its factor, and what by its inverse; with normalization, one pair in front of it, and
+        one behind it."""
+        one = slice(unit, unit + 1)
+        bias = [] if self.biases[layer] is None else [self.biases[layer][one]]
+        before, after = [self.weights[layer][unit], *bias], [self.weights[layer + 1][:, unit]]
+        norm = self.norms[layer]
+        if norm is None:
+            return [(before, after)]
+        return [([*before, norm["mean"][one]], [norm["gain"][one]]),
+                ([norm["gain"][one], norm["shift"][one]], after)]
 
     def multiply(self, layer, unit):
-        """By a random power of two, often the largest or the smallest one, that loses no bit."""
-        direct, inverse = self.slices(layer, unit)
+        """By random powers of two, often the largest or the smallest ones, that lose no bit."""
+        for direct, inverse in self.slices(layer, unit):
+            self.multiply_slices(direct, inverse)
+
+    def multiply_slices(self, direct, inverse):
         (fall, rise), (inverse_fall, inverse_rise) = room(direct), room(inverse)
         least, most = -min(fall, inverse_rise), min(rise, inverse_fall)
         exponent = self.random.choice([least, most, self.random.randint(least, most + 1)])
@@ -70,15 +87,37 @@ class Layers:
             values[:] = numpy.ldexp(before, by)
             check((values.astype(numpy.float64) == numpy.ldexp(before, by)).all(), "the test lost bits")
 
+    def outputs_vary(self):
+        """Not so where a whole layer died, or all units are below zero."""
+        values = numpy.random.RandomState(1).normal(size=(len(self.weights[0][0]), 50))
+        for number, weight in enumerate(self.weights):
+            values = weight.astype(numpy.float64) @ values
+            if self.biases[number] is not None:
+                values += self.biases[number][:, None]
+            if number == len(self.norms):
+                break
+            if norm := self.norms[number]:
+                deviation = numpy.sqrt(norm["variance"] + 1e-5)
+                values = (values - norm["mean"][:, None]) * (norm["gain"] / deviation)[:, None] + norm["shift"][:, None]
+            values = numpy.maximum(values, 0)
+        return abs(numpy.diff(values)).max(axis=0).min() > 0.01 * abs(values).max()  # between any two inputs
+
     def save(self, path):
         nodes, initializers, value = [], [], "x"
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases)):
             given = {f"weight{number}": weight} | ({} if bias is None else {f"bias{number}": bias})
             initializers += [numpy_helper.from_array(array, name) for name, array in given.items()]
             nodes.append(helper.make_node("Gemm", [value, *given], [f"sum{number}"], transB=1))
-            nodes.append(helper.make_node("Relu", [f"sum{number}"], [f"unit{number}"]))
+            value = f"sum{number}"
+            if number == len(self.norms):
+                break
+            if self.norms[number]:
+                named = {f"{name}{number}": array for name, array in self.norms[number].items()}
+                initializers += [numpy_helper.from_array(array, name) for name, array in named.items()]
+                nodes.append(helper.make_node("BatchNormalization", [value, *named], [f"normal{number}"]))
+                value = f"normal{number}"
+            nodes.append(helper.make_node("Relu", [value], [f"unit{number}"]))
             value = f"unit{number}"
-        nodes.pop()
         ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", int(width)])
                 for name, width in (("x", self.weights[0].shape[1]), (nodes[-1].output[0], len(self.weights[-1])))]
         graph = helper.make_graph(nodes, "layers", ends[:1], ends[1:], initializers)
@@ -95,9 +134,10 @@ def room(parts):
     return min(exponents - 53 + zeros, default=0) + 149, 128 - max(exponents, default=128)
 
 
-def one_form(seed):
+def one_form(seed, normalized=False):
     with scratch() as folder:
-        layers = Layers(seed)
+        layers = next(drawn for attempt in range(100)
+                      if (drawn := Layers(seed + 1000 * attempt, normalized)).outputs_vary())
         path = layers.save(folder / "net.onnx")
         form = canonical(path, folder / "canonical.onnx")
         JUDGE.compare(path, form, catalogue.Model("random", "layers", path).inputs())
@@ -136,7 +176,7 @@ def drift():
     random = numpy.random.RandomState(11)
     layers = Layers(1)
     layers.weights = [numpy.ldexp(random.normal(size=(3, 3)), -12).astype(numpy.float32) for _ in range(100)]
-    layers.biases = [None] * 100
+    layers.biases, layers.norms = [None] * 100, [None] * 99
     with scratch() as folder:
         for member in range(4):
             path = layers.save(folder / "net.onnx")
