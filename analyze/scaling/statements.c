@@ -141,11 +141,19 @@ static bool same_classes(const cnx_scalings *s, const meeting *m)
     return true;
 }
 
+/* A plain axis repeats in every block. One that varies over all blocks has as many positions as the longest,
+ * which may be the same positions without blocks: input channels of a grouped convolution, and those of its
+ * weight, group by group. */
+static bool length_fits(const meeting *m, uint32_t count, uint32_t extent)
+{
+    return count != 0 && m->length % count == 0 &&
+           (count == extent || count == m->length || extent == m->extent);
+}
+
 static bool lengths_fit(const meeting *m)
 {
     for (uint32_t t = 0; t < m->count; t++)
-        if (m->sequences[t]->count == 0 || m->length % m->sequences[t]->count != 0 ||
-            (m->sequences[t]->count != m->extents[t] && m->extents[t] != m->extent))
+        if (!length_fits(m, m->sequences[t]->count, m->extents[t]))
             return false;
     return true;
 }

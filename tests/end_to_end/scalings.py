@@ -47,6 +47,17 @@ def normalized(width=6):
     return net.model()
 
 
+def grouped(activation, groups=2):
+    """Conv to 8 channels, Conv to 4 in groups, Conv; with activations between them, or none."""
+    net = Builder(20)
+    value = net.node("Conv", net.input("x", ["N", 3, 5, 5]), net.weight(8, 3, 3, 3), net.weight(8))
+    value = net.node(activation, value) if activation else value
+    value = net.node("Conv", value, net.weight(4, 8 // groups, 3, 3), net.weight(4), group=groups)
+    value = net.node(activation, value) if activation else value
+    net.output(net.node("Conv", value, net.weight(5, 4, 1, 1)), ["N", 5, 1, 1])
+    return net.model()
+
+
 def tied(width=5):
     """y = relu(x W') W: one matrix used in both directions."""
     net = Builder(3)
@@ -414,6 +425,12 @@ SIZES = {
     "linear": (lambda: perceptron(None), 5, 25),
     # Each of 6 channels can be multiplied before the normalization, by any sign, and behind it, by a positive number.
     "normalized": (normalized, 6, 12),
+    # The input channels of a convolution in groups are multiplied one by one, as its output channels are.
+    "grouped": (lambda: grouped("Relu"), 0, 12),
+    "grouped-in-pairs": (lambda: grouped("Tanh", 4), 12, 0),
+    # Nothing but linear maps: GL(4) within each of 2 groups in front, dimension 32, and GL(4) behind, which would mix
+    # groups: GL(2) in each of these is left, dimension 8.
+    "grouped-linear": (lambda: grouped(None), 12, 40),
     # W is multiplied on one side and divided on the other: the square of the factor is 1, and Relu wants it positive.
     "tied": (tied, 0, 0),
     # A mask does not change when the units are multiplied: they cannot be.
