@@ -148,7 +148,7 @@ cnx_coordinates cnx_find_coordinates(cnx_arena *arena, const cnx_anchors *a, uin
         if (places[k].piece == NULL)
             continue;
         cnx_freedom_change(all, places[k].piece->terms, places[k].piece->term_count,
-                           rows + chosen * of->size);
+                           rows + (size_t)chosen * of->size);
         const cnx_settling *made = settle_freely(arena, all, rows, chosen + 1);
         settling = made != NULL ? made : settling;
         chosen += made != NULL;

@@ -27,6 +27,7 @@
 #include "rewrite/factors/shortage.h"
 
 #include <limits.h>
+#include <stdlib.h>
 
 enum { MOST_ROUNDS = 256, FARTHEST = 512 };
 
@@ -61,10 +62,11 @@ static int32_t largest_of(int32_t a, int32_t b)
 /* What a shortage asks of the number of which `factor` times multiplies the elements. */
 static void wish_for(wish *w, cnx_shortage s, int64_t factor)
 {
-    int32_t size = (int32_t)(factor < 0 ? -factor : factor);
-    int32_t more = (s.below + size - 1) / size, less = (s.above + size - 1) / size;
-    w->up = largest_of(w->up, factor > 0 ? more : less);
-    w->down = largest_of(w->down, factor > 0 ? less : more);
+    if (factor == 0)
+        return;
+    int64_t size = llabs(factor), up = factor > 0 ? s.below : s.above, down = factor > 0 ? s.above : s.below;
+    w->up = largest_of(w->up, (int32_t)((up + size - 1) / size));
+    w->down = largest_of(w->down, (int32_t)((down + size - 1) / size));
 }
 
 static uint32_t count_members(const making *m, uint32_t component)
@@ -83,11 +85,9 @@ static void ask_units(const making *m, size_t parameter, uint32_t axis, const cn
         const cnx_piece *piece = &a->pieces[places[i].piece];
         const cnx_coordinates *c = &m->coordinates[piece->component];
         wish *wishes = m->wishes + m->first[piece->component] + places[i].member;
-        for (uint32_t k = 0; k < c->count; k++) {
-            int64_t factor = cnx_coordinate_factor(c, k, piece);
-            if (factor != 0)
-                wish_for(wishes + (size_t)k * count_members(m, piece->component), shortages[i], factor);
-        }
+        for (uint32_t k = 0; k < c->count; k++)
+            wish_for(wishes + (size_t)k * count_members(m, piece->component), shortages[i],
+                     cnx_coordinate_factor(c, k, piece));
     }
 }
 
