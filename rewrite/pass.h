@@ -86,6 +86,9 @@ void cnx_rewrite_structure(cnx_rewrite *rewrite);
 /* Adds a line to the report's notes. */
 void cnx_rewrite_note(cnx_rewrite *rewrite, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Says that what is being made is no canonical form, and why: in the model, and in a note. */
+void cnx_rewrite_refuse(cnx_rewrite *rewrite, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Adds a row to the report's classes: what the permutation step did to one of them. Texts are copied. */
 void cnx_rewrite_class(cnx_rewrite *rewrite, const char *name, uint64_t extent, uint64_t moved,
                        const char *sorted_by);

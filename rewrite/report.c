@@ -171,6 +171,15 @@ void cnx_rewrite_note(cnx_rewrite *rewrite, const char *format, ...)
     CNX_PUSH(rewrite->model->arena, report->notes, report->note_count, report->note_capacity, text);
 }
 
+void cnx_rewrite_refuse(cnx_rewrite *rewrite, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    rewrite->model->not_canonical = cnx_print_list(rewrite->model->arena, format, arguments);
+    va_end(arguments);
+    cnx_rewrite_note(rewrite, "not canonical: %s", rewrite->model->not_canonical);
+}
+
 void cnx_rewrite_class(cnx_rewrite *rewrite, const char *name, uint64_t extent, uint64_t moved,
                        const char *sorted_by)
 {

@@ -178,10 +178,8 @@ static void refuse_irregular(cnx_rewrite *rewrite)
     cnx_model *model = rewrite->model;
     if (rewrite->irregular == 0 || !rewrite->shares || model->not_canonical != NULL)
         return;
-    model->not_canonical =
-        cnx_print(model->arena, "%u classes could not be sorted, and tensors with several uses may be why",
-                  rewrite->irregular);
-    cnx_rewrite_note(rewrite, "not canonical: %s", model->not_canonical);
+    cnx_rewrite_refuse(rewrite, "%u classes could not be sorted, and tensors with several uses may be why",
+                       rewrite->irregular);
 }
 
 void cnx_rewrite_run(cnx_rewrite *rewrite, const char *passes, const char *with)

@@ -36,10 +36,7 @@ static bool digest_exchanged(const cnx_rewrite *rewrite, const cnx_canon_options
 
 static void refuse(cnx_rewrite *rewrite, const cnx_open_tie *tie)
 {
-    cnx_model *model = rewrite->model;
-    model->not_canonical =
-        cnx_print(model->arena, "inputs of %s look alike but cannot be exchanged", tie->place);
-    cnx_rewrite_note(rewrite, "not canonical: %s", model->not_canonical);
+    cnx_rewrite_refuse(rewrite, "inputs of %s look alike but cannot be exchanged", tie->place);
 }
 
 void cnx_try_exchanges(cnx_rewrite *rewrite, const cnx_canon_options *options)

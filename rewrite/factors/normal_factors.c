@@ -283,16 +283,6 @@ static bool choose_scales_with_room(cnx_normalizer *n, uint64_t *undecided, size
     return scales_are_exact(n);
 }
 
-/* Even doubles had no room for what scales were on the way, which depends on the scales in the file. */
-static void note_lost(cnx_rewrite *rewrite)
-{
-    cnx_model *model = rewrite->model;
-    if (model->not_canonical != NULL)
-        return;
-    model->not_canonical = "scales were looked for beyond the exponents of doubles";
-    cnx_rewrite_note(rewrite, "not canonical: %s", model->not_canonical);
-}
-
 size_t cnx_normalize_scales(cnx_rewrite *rewrite)
 {
     cnx_normalizer *n = begin(rewrite, CNX_SCALE);
@@ -312,24 +302,21 @@ size_t cnx_normalize_scales(cnx_rewrite *rewrite)
                                         : "scales are left as they are: not all weights have room for "
                                           "another exponent");
     }
-    if (n->reading.lost)
-        note_lost(rewrite);
+    /* Whether even doubles have no room for what scales are on the way depends on the scales in the file. */
+    if (n->reading.lost && rewrite->model->not_canonical == NULL)
+        cnx_rewrite_refuse(rewrite, "scales were looked for beyond the exponents of doubles");
     cnx_arena_destroy(n->arena);
     return changed;
 }
 
 size_t cnx_normalize_signs(cnx_rewrite *rewrite)
 {
-    cnx_model *model = rewrite->model;
     cnx_normalizer *n = begin(rewrite, CNX_SIGN);
     size_t changed = 0;
     uint64_t undecided = normalize(n, &changed);
-    if (undecided != 0 && model->not_canonical == NULL) {
-        model->not_canonical =
-            cnx_print(model->arena, "the signs of %llu units cannot be told from the opposite ones",
-                      (unsigned long long)undecided);
-        cnx_rewrite_note(rewrite, "not canonical: %s", model->not_canonical);
-    }
+    if (undecided != 0 && rewrite->model->not_canonical == NULL)
+        cnx_rewrite_refuse(rewrite, "the signs of %llu units cannot be told from the opposite ones",
+                           (unsigned long long)undecided);
     cnx_arena_destroy(n->arena);
     return changed;
 }

@@ -28,7 +28,7 @@ typedef struct cnx_slice_reading {
     cnx_analysis *analysis;
     cnx_lanes *lanes; /* made when a large tensor is read */
     bool wide;        /* products are taken as doubles, so that none is too small or too large to be seen */
-    bool lost;        /* set when some element lost bits to a factor even so: what was found may be wrong */
+    bool lost;        /* set when some element lost bits to a factor: what was found may be wrong */
 } cnx_slice_reading;
 
 /* The type that a parameter's elements are read as. */

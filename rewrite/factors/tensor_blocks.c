@@ -23,11 +23,12 @@ uint64_t cnx_block_length(const cnx_tensor *tensor)
     return BLOCK / (cnx_type_bits(tensor->type) / 8);
 }
 
-/* Elements as they are in the file or in memory, but for a permutation. */
-static const uint8_t *read_plain(const block_reader *r, uint64_t offset, size_t size, uint8_t *room)
+/* Elements of the tensor, or of it without its factors: into `room`, or where they are. */
+static const uint8_t *read_elements(const block_reader *r, const cnx_tensor *tensor, uint64_t offset,
+                                    size_t size, uint8_t *room, bool *exact)
 {
-    if (r->plain.permutation != NULL)
-        cnx_read_permuted(&r->plain, &r->from, offset, room, size);
+    if (tensor->permutation != NULL)
+        *exact = cnx_read_permuted(tensor, &r->from, offset, room, size);
     else if (r->from.view != NULL)
         cnx_view_copy(r->from.view, r->from.bytes + offset, size, room);
     else
@@ -35,13 +36,13 @@ static const uint8_t *read_plain(const block_reader *r, uint64_t offset, size_t 
     return room;
 }
 
-/* The same as doubles, then multiplied. */
+/* The same without factors, as doubles, then multiplied. */
 static void read_wide(const block_reader *r, cnx_tensor_block *block, uint64_t each)
 {
     double *values = (double *)(void *)(r->blocks + block->slot * r->room);
     size_t count = (size_t)block->count;
-    const uint8_t *plain =
-        read_plain(r, block->first * each, count * each, r->plain_blocks + block->slot * r->plain_room);
+    const uint8_t *plain = read_elements(r, &r->plain, block->first * each, count * each,
+                                         r->plain_blocks + block->slot * r->plain_room, &block->exact);
     cnx_elements_read(r->tensor->type, plain, 0, count, values);
     cnx_tensor wide = *r->tensor;
     wide.type = CNX_TYPE_DOUBLE;
@@ -59,19 +60,12 @@ static void read_block(void *state, size_t item, size_t slot)
     uint64_t each = cnx_type_bits(r->tensor->type) / 8, length = cnx_block_length(r->tensor);
     cnx_tensor_block block = {
         .first = (uint64_t)item * length, .slot = slot, .type = r->tensor->type, .exact = true};
-    uint8_t *bytes = r->blocks + slot * r->room;
-    uint64_t offset = block.first * each;
-    block.bytes = bytes;
     block.count = r->tensor->count - block.first < length ? r->tensor->count - block.first : length;
-    size_t size = (size_t)(block.count * each);
     if (r->wide)
         read_wide(r, &block, each);
-    else if (r->tensor->permutation != NULL)
-        block.exact = cnx_read_permuted(r->tensor, &r->from, offset, bytes, size);
-    else if (r->from.view != NULL)
-        cnx_view_copy(r->from.view, r->from.bytes + offset, size, bytes);
     else
-        block.bytes = r->from.bytes + offset;
+        block.bytes = read_elements(r, r->tensor, block.first * each, (size_t)(block.count * each),
+                                    r->blocks + slot * r->room, &block.exact);
     r->use(r->state, &block);
 }
 

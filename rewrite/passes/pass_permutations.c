@@ -45,12 +45,11 @@ static void refuse(cnx_rewrite *rewrite, const cnx_sorting *s, const char *name)
     uint32_t cell = s->ties.undecided, tied = 0;
     for (uint32_t i = 0; i < s->cells->cells[cell].count; i++)
         tied += s->prints->tied[s->cells->members[s->cells->cells[cell].first + i]];
-    rewrite->model->not_canonical = cnx_print(
-        rewrite->model->arena,
+    cnx_rewrite_refuse(
+        rewrite,
         "%u of the %u members of class %s look alike, and the search for their canonical order was given "
         "up (limit %s)",
         tied, s->cells->cells[cell].count, name != NULL ? name : "without parameters", s->ties.limit);
-    cnx_rewrite_note(rewrite, "not canonical: %s", rewrite->model->not_canonical);
 }
 
 size_t cnx_pass_permutations(cnx_rewrite *rewrite)
