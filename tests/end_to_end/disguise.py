@@ -106,15 +106,29 @@ def reorder(model, random):
             del repeated[:]
             repeated.extend(copies)
         nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in graph.node]
-        made_here = {name for node in nodes for name in node.output if name}
-        done, ordered = set(), []
-        while nodes:
-            ready = [i for i, node in enumerate(nodes) if not (reads(node) & made_here) - done]
-            node = nodes.pop(ready[random.integers(len(ready))])
-            done |= set(node.output)
-            ordered.append(node)
         del graph.node[:]
-        graph.node.extend(ordered)
+        graph.node.extend(nodes[i] for i in topological_order([reads(node) for node in nodes],
+                                                              [set(node.output) - {""} for node in nodes], random))
+
+
+def topological_order(read, made, random):
+    """Numbers of nodes in a random order in which each comes after those that make what it reads."""
+    maker = {name: i for i, names in enumerate(made) for name in names}
+    behind, missing = [[] for _ in made], []
+    for i, names in enumerate(read):
+        before = {maker[name] for name in names if name in maker}
+        missing.append(len(before))
+        for k in before:
+            behind[k].append(i)
+    ready, ordered = [i for i, count in enumerate(missing) if count == 0], []
+    while ready:
+        ordered.append(ready.pop(random.integers(len(ready))))
+        for i in behind[ordered[-1]]:
+            missing[i] -= 1
+            if missing[i] == 0:
+                ready.append(i)
+    check(len(ordered) == len(made), "the nodes of the model have no order")
+    return ordered
 
 
 def reads(node):
@@ -183,12 +197,13 @@ def constants_as_nodes(model, _random):
     declared = {value.name for value in graph.input}
     moved = [tensor for tensor in graph.initializer if tensor.name not in declared]
     nodes = [helper.make_node("Constant", [], [tensor.name], value=retyped(tensor)) for tensor in moved]
-    for tensor in moved:
-        graph.initializer.remove(tensor)
+    kept = [onnx.TensorProto.FromString(t.SerializeToString()) for t in graph.initializer if t.name in declared]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
     rest = [onnx.NodeProto.FromString(node.SerializeToString()) for node in graph.node]
     del graph.node[:]
     graph.node.extend(nodes + rest)
-    graph.doc_string = f"{len(moved)} constants"
+    graph.doc_string = f"{len(nodes)} constants"
 
 
 def retyped(tensor):
@@ -329,8 +344,9 @@ def move_nested(model, random):
     moves = []
     for graph in nested:
         moves += [(tensor, graph, main) for tensor in graph.initializer if tensor.name not in declared]
+    read = [(graph, {name for node in graph.node for name in node.input}) for graph in graphs_of(model)]
     for tensor in main.initializer:
-        readers = [graph for graph in graphs_of(model) if any(tensor.name in node.input for node in graph.node)]
+        readers = [graph for graph, names in read if tensor.name in names]
         if len(readers) == 1 and readers[0] is not main and tensor.name not in declared:
             moves.append((tensor, main, readers[0]))
     for tensor, source, target in moves:
