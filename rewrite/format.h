@@ -5,6 +5,6 @@
 
 #include "onnx/model.h"
 
-#define CNX_FORMAT_VERSION 6
+#define CNX_FORMAT_VERSION 7
 
 #endif

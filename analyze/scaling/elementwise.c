@@ -24,14 +24,27 @@ static bool is_aligned(const cnx_rule *rule)
     return true;
 }
 
-/* Input `i` and the output have the same factors at every position: of one, the other is constant along. */
-static void equal_input(cnx_rule *rule, cnx_scaling_kind kind, uint32_t i)
+/* Zero, whatever callers do: the same, whatever it is multiplied by. */
+static bool is_zero(const cnx_rule *rule, uint32_t i)
 {
-    for (uint32_t k = 0; k < rule->outputs[0].rank; k++) {
+    double number;
+    return cnx_constant_number(rule->graph, rule->node->inputs[i], &number) && number == 0;
+}
+
+/* Input `i` and `value`, which has the axes of the output, have the same factors at every position: of one,
+ * the other is constant along. */
+static void equal_input_of(cnx_rule *rule, cnx_scaling_kind kind, uint32_t i, uint32_t value)
+{
+    for (uint32_t k = 0; k < rule->outputs[0].rank && !is_zero(rule, i); k++) {
         uint32_t axis = aligned_axis(rule, i, k);
-        cnx_scaling_equal(rule->analysis->scaling, kind, rule->outputs[0].scaling, k,
+        cnx_scaling_equal(rule->analysis->scaling, kind, value, k,
                           axis != CNX_NONE ? rule->inputs[i].scaling : 0, axis);
     }
+}
+
+static void equal_input(cnx_rule *rule, cnx_scaling_kind kind, uint32_t i)
+{
+    equal_input_of(rule, kind, i, rule->outputs[0].scaling);
 }
 
 /* output = degree * input, for operators of one input that matters. */
@@ -194,6 +207,34 @@ void cnx_scale_select(cnx_rule *rule)
     equal_input(rule, CNX_SIGN_AND_SCALE, 1);
     equal_input(rule, CNX_SIGN_AND_SCALE, 2);
     cnx_scaling_separate(log, rule->outputs[0].scaling);
+}
+
+/* Greater(X, Y) and others: a positive factor of both sides changes nothing, and where it is asked whether
+ * they are equal, neither does another sign. */
+static void compare(cnx_rule *rule, cnx_scaling_kind kind)
+{
+    cnx_scaling_log *log = rule->analysis->scaling;
+    if (!is_aligned(rule) || rule->input_count != 2 || !rule->present[0] || !rule->present[1]) {
+        cnx_scaling_fix_node(rule, CNX_SIGN_AND_SCALE);
+        return;
+    }
+    uint32_t sides = cnx_scaling_value(log, &rule->outputs[0]);
+    for (uint32_t i = 0; i < 2; i++) {
+        equal_input_of(rule, kind, i, sides);
+        cnx_scaling_fix(log, CNX_SIGN_AND_SCALE & ~kind, rule->inputs[i].scaling);
+        cnx_scaling_separate(log, rule->inputs[i].scaling);
+    }
+    cnx_scaling_fix(log, CNX_SIGN_AND_SCALE, rule->outputs[0].scaling);
+}
+
+void cnx_scale_compares_sizes(cnx_rule *rule)
+{
+    compare(rule, CNX_SCALE);
+}
+
+void cnx_scale_compares(cnx_rule *rule)
+{
+    compare(rule, CNX_SIGN_AND_SCALE);
 }
 
 /* PRelu keeps scales; its slopes stay as they are. */

@@ -15,6 +15,7 @@ from onnx import helper, numpy_helper
 
 import catalogue
 import everywhere
+from disguise import COMMUTATIVE
 from harness import CannotRun, Failure, canonical, check, check_equal, run, scratch
 
 NUDGED = 5  # tensors of a model
@@ -83,7 +84,8 @@ def replaced(tensor, values):
 
 def nudges(form, random):
     """One unit in the last place, up or down, at a random place of several tensors."""
-    tensors = [tensor for tensor in form.graph.initializer if tensor.data_type in FLOATS and numpy.prod(tensor.dims) > 0]
+    tensors = [tensor for tensor in form.graph.initializer if tensor.data_type in FLOATS and numpy.prod(tensor.dims) > 0
+               and tensor.name not in second_operands(form)]
     for number in random.permutation(len(tensors))[:NUDGED]:
         tensor, type_ = tensors[number], FLOATS[tensors[number].data_type]
         values = numpy_helper.to_array(tensor).copy()
@@ -93,6 +95,14 @@ def nudges(form, random):
         place = random.integers(len(flat))
         flat[place] = numpy.nextafter(flat[place], type_(random.choice([-3e4, 3e4])))
         yield f"{tensor.name}[{place}] moved by one unit", functools.partial(replaced, tensor, values)
+
+
+def second_operands(form):
+    """Names of initializers that are combined with others in a way that knows no order: where they are the same, what is
+    done to one could as well be done to the other."""
+    constants = {tensor.name for tensor in form.graph.initializer}
+    return {name for node in form.graph.node if node.op_type in COMMUTATIVE and constants.issuperset(node.input)
+            for name in node.input[1:]}
 
 
 def exchanges(form, random):

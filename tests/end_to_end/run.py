@@ -22,15 +22,16 @@ import time
 import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # tests run side by side; threads for small matrices only wait
 
 import catalogue  # noqa: E402
 from harness import CLANG_TOOL, JUDGE, SANITIZED_TOOL, TOOL, CannotRun, Failure  # noqa: E402
 
 # The two that take longest first: modules are shared out between worker processes.
 MODULES = ("soundness", "equivalence", "groups", "round_trip", "bad_input", "judge_itself", "orders", "conformance", "storage",
-           "disguise", "agreement", "determinism", "bounds", "contents", "operators", "completeness", "shapes", "shapes_run",
-           "hashes", "hard", "changes", "scalings", "dying_units", "names", "rounding", "text_syntax", "text_lines", "text_git",
-           "explanations", "diff", "optimised")
+           "disguise", "agreement", "determinism", "bounds", "contents", "operators", "completeness", "dimension", "shapes",
+           "shapes_run", "hashes", "hard", "changes", "scalings", "dying_units", "names", "rounding", "text_syntax",
+           "text_lines", "text_git", "explanations", "diff", "optimised")
 SHOWN = 40  # troubles of one module that are printed in full
 
 

@@ -393,6 +393,39 @@ def norms_over_no_axes(norm, width=6):
     return net.model()
 
 
+def spelled(activation, width=5):
+    """Gemm, an activation made of several operators, Gemm."""
+    net = Builder(47)
+    value = net.gemm(net.input("x", ["N", 4]), 4, width)
+    net.output(net.gemm(activation(net, value, net.constant(numpy.float32(0))), width, 3), ["N", 3])
+    return net.model()
+
+
+def by_choice(net, value, zero):
+    return net.node("Where", net.node("Greater", value, zero), value, zero)
+
+
+def leaky_by_choice(net, value, zero):
+    slow = net.node("Mul", value, net.constant(numpy.float32(0.1)))
+    return net.node("Where", net.node("LessOrEqual", value, zero), slow, value)
+
+
+def by_mask(net, value, zero):
+    return net.node("Mul", net.node("Cast", net.node("Less", zero, value), to=onnx.TensorProto.FLOAT), value)
+
+
+def above_a_threshold(net, value, _zero):
+    return net.node("Where", net.node("Greater", value, net.weight(5)), value, net.weight(5))
+
+
+def where_equal(net, value, _zero):
+    return net.node("Where", net.node("Equal", value, net.weight(5)), net.weight(5), value)
+
+
+def above_one(net, value, zero):
+    return net.node("Where", net.node("Greater", value, net.constant(numpy.float32(1))), value, zero)
+
+
 def limit_from_outside(ir_version, width=6):
     """Clip, whose lower limit is among the graph's inputs. Before IR version 4 all initializers have to be."""
     net = Builder(45, ir_version=ir_version)
@@ -510,6 +543,15 @@ SIZES = {
     # Another limit than zero tells how large a unit is.
     "limit-from-outside": (lambda: limit_from_outside(7), 0, 0),
     "limit-from-inside": (lambda: limit_from_outside(3), 0, 6),
+    # However it is spelled, Relu or LeakyRelu lets the scales of 5 units through; zero goes with every factor.
+    "relu-by-maximum": (lambda: spelled(lambda net, value, zero: net.node("Max", zero, value)), 0, 5),
+    "relu-by-choice": (lambda: spelled(by_choice), 0, 5),
+    "relu-by-mask": (lambda: spelled(by_mask), 0, 5),
+    "leaky-by-choice": (lambda: spelled(leaky_by_choice), 0, 5),
+    # What a unit is compared with, and what takes its place, is multiplied along; another sign turns the comparison.
+    "above-a-threshold": (lambda: spelled(above_a_threshold), 0, 5),
+    "where-equal": (lambda: spelled(where_equal), 5, 5),
+    "above-one": (lambda: spelled(above_one), 0, 0),
     # The 2 that nothing reads, whatever is between the selection and the output.
     "last-of-three": (lambda: last_of_three(None), 0, 2),
     "last-of-three-handed-on": (lambda: last_of_three("Identity"), 0, 2),
