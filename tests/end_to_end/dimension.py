@@ -26,7 +26,7 @@ import random_architectures
 
 compared = collections.Counter()
 KINDS = {"image": (8, 8), "sequence": (6,), "vector": ()}
-SEEDS = 5  # nets of every block
+SEEDS = 3  # nets of every block
 BATCH = {"image": 3, "sequence": 12, "vector": 60}
 MOST_COORDINATES, MOST_PARAMETERS = 500, 600  # of a net that is searched
 MOST_DRAWS = 60
