@@ -153,36 +153,36 @@ def cases():
         yield f"{seed}/{'+'.join(net.story)}", lambda net=net: nothing_is_missed(net)
     for seed, net in chosen(MODELS, MOST_TUPLES, flips):
         yield f"signs/{seed}/{'+'.join(net.story)}", lambda net=net: no_sign_is_missed(net)
-    yield "enough-compared", lambda: check(min(compared["exactly"], compared["signs"]) >= MODELS // 2, f"only {compared}")
+    yield "enough-compared", lambda: check(min(compared["permutations"], compared["signs"]) >= MODELS // 2,
+                                           f"only {dict(compared)} compared")
 
 
-def no_sign_is_missed(net):
-    model = net.model()
-    found = search(model, flipped)
-    with scratch() as folder:
-        path = folder / "small.onnx"
-        onnx.save(model, str(path))
-        claimed = 2 ** run_json("symmetry", path)["signs"]
-    check(found % claimed == 0, f"only {found} changes of signs keep the function, {claimed} are claimed")
-    if not SIGNS_BEYOND.keys() & set(net.story):
-        check(found == claimed, f"{found} changes of signs keep the function, {claimed} are claimed")
-        compared["signs"] += 1
-
-
-def nothing_is_missed(net):
-    model = net.model()
-    found = search(model, permuted)
+def symmetry_of(model):
+    """What the program says of a model that ONNX Runtime and numpy agree about."""
     with scratch() as folder:
         path = folder / "small.onnx"
         onnx.save(model, str(path))
         inputs = example_inputs(model)
         confirm(model, path, folder, inputs, Evaluator(model, inputs).outputs())
-        claimed = run_json("symmetry", path)["log10_order"]
-    order = round(10 ** claimed)
+        return run_json("symmetry", path)
+
+
+def nothing_is_missed(net):
+    found = search(net.model(), permuted)
+    order = round(10 ** symmetry_of(net.model())["log10_order"])
     check(found % order == 0, f"only {found} permutations keep the function, the group claims {order}")
     if not BEYOND.keys() & set(net.story):
         check(found == order, f"{found} permutations keep the function, the group has {order}")
-        compared["exactly"] += 1
+        compared["permutations"] += 1
+
+
+def no_sign_is_missed(net):
+    found = search(net.model(), flipped)
+    order = 2 ** symmetry_of(net.model())["signs"]
+    check(found % order == 0, f"only {found} changes of signs keep the function, the group claims {order}")
+    if not SIGNS_BEYOND.keys() & set(net.story):
+        check(found == order, f"{found} changes of signs keep the function, the group has {order}")
+        compared["signs"] += 1
 
 
 def example_inputs(model):
