@@ -4,8 +4,8 @@ The models are small and random, made of the blocks of the soundness tests, with
 axis that is longer than one is hidden. All weights differ, so a permutation of the axes either changes the
 function or is one of its symmetries. The search tries every tuple of permutations, one for each axis of each float
 parameter, on its own: it knows nothing of layers, and axes that move together are its finding. Signs are searched in the
-same way. Each model is evaluated in 64-bit floats in numpy (small_numpy.py), after ONNX Runtime has confirmed that numpy
-computes what it does. (The dimension of scales and linear changes: dimension.py.)
+same way. PyTorch evaluates each model in 64-bit floats (small_torch.py), after ONNX Runtime has confirmed that it computes
+the same. (The dimension of scales and linear changes: dimension.py.)
 """
 
 import collections
@@ -19,7 +19,7 @@ from onnx import helper, numpy_helper
 
 import catalogue  # noqa: F401, for the path of tests/models
 from harness import JUDGE, check, run_json, scratch
-from small_numpy import OPERATORS, Evaluator
+from small_torch import OPERATORS, Evaluator, as_tensor
 
 import random_architectures
 
@@ -101,17 +101,21 @@ def tuples(model, count):
 def all_weights_matter(model):
     """Whether every weight changes the output: what a Clip hides, a Softmax cancels or nothing reads may lie anyhow."""
     evaluator = Evaluator(model, example_inputs(model))
-    expected = evaluator.outputs()[0]
-    for name, array in float_parameters(model).items():
+    expected = evaluator.outputs()
+    for name in float_parameters(model):
         original = evaluator.values[name]
-        for place in numpy.ndindex(array.shape):
-            moved = original.copy()
+        for place in numpy.ndindex(tuple(original.shape)):
+            moved = original.clone()
             moved[place] += 0.1
             evaluator.change(name, moved)
-            if numpy.abs(evaluator.outputs()[0] - expected).max() <= CLOSE * numpy.abs(expected).max():
+            if are_close(evaluator.outputs(), expected):
                 return False
         evaluator.change(name, original)
     return True
+
+
+def are_close(outputs, expected):
+    return all((value - wanted).abs().max() <= CLOSE * wanted.abs().max() for value, wanted in zip(outputs, expected))
 
 
 def chosen(count, most, ways=permutations, seed=0):
@@ -134,6 +138,8 @@ BEYOND = {
     "crossed_folds": "exchanging the inputs of a commutative operator",
     "split_and_join": "exchanging parts that equal operators work on",
     "gathers": "exchanging positions that are read equally often, in another place each",
+    "boolean_mask": "exchanging positions that a constant which is no weight treats alike",
+    "integer_scales": "exchanging positions that a constant which is no weight treats alike",
     "folded_channels": "an order of the outer factor for each position of the inner one; positions only moved about",
 }
 
@@ -141,8 +147,10 @@ BEYOND = {
 SIGNS_BEYOND = {
     "circulant_weight": "one sign for a whole axis", "outer_product": "one sign for a whole axis",
     "weight_is_also_read": "one sign for a whole axis", "weight_twice": "one sign for a whole axis",
+    "boolean_mask": "signs of positions that may not be permuted",
     "folded_channels": "signs of positions that may not be permuted",
     "gathers": "signs of positions that may not be permuted",
+    "integer_scales": "signs of positions that may not be permuted",
     "split_and_join": "signs of positions that may not be permuted",
     "tiled_channels": "signs of copies, of which only the sum is left",
 }
@@ -158,12 +166,12 @@ def cases():
 
 
 def symmetry_of(model):
-    """What the program says of a model that ONNX Runtime and numpy agree about."""
+    """What the program says of a model that ONNX Runtime and PyTorch agree about."""
     with scratch() as folder:
         path = folder / "small.onnx"
         onnx.save(model, str(path))
         inputs = example_inputs(model)
-        confirm(model, path, folder, inputs, Evaluator(model, inputs).outputs())
+        confirm(model, path, folder, inputs, [output.numpy() for output in Evaluator(model, inputs).outputs()])
         return run_json("symmetry", path)
 
 
@@ -201,7 +209,7 @@ def search(model, changed):
     """
     evaluator = Evaluator(model, example_inputs(model))
     expected = evaluator.outputs()
-    parameters = [(name, evaluator.values[name]) for name in float_parameters(model) if evaluator.values[name].ndim]
+    parameters = [(name, array) for name, array in float_parameters(model).items() if array.ndim]
     parameters.sort(key=lambda item: min(evaluator.steps_after(item[0])))
     last = {}
     for level, (name, _) in enumerate(parameters):
@@ -211,11 +219,11 @@ def search(model, changed):
 
     def count(level):
         if level == len(parameters):
-            return all(numpy.abs(value - wanted).max() <= CLOSE * numpy.abs(wanted).max()
-                       for value, wanted in zip(evaluator.outputs(), expected))
+            return are_close(evaluator.outputs(), expected)
         name, array = parameters[level]
         total = 0
-        for evaluator.values[name] in changed(array):
+        for values in changed(array):
+            evaluator.values[name] = as_tensor(values)
             evaluator.run(steps[level])
             total += count(level + 1)
         return total

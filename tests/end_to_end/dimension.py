@@ -20,7 +20,7 @@ from onnx import numpy_helper
 import catalogue  # noqa: F401, for the path of tests/models
 from completeness import confirm, example_inputs
 from harness import CannotRun, check, run_json, scratch
-from small_torch import OPERATORS, as_tensor, evaluate
+from small_torch import OPERATORS, Evaluator, as_tensor
 
 import random_architectures
 
@@ -82,8 +82,7 @@ def as_many_as_claimed(net):
         path = folder / "small.onnx"
         onnx.save(model, str(path))
         inputs = example_inputs(model)
-        outputs = evaluate(model, {name: as_tensor(array) for name, array in inputs.items()})
-        confirm(model, path, folder, inputs, [output.numpy() for output in outputs])
+        confirm(model, path, folder, inputs, [output.numpy() for output in Evaluator(model, inputs).outputs()])
         claimed = run_json("symmetry", path)["dimension"]
     found, where_it_matters = dimensions(model)
     check(claimed <= found, f"the group has {found} dimensions, {claimed} are claimed")
@@ -171,11 +170,11 @@ def derivatives(model, parameters, inputs, random, rows):
     def outputs(flat):
         parts = torch.split(flat, sizes)
         values = {name: part.reshape(tensor.shape) for (name, tensor), part in zip(parameters.items(), parts)}
-        made = torch.cat([output.reshape(-1) for output in evaluate(model, {**inputs, **values})])
+        made = torch.cat([output.reshape(-1) for output in Evaluator(model, {**inputs, **values}).outputs()])
         return as_tensor(mixing) @ made
 
     flat = torch.cat([tensor.reshape(-1) for tensor in parameters.values()])
-    count = sum(output.numel() for output in evaluate(model, {**inputs, **parameters}))
+    count = sum(output.numel() for output in Evaluator(model, {**inputs, **parameters}).outputs())
     mixing = random.normal(size=(rows, count)) / numpy.sqrt(count)
     return torch.autograd.functional.jacobian(outputs, flat, vectorize=True)
 

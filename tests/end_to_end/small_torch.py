@@ -10,18 +10,52 @@ from onnx import helper, numpy_helper
 from torch.nn import functional
 
 
-def evaluate(model, values):
-    """The model's outputs for `values`, {name: tensor} of its inputs and of initializers, where they are not the model's."""
-    values = {**{tensor.name: as_tensor(numpy_helper.to_array(tensor)) for tensor in model.graph.initializer}, **values}
-    for node in model.graph.node:
-        attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-        made = OPERATORS[node.op_type](attributes, *[values.get(name) for name in node.input])
-        values.update(zip(node.output, made if isinstance(made, (list, tuple)) else [made]))
-    return [values[output.name] for output in model.graph.output]
+class Evaluator:
+    """A model's values for fixed inputs; parameters may change one by one, and what depends on them is computed anew."""
+
+    def __init__(self, model, given):
+        """`given`: {name: tensor or array} of the inputs, and of initializers where they are not to be the model's."""
+        self.graph = model.graph
+        self.values = {tensor.name: as_tensor(numpy_helper.to_array(tensor)) for tensor in self.graph.initializer
+                       if tensor.name not in given}
+        self.values.update((name, as_tensor(value)) for name, value in given.items())
+        self.steps = [(OPERATORS[node.op_type], attribute_values(node), list(node.input), list(node.output))
+                      for node in self.graph.node]
+        self.dependent = {}
+        self.run(range(len(self.steps)))
+
+    def steps_after(self, name):
+        """Numbers of the nodes whose result depends on a parameter."""
+        if name not in self.dependent:
+            reached, numbers = {name}, []
+            for number, (_, _, reads, writes) in enumerate(self.steps):
+                if reached & set(reads):
+                    reached |= set(writes)
+                    numbers.append(number)
+            self.dependent[name] = numbers
+        return self.dependent[name]
+
+    def run(self, numbers):
+        for number in numbers:
+            function, attributes, reads, writes = self.steps[number]
+            made = function(attributes, *[self.values.get(name) for name in reads])
+            self.values.update(zip(writes, made if isinstance(made, (list, tuple)) else [made]))
+
+    def change(self, name, value):
+        self.values[name] = as_tensor(value)
+        self.run(self.steps_after(name))
+
+    def outputs(self):
+        return [self.values[output.name] for output in self.graph.output]
+
+
+def attribute_values(node):
+    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
 def as_tensor(array):
-    array = numpy.asarray(array)
+    if isinstance(array, torch.Tensor):
+        return array
     return torch.tensor(array.astype(numpy.float64) if array.dtype.kind == "f" else array)
 
 
