@@ -235,7 +235,7 @@ static void describe_blocks(cnx_analysis *analysis, cnx_inspection *report)
 static const cnx_inspection *inspect(cnx_model *model)
 {
     cnx_inspection *report = CNX_NEW(model->arena, cnx_inspection);
-    cnx_analysis *analysis = cnx_analyze(model->arena, model);
+    cnx_analysis *analysis = cnx_infer_shapes(model->arena, model);
     describe_header(model, report);
     describe_ports(analysis, report);
     describe_operators(model, report);
