@@ -28,14 +28,17 @@ static bool is_aligned(const cnx_rule *rule)
 static bool is_zero(const cnx_rule *rule, uint32_t i)
 {
     double number;
-    return cnx_constant_number(rule->graph, rule->node->inputs[i], &number) && number == 0;
+    return i < rule->input_count && cnx_constant_number(rule->graph, rule->node->inputs[i], &number) &&
+           number == 0;
 }
 
 /* Input `i` and `value`, which has the axes of the output, have the same factors at every position: of one,
  * the other is constant along. */
 static void equal_input_of(cnx_rule *rule, cnx_scaling_kind kind, uint32_t i, uint32_t value)
 {
-    for (uint32_t k = 0; k < rule->outputs[0].rank && !is_zero(rule, i); k++) {
+    if (is_zero(rule, i))
+        return;
+    for (uint32_t k = 0; k < rule->outputs[0].rank; k++) {
         uint32_t axis = aligned_axis(rule, i, k);
         cnx_scaling_equal(rule->analysis->scaling, kind, value, k,
                           axis != CNX_NONE ? rule->inputs[i].scaling : 0, axis);

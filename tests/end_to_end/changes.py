@@ -84,8 +84,9 @@ def replaced(tensor, values):
 
 def nudges(form, random):
     """One unit in the last place, up or down, at a random place of several tensors."""
+    left_alone = second_operands(form)
     tensors = [tensor for tensor in form.graph.initializer if tensor.data_type in FLOATS and numpy.prod(tensor.dims) > 0
-               and tensor.name not in second_operands(form)]
+               and tensor.name not in left_alone]
     for number in random.permutation(len(tensors))[:NUDGED]:
         tensor, type_ = tensors[number], FLOATS[tensors[number].data_type]
         values = numpy_helper.to_array(tensor).copy()

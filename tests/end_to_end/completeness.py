@@ -34,8 +34,10 @@ CLOSE = 1e-9  # of the output's scale, in 64-bit floats
 class SmallNet(random_architectures.Net):
     """A net of two to four channels whose weights are all different."""
 
+    widths = (2, 3, 4)
+
     def width(self, multiple=1):
-        return self.pick(*[width for width in (2, 3, 4) if width % multiple == 0])
+        return self.pick(*[width for width in self.widths if width % multiple == 0])
 
     def bias(self, columns):
         return self.constant(self.random.normal(0, 0.3, columns))

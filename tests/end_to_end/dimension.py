@@ -13,13 +13,12 @@ Models are one block each of the soundness tests, small, between two layers. PyT
 import collections
 
 import numpy
-import onnx
 import torch
 from onnx import numpy_helper
 
 import catalogue  # noqa: F401, for the path of tests/models
-from completeness import confirm, example_inputs
-from harness import CannotRun, check, run_json, scratch
+from completeness import SmallNet, example_inputs, symmetry_of
+from harness import CannotRun, check
 from small_torch import OPERATORS, Evaluator, as_tensor
 
 import random_architectures
@@ -32,7 +31,6 @@ MOST_COORDINATES, MOST_PARAMETERS = 500, 600  # of a net that is searched
 MOST_DRAWS = 60
 LARGE = 100  # the numbers of masks, of which hardly anything is left behind a Softmax
 SMALL, CLEAR = 1e-12, 1e-10  # singular values, relative to the largest, that are zero, and that are not
-
 
 # Blocks with freedom that the program does not follow: the search may find more there, never less.
 WHOLE_AXIS = "one factor for all positions of an axis"
@@ -78,12 +76,7 @@ def can_be_searched(model):
 def as_many_as_claimed(net):
     model = net.model()
     torch.set_num_threads(1)
-    with scratch() as folder:
-        path = folder / "small.onnx"
-        onnx.save(model, str(path))
-        inputs = example_inputs(model)
-        confirm(model, path, folder, inputs, [output.numpy() for output in Evaluator(model, inputs).outputs()])
-        claimed = run_json("symmetry", path)["dimension"]
+    claimed = symmetry_of(model)["dimension"]
     found, where_it_matters = dimensions(model)
     check(claimed <= found, f"the group has {found} dimensions, {claimed} are claimed")
     if not BEYOND.keys() & set(net.story):
@@ -94,14 +87,10 @@ def as_many_as_claimed(net):
 # ---- nets ----
 
 
-class Net(random_architectures.Net):
+class Net(SmallNet):
     """Of three or four channels: two that are normalized are one number and its negative."""
 
-    def width(self, multiple=1):
-        return self.pick(*[width for width in (3, 4) if width % multiple == 0])
-
-    def bias(self, columns):
-        return self.constant(self.random.normal(0, 0.3, columns))
+    widths = (3, 4)
 
 
 def net_of(kind, block, seed):

@@ -1,4 +1,4 @@
-"""Operators of small models in PyTorch's 64-bit floats, for derivatives of a model's outputs by its parameters.
+"""Operators of small models in PyTorch's 64-bit floats, for searches that run a model many times or need its derivatives.
 
 An operator is a row: a function of the node's attributes and inputs that returns its output or a list of them. Only what
 blocks of tests/models/random_architectures.py do with it is supported.
